@@ -1,0 +1,61 @@
+"""What flows from the encoded data to a model."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+PAD, UNKNOWN, NULL = 0, 1, 2  # the first three rows of every table; row PAD is always zero
+RESERVED_ROWS = 3
+
+
+class FieldLayout(BaseModel):
+    """One input field, in the order in which field embeddings are concatenated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    domain: str
+    kind: Literal["categorical", "numeric", "sequence"]
+    length: int = 1  # of a sequence, after truncation
+
+
+class FeatureLayout(BaseModel):
+    """All that a model needs to know of encoded data.
+
+    Embedding tables of all fields lie behind one another in one fused table of `num_rows`
+    rows; encoded ids are row numbers in it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fields: tuple[FieldLayout, ...]
+    num_rows: int
+    pad_rows: tuple[int, ...]  # the PAD row of every table: always zero, never trained
+
+    def of_kind(self, kind: str) -> list[FieldLayout]:
+        """The fields of one kind, in order."""
+        return [field for field in self.fields if field.kind == kind]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """One rank's rows of one global batch.
+
+    N rows, C categorical, M numeric fields; all sequences lie side by side in one tensor of
+    width S = sum of their lengths (`FeatureLayout` has the widths). Padded rows have weight 0.
+    """
+
+    ids: Tensor  # (N, C) int64, rows of the fused table
+    numeric: Tensor  # (N, M) float32, scaled; NaN where null
+    sequences: Tensor  # (N, S) int64, a PAD row where there is nothing
+    label: Tensor  # (N,) float32, 0 or 1
+    user: Tensor  # (N,) int64, group of UAUC
+    weight: Tensor  # (N,) float32, 1 for a row, 0 for padding
+    global_weight: float  # sum of `weight` over all ranks
+
+    def to(self, device: str) -> "Batch":
+        """The same batch on another device."""
+        tensors = {name: v.to(device) for name, v in vars(self).items() if isinstance(v, Tensor)}
+        return replace(self, **tensors)
