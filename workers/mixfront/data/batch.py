@@ -57,5 +57,12 @@ class Batch:
 
     def to(self, device: str) -> "Batch":
         """The same batch on another device."""
-        tensors = {name: v.to(device) for name, v in vars(self).items() if isinstance(v, Tensor)}
-        return replace(self, **tensors)
+        return replace(
+            self,
+            ids=self.ids.to(device),
+            numeric=self.numeric.to(device),
+            sequences=self.sequences.to(device),
+            label=self.label.to(device),
+            user=self.user.to(device),
+            weight=self.weight.to(device),
+        )
