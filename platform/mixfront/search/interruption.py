@@ -1,0 +1,84 @@
+"""Every way in which a running search is asked to stop, behind one flag.
+
+Ctrl-C, SIGTERM, `mixfront search stop` (a file in the search's folder) and a spent budget all
+end in the same cooperative stop: trials write a checkpoint and reply.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import fsspec
+
+POLL_S = 1.0
+STOP_FILE = "stop-requested"
+
+
+class Interruption:
+    """A watch over the reasons to stop; calls `on_stop(reason)` once, from its own thread.
+
+    Args:
+        folder: URL of the search's folder, where a stop request may appear.
+        budget: Says in a sentence that a budget is spent, or None.
+        on_stop: Called with the reason.
+    """
+
+    def __init__(
+        self, folder: str, budget: Callable[[], str | None], on_stop: Callable[[str], None]
+    ) -> None:
+        self.reason: str | None = None
+        self.by_user = False  # the search can be resumed; a spent budget is an end
+        self._fs, root = fsspec.core.url_to_fs(folder)
+        self._stop_file = f"{root}/{STOP_FILE}"
+        self._budget = budget
+        self._on_stop = on_stop
+        self._asked = threading.Event()
+        self._over = threading.Event()
+
+    @contextmanager
+    def watch(self) -> Iterator["Interruption"]:
+        """Handle signals and poll until the block ends; a second Ctrl-C is Python's own."""
+        self._take_stop_file()  # one left over from an earlier run means nothing now
+        before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
+        thread = threading.Thread(target=self._poll, name="mixfront-interruption", daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._over.set()
+            self._asked.set()
+            thread.join()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.default_int_handler)
+        self.by_user = True
+        self.reason = f"interrupted by {signal.Signals(number).name}"
+        self._asked.set()
+
+    def _poll(self) -> None:
+        while not self._asked.wait(POLL_S):
+            if self._take_stop_file():
+                self.by_user, self.reason = True, "stopped by `mixfront search stop`"
+            elif (spent := self._budget()) is not None:
+                self.reason = spent
+            if self.reason is not None:
+                break
+        if self.reason is not None and not self._over.is_set():
+            self._on_stop(self.reason)
+
+    def _take_stop_file(self) -> bool:
+        self._fs.invalidate_cache()
+        if not self._fs.exists(self._stop_file):
+            return False
+        self._fs.rm_file(self._stop_file)
+        return True
+
+
+def request_stop(folder: str) -> None:
+    """Ask the driver of the search in `folder` to stop; it notices within about a second."""
+    fs, root = fsspec.core.url_to_fs(folder)
+    fs.pipe_file(f"{root}/{STOP_FILE}", b"")
