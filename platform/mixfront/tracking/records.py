@@ -61,6 +61,7 @@ class TrialRecord(BaseModel):
     started: float | None = None  # unix seconds
     ended: float | None = None
     accelerator_seconds: float = 0.0
+    seconds: dict[str, float] = Field(default_factory=dict)  # phase -> sum: train, evaluate, ...
 
 
 class SearchRecord(BaseModel):
