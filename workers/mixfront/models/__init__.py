@@ -1,0 +1,34 @@
+"""Architecture families: configs, mixing, ranker and costs."""
+
+from mixfront.models._base import (
+    Block,
+    BlockCost,
+    Family,
+    RankerConfig,
+    StackContext,
+    StackKind,
+    TemperatureConfig,
+)
+from mixfront.models.cost import ModelCost, count_cost
+from mixfront.models.families import FAMILIES, get_family, make_config
+from mixfront.models.hyperparameters import Hyperparameter, hyperparameters
+from mixfront.models.ranker import Ranker, build_ranker
+
+__all__ = [
+    "FAMILIES",
+    "Block",
+    "BlockCost",
+    "Family",
+    "Hyperparameter",
+    "ModelCost",
+    "Ranker",
+    "RankerConfig",
+    "StackContext",
+    "StackKind",
+    "TemperatureConfig",
+    "build_ranker",
+    "count_cost",
+    "get_family",
+    "hyperparameters",
+    "make_config",
+]

@@ -1,19 +1,35 @@
-"""What every architecture family is made of: a config, a block, a closed-form cost."""
+"""What every architecture family is made of: a config, a block, a stack, a closed-form cost."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
+
+NormKind = Literal["rms", "layer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemperatureConfig:
+    """How the Sinkhorn temperature falls over the steps of the full budget.
+
+    `linear`: tau = max(tau_start - (tau_start - tau_end) * step / steps, tau_end).
+    `two_stage`: tau_start for the first `hot_share` of all steps, tau_end for the rest.
+    """
+
+    tau_start: float
+    tau_end: float
+    tau_schedule: Literal["linear", "two_stage"]
+    hot_share: float
 
 
 class RankerConfig(BaseModel):
     """Keys that every family has; a family's own config adds to them.
 
     Keys are the same in every family, spec, space and table. Symbols of the papers: T =
-    `num_tokens`, D = `token_dim`, M = `num_blocks`.
+    `num_tokens`, D = `token_dim`, M = `num_blocks`, L = T * D.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,8 +44,16 @@ class RankerConfig(BaseModel):
     pool: Literal["mean", "sum", "flatten"] = Field(
         "mean", description="how tokens become the head's input"
     )
-    head_hidden: tuple[int, ...] = Field((), description="hidden widths of the head's MLP")
-    dropout: float = Field(0.0, ge=0.0, lt=1.0, description="dropout on the tokenizer's output")
+    head_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
+        (), max_length=8, description="hidden widths of the head's MLP"
+    )
+    dropout: float = Field(
+        0.0, ge=0.0, lt=1.0, description="dropout on the tokens and on every FFN's hidden layer"
+    )
+
+    def temperature(self) -> TemperatureConfig | None:
+        """The schedule of the Sinkhorn temperature; None where a family has no temperature."""
+        return None
 
 
 C = TypeVar("C", bound="RankerConfig")
@@ -37,14 +61,16 @@ C = TypeVar("C", bound="RankerConfig")
 
 @dataclass(frozen=True, kw_only=True)
 class BlockCost:
-    """Closed-form cost of a whole stack of blocks; one multiply-add is 2 FLOPs.
+    """Closed-form cost of a whole stack of blocks, its norms included.
 
-    Norms, biases, softmax and activations are never counted.
+    One multiply-add is 2 FLOPs. Norms, biases, softmax and activations count as parameters
+    but never as FLOPs.
     """
 
     params: int
     flops_per_sample: int  # forward
-    flops_per_step: int = 0  # forward, once per step however many samples: forming W, Sinkhorn
+    flops_per_step: int = 0  # forward, matmuls once per step however many samples: forming W
+    sinkhorn_flops_per_step: int = 0  # forward, once per step; no FLOP counter sees these
 
 
 @dataclass
@@ -66,6 +92,19 @@ class Block(nn.Module, ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StackKind:
+    """Residual topology around a family's blocks; see `mixfront.models.stack`."""
+
+    topology: Literal["chain", "plain", "siamese"] = "chain"
+    norm: NormKind = "rms"
+
+
+def chain(_: RankerConfig) -> StackKind:
+    """For blocks that bring their own residuals and norms."""
+    return StackKind()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Family(Generic[C]):
     """An architecture family, as the registry holds it."""
 
@@ -74,3 +113,4 @@ class Family(Generic[C]):
     config: type[C]
     block: Callable[[C], Block]
     cost: Callable[[C], BlockCost]
+    stack: Callable[[C], StackKind] = chain

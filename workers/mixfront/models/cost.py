@@ -1,0 +1,201 @@
+"""What a model costs, without training it: parameters and FLOPs.
+
+Parameters are counted from the module itself, built on torch's meta device, where it takes no
+memory. FLOPs come from the families' closed forms, and are checked on the way against torch's
+counter on a forward of the same module. One multiply-add is 2 FLOPs; training is 3 forwards;
+what is computed once per step (forming and normalising mixing matrices) is counted once.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from mixfront.data.batch import FeatureLayout, FieldLayout
+from mixfront.models._base import BlockCost, RankerConfig
+from mixfront.models.families import get_family
+from mixfront.models.head import head_flops
+from mixfront.models.ranker import Ranker, build_ranker
+from mixfront.models.tokenizer import tokenizer_flops
+
+PAPER_BATCH = 2048  # samples that the published FLOPs/batch are for
+TRAINING = 3  # forward, and twice as much backward
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartCost:
+    """Cost of the tokenizer, the blocks or the head; FLOPs of one forward."""
+
+    params: int
+    per_sample: int
+    per_step: int = 0
+
+    def training_flops(self, batch_size: int) -> int:
+        """Forward and backward of one step."""
+        return TRAINING * (self.per_sample * batch_size + self.per_step)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCost:
+    """Cost of one configuration of a family."""
+
+    family: str
+    config: RankerConfig
+    batch_size: int
+    embedding_params: int
+    tokenizer: PartCost
+    blocks: PartCost
+    head: PartCost
+
+    @property
+    def dense_params(self) -> int:
+        """All but the embedding tables."""
+        return self.tokenizer.params + self.blocks.params + self.head.params
+
+    @property
+    def flops_per_sample(self) -> int:
+        """Forward FLOPs of one row; mixing matrices are made already, as when serving."""
+        return self.tokenizer.per_sample + self.blocks.per_sample + self.head.per_sample
+
+    def training_flops(self, batch_size: int) -> int:
+        """FLOPs of one training step on `batch_size` rows."""
+        parts = (self.tokenizer, self.blocks, self.head)
+        return sum(part.training_flops(batch_size) for part in parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `mixfront cost --json` prints."""
+        size = self.batch_size
+        return {
+            "family": self.family,
+            "config": self.config.model_dump(mode="json"),
+            "batch_size": size,
+            "params": {
+                "embedding": self.embedding_params,
+                "tokenizer": self.tokenizer.params,
+                "blocks": self.blocks.params,
+                "head": self.head.params,
+                "dense": self.dense_params,
+            },
+            "flops": {
+                "forward_per_sample": self.flops_per_sample,
+                "train_per_batch": {
+                    "tokenizer": self.tokenizer.training_flops(size),
+                    "blocks": self.blocks.training_flops(size),
+                    "head": self.head.training_flops(size),
+                    "total": self.training_flops(size),
+                },
+            },
+        }
+
+    def metrics(self) -> dict[str, float]:
+        """What a search may constrain or minimise.
+
+        `params` are dense; `flops` are those of training on 2,048 samples, whatever the batch
+        size, as in the papers' tables; `flops_per_sample` are of a forward.
+        """
+        return {
+            "params": float(self.dense_params),
+            "params_total": float(self.dense_params + self.embedding_params),
+            "flops": float(self.training_flops(PAPER_BATCH)),
+            "flops_per_sample": float(self.flops_per_sample),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountedFlops:
+    """Matmul FLOPs of one forward, as torch counts them."""
+
+    per_sample: int
+    per_step: int
+
+
+def count_cost(
+    family: str,
+    config: RankerConfig,
+    *,
+    batch_size: int = PAPER_BATCH,
+    chunk_dim: int | None = None,
+    layout: FeatureLayout | None = None,
+) -> ModelCost:
+    """Count a model without allocating it.
+
+    Args:
+        family: Name of a family.
+        config: Its config.
+        batch_size: Rows of a training step.
+        chunk_dim: Without a layout, width of each of the tokenizer's chunks; default D.
+        layout: Fields of real data; decides the chunk width and the size of the tables.
+
+    Raises:
+        UnknownNameError: If the family is not known.
+    """
+    closed: BlockCost = get_family(family).cost(config)
+    built = config
+    if layout is None:
+        built, layout = _chunked(config, chunk_dim or config.token_dim)
+        embedding = 0
+    else:
+        embedding = layout.num_rows * config.embedding_dim
+    with torch.device("meta"):
+        model = build_ranker(family, built, layout)
+    cost = ModelCost(
+        family=family,
+        config=config,
+        batch_size=batch_size,
+        embedding_params=embedding,
+        tokenizer=PartCost(
+            params=_params(model.tokenizer),
+            per_sample=tokenizer_flops(config, model.tokenizer.chunk_dim),
+        ),
+        blocks=PartCost(
+            params=_params(model.stack),
+            per_sample=closed.flops_per_sample,
+            per_step=closed.flops_per_step + closed.sinkhorn_flops_per_step,
+        ),
+        head=PartCost(params=_params(model.head), per_sample=head_flops(config)),
+    )
+    counted = counted_flops(model, layout)
+    assert cost.blocks.params == closed.params, (family, cost.blocks.params, closed)
+    assert counted.per_sample == cost.flops_per_sample, (family, counted, cost)
+    assert counted.per_step == closed.flops_per_step, (family, counted, closed)
+    return cost
+
+
+def counted_flops(model: Ranker, layout: FeatureLayout) -> CountedFlops:
+    """Torch's count at two batch sizes: the slope is per sample, the intercept per step.
+
+    Works on the model's own device, so also on meta. Attention is counted on its math path,
+    for the counter is blind to fused kernels on a CPU; it never sees Sinkhorn.
+    """
+    one, two = (_forward_flops(model, layout, rows) for rows in (2, 4))
+    per_sample = (two - one) // 2
+    return CountedFlops(per_sample=per_sample, per_step=one - 2 * per_sample)
+
+
+def _forward_flops(model: Ranker, layout: FeatureLayout, rows: int) -> int:
+    device = next(model.parameters()).device
+    num_numeric = len(layout.of_kind("numeric"))
+    num_fields = len(layout.fields) - num_numeric
+    fields = torch.zeros(rows, num_fields, model.config.embedding_dim, device=device)
+    numeric = torch.zeros(rows, num_numeric, device=device)
+    # Training mode: in eval mode the second forward would find the mixing matrices made.
+    model.train()
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+        model(fields, numeric)
+    return int(counter.get_total_flops())
+
+
+def _params(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _chunked(config: RankerConfig, chunk_dim: int) -> tuple[RankerConfig, FeatureLayout]:
+    """A stand-in for data: one field of width `chunk_dim` for every token."""
+    names = [f"chunk_{index}" for index in range(config.num_tokens)]
+    fields = tuple(FieldLayout(name=name, domain="any", kind="categorical") for name in names)
+    layout = FeatureLayout(fields=fields, num_rows=0, pad_rows=())
+    return config.model_copy(update={"embedding_dim": chunk_dim}), layout

@@ -1,0 +1,1 @@
+"""Token mixing: fixed permutations, and learned local and global patterns."""

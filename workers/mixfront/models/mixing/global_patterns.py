@@ -1,0 +1,77 @@
+"""Global patterns: one n x n matrix that mixes the n blocks, out_i = sum_j W_ij h_j.
+
+Blocks come as (n, N, B) with n outermost in memory, so that all of them are one GEMM,
+(n x n) @ (n x N B), without a copy.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from mixfront.models.mixing.sinkhorn_pattern import SinkhornOptions, SinkhornPattern
+
+
+class FullGlobal(SinkhornPattern):
+    """W_G = SK(W / tau) with n^2 parameters (UniMixer).
+
+    Args:
+        num_blocks: n.
+        std: Standard deviation of the logits.
+        options: How logits become the matrix.
+        start: Logits to start from (n, n), instead of random ones.
+    """
+
+    def __init__(
+        self,
+        num_blocks: int,
+        *,
+        std: float,
+        options: SinkhornOptions,
+        start: Tensor | None = None,
+    ) -> None:
+        super().__init__(options)
+        self.weight = nn.Parameter(torch.empty(num_blocks, num_blocks))
+        with torch.no_grad():
+            if start is None:
+                nn.init.normal_(self.weight, std=std)
+            else:
+                self.weight.copy_(start)
+
+    def logits(self) -> Tensor:
+        """(n, n)."""
+        return self.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, N, B) -> (n, N, B)."""
+        return _mixed(x, self.matrix())
+
+
+class LowRankGlobal(SinkhornPattern):
+    """W_r = SK(A_G B_G / tau), UniMixing-Lite: 2 n r parameters.
+
+    Args:
+        num_blocks: n.
+        rank: r.
+        std: Standard deviation of the product's logits.
+        options: How logits become the matrix.
+    """
+
+    def __init__(
+        self, num_blocks: int, rank: int, *, std: float, options: SinkhornOptions
+    ) -> None:
+        super().__init__(options)
+        self.left = nn.Parameter(torch.empty(num_blocks, rank))
+        self.right = nn.Parameter(torch.empty(rank, num_blocks))
+        for factor in (self.left, self.right):
+            nn.init.normal_(factor, std=(std**2 / rank) ** 0.25)
+
+    def logits(self) -> Tensor:
+        """(n, n)."""
+        return self.left @ self.right
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, N, B) -> (n, N, B)."""
+        return _mixed(x, self.matrix())
+
+
+def _mixed(x: Tensor, matrix: Tensor) -> Tensor:
+    return (matrix @ x.flatten(1)).view(x.shape)

@@ -1,0 +1,94 @@
+"""Local patterns: one B x B matrix for each of the n blocks of the flattened input.
+
+Blocks come as (n, N, B), rows times matrices from the right: h_i = x_i W_B^i (UniMixer).
+With `shared`, one matrix serves all blocks, the ablation of Table 3.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from mixfront.models.mixing.sinkhorn_pattern import SinkhornOptions, SinkhornPattern
+
+
+class FullLocal(SinkhornPattern):
+    """Every W_B^i has logits of its own: n B^2 parameters.
+
+    Args:
+        num_blocks: n.
+        block_size: B.
+        std: Standard deviation of the logits.
+        options: How logits become matrices.
+        identity: Start at the identity instead of random logits.
+        shared: One matrix for all blocks.
+    """
+
+    def __init__(
+        self,
+        num_blocks: int,
+        block_size: int,
+        *,
+        std: float,
+        options: SinkhornOptions,
+        identity: bool = False,
+        shared: bool = False,
+    ) -> None:
+        super().__init__(options)
+        count = 1 if shared else num_blocks
+        self.weight = nn.Parameter(torch.empty(count, block_size, block_size))
+        with torch.no_grad():
+            if identity:
+                self.weight.copy_(torch.eye(block_size).expand_as(self.weight))
+            else:
+                nn.init.normal_(self.weight, std=std)
+
+    def logits(self) -> Tensor:
+        """(n or 1, B, B)."""
+        return self.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, N, B) -> (n, N, B)."""
+        return _per_block(x, self.matrix())
+
+
+class BasisLocal(SinkhornPattern):
+    """W_B^i = SK(sum_l omega_l^i Z_l / tau), UniMixing-Lite: b B^2 + n b parameters.
+
+    Args:
+        num_blocks: n.
+        block_size: B.
+        num_bases: b.
+        std: Standard deviation of the composed logits.
+        options: How logits become matrices.
+        shared: One set of coefficients for all blocks.
+    """
+
+    def __init__(
+        self,
+        num_blocks: int,
+        block_size: int,
+        num_bases: int,
+        *,
+        std: float,
+        options: SinkhornOptions,
+        shared: bool = False,
+    ) -> None:
+        super().__init__(options)
+        count = 1 if shared else num_blocks
+        self.omega = nn.Parameter(torch.empty(count, num_bases))
+        self.bases = nn.Parameter(torch.empty(num_bases, block_size, block_size))
+        for factor in (self.omega, self.bases):
+            nn.init.normal_(factor, std=(std**2 / num_bases) ** 0.25)
+
+    def logits(self) -> Tensor:
+        """(n or 1, B, B)."""
+        return (self.omega @ self.bases.flatten(1)).unflatten(1, self.bases.shape[1:])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, N, B) -> (n, N, B)."""
+        return _per_block(x, self.matrix())
+
+
+def _per_block(x: Tensor, matrices: Tensor) -> Tensor:
+    if matrices.shape[0] == 1:
+        return x @ matrices[0]
+    return torch.bmm(x, matrices)

@@ -1,0 +1,85 @@
+"""What learned doubly stochastic patterns share: temperature, symmetry, one matrix a forward."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mixfront.models.precision import at_least_fp32, outside_autocast
+from mixfront.models.sinkhorn import sinkhorn
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinkhornOptions:
+    """How logits become a doubly stochastic matrix.
+
+    Attributes:
+        num_iters: Rounds of rows and columns.
+        symmetric: Symmetrise the logits first, (W + W^T) / 2.
+        resymmetrise: Symmetrise the result too; rows and columns are then equally inexact.
+        tau: Temperature to begin with.
+    """
+
+    num_iters: int = 20
+    symmetric: bool = True
+    resymmetrise: bool = False
+    tau: float = 1.0
+
+
+class SinkhornPattern(nn.Module, ABC):
+    """A pattern whose matrices are SK(logits / tau); all its parameters are Sinkhorn logits.
+
+    In eval mode without gradients the matrices are kept until weights, temperature, device or
+    mode change. The temperature is a buffer: it changes the function, so it travels in the
+    state dict.
+    """
+
+    tau: Tensor
+
+    def __init__(self, options: SinkhornOptions) -> None:
+        super().__init__()
+        self._options = options
+        self._cached: tuple[object, Tensor] | None = None
+        self.register_buffer("tau", torch.tensor(float(options.tau)))
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the pattern to blocks (n, N, B)."""
+
+    @abstractmethod
+    def logits(self) -> Tensor:
+        """(..., m, m) before symmetrising; called in float32 outside autocast."""
+
+    def matrix(self) -> Tensor:
+        """The doubly stochastic matrices (..., m, m), float32."""
+        if self.training or torch.is_grad_enabled():
+            return self._compute()
+        state = self._state()
+        if self._cached is None or self._cached[0] != state:
+            self._cached = (state, self._compute())
+        return self._cached[1]
+
+    def set_tau(self, tau: float) -> None:
+        """Change the temperature of the next forward."""
+        self.tau.fill_(tau)
+        self._cached = None
+
+    def train(self, mode: bool = True) -> "SinkhornPattern":
+        """Switch mode; what was kept is dropped, because weights change in training."""
+        self._cached = None
+        return super().train(mode)
+
+    def _compute(self) -> Tensor:
+        with outside_autocast(self.tau.device):
+            logits = at_least_fp32(self.logits())
+            if self._options.symmetric:
+                logits = (logits + logits.mT) / 2
+            matrix = sinkhorn(logits, self.tau, self._options.num_iters)
+            return (matrix + matrix.mT) / 2 if self._options.resymmetrise else matrix
+
+    def _state(self) -> object:
+        """Changes with every write to a parameter or the temperature, load_state_dict included."""
+        return [
+            (id(t), t._version, t.device, t.dtype) for t in (*self.parameters(), *self.buffers())
+        ]

@@ -1,0 +1,102 @@
+"""Maps and feed-forward networks with own weights for every token, as grouped GEMMs.
+
+Shapes: N batch, T tokens, D width, h hidden width. Weights are (T, in, out); one `baddbmm`
+over T does all tokens. Biases are (T, 1, out).
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class PerTokenLinear(nn.Module):
+    """x_t -> x_t W_t + b_t: (N, T, in) -> (N, T, out).
+
+    Args:
+        num_tokens: T; with `shared`, the one set of weights serves all of them.
+        dim_in: Input width.
+        dim_out: Output width of each part.
+        parts: Maps that lie side by side in one GEMM, each initialised for itself.
+        shared: One W and b for all tokens.
+    """
+
+    def __init__(
+        self, num_tokens: int, dim_in: int, dim_out: int, *, parts: int = 1, shared: bool = False
+    ) -> None:
+        super().__init__()
+        groups = 1 if shared else num_tokens
+        self.weight = nn.Parameter(torch.empty(groups, dim_in, parts * dim_out))
+        self.bias = nn.Parameter(torch.zeros(groups, 1, parts * dim_out))
+        # Xavier per slice: on the whole tensor it would take T for a receptive field
+        # and make the weights far too small.
+        bound = math.sqrt(6 / (dim_in + dim_out))
+        nn.init.uniform_(self.weight, -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, T, in) -> (N, T, out); tokens lie outermost in memory."""
+        if self.weight.shape[0] == 1:
+            return F.linear(x, self.weight[0].mT, self.bias[0, 0])
+        return torch.baddbmm(self.bias, x.transpose(0, 1), self.weight).transpose(0, 1)
+
+
+class GeluFFN(nn.Module):
+    """Two-layer per-token network, W_2 GELU(W_1 x + b_1) + b_2 (RankMixer, Eq. 6-7)."""
+
+    def __init__(self, num_tokens: int, dim: int, hidden: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.up = PerTokenLinear(num_tokens, dim, hidden)
+        self.down = PerTokenLinear(num_tokens, hidden, dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, T, D) -> (N, T, D)."""
+        out: Tensor = self.down(self.dropout(F.gelu(self.up(x))))
+        return out
+
+    @staticmethod
+    def params(num_tokens: int, dim: int, hidden: int) -> int:
+        """T (2Dh + h + D)."""
+        return num_tokens * (2 * dim * hidden + hidden + dim)
+
+    @staticmethod
+    def flops(num_tokens: int, dim: int, hidden: int) -> int:
+        """4TDh a sample."""
+        return 4 * num_tokens * dim * hidden
+
+
+class SwiGluFFN(nn.Module):
+    """pSwiGLU: W_down (Swish(W_gate x + b) * (W_up x + b)) + b per token (UniMixer)."""
+
+    def __init__(self, num_tokens: int, dim: int, hidden: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.gate_up = PerTokenLinear(num_tokens, dim, hidden, parts=2)
+        self.down = PerTokenLinear(num_tokens, hidden, dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, T, D) -> (N, T, D)."""
+        gate, up = self.gate_up(x).chunk(2, dim=-1)
+        out: Tensor = self.down(self.dropout(F.silu(gate) * up))
+        return out
+
+    @staticmethod
+    def params(num_tokens: int, dim: int, hidden: int) -> int:
+        """T (3Dh + 2h + D)."""
+        return num_tokens * (3 * dim * hidden + 2 * hidden + dim)
+
+    @staticmethod
+    def flops(num_tokens: int, dim: int, hidden: int) -> int:
+        """6TDh a sample."""
+        return 6 * num_tokens * dim * hidden
+
+
+def gelu_hidden(asked: int, dim: int) -> int:
+    """Hidden width of a two-layer network; 0 asks for the default, 2D."""
+    return asked or 2 * dim
+
+
+def swiglu_hidden(asked: int, dim: int) -> int:
+    """Hidden width of a pSwiGLU; 0 asks for as many parameters as two layers of width 2D."""
+    return asked or round(4 * dim / 3)

@@ -1,0 +1,80 @@
+"""A ranking model: tokenizer, a family's stack of blocks, head. Embedding tables lie outside."""
+
+from torch import Tensor, nn
+
+from mixfront.data.batch import FeatureLayout
+from mixfront.models._base import RankerConfig, StackKind
+from mixfront.models.families import get_family
+from mixfront.models.head import Head
+from mixfront.models.mixing.sinkhorn_pattern import SinkhornPattern
+from mixfront.models.stack import make_stack
+from mixfront.models.tokenizer import Tokenizer
+
+
+class Ranker(nn.Module):
+    """Field embeddings to one logit a row.
+
+    Mixing matrices are made once a forward, and kept in eval mode while no gradient is wanted.
+
+    Args:
+        config: The family's config.
+        layout: Fields of the encoded data.
+        stack: (N, T, D) -> (N, T, D); `build_ranker` makes the family's.
+    """
+
+    def __init__(self, config: RankerConfig, layout: FeatureLayout, stack: nn.Module) -> None:
+        super().__init__()
+        self.config = config
+        self.tokenizer = Tokenizer(config, layout)
+        self.stack = stack
+        self.head = Head(config)
+
+    def forward(self, fields: Tensor, numeric: Tensor) -> Tensor:
+        """Score rows.
+
+        Args:
+            fields: (N, F, E), categorical fields, then pooled sequence fields, each in the
+                order of the layout.
+            numeric: (N, M) scaled values, NaN where null.
+
+        Returns:
+            Logits (N,), float32 also under autocast.
+        """
+        logits: Tensor = self.head(self.stack(self.tokenizer(fields, numeric)))
+        return logits
+
+    def set_tau(self, tau: float) -> None:
+        """Set the Sinkhorn temperature; nothing happens in a family without one."""
+        if self.config.temperature() is None:
+            return
+        for pattern in self._sinkhorn_patterns().values():
+            pattern.set_tau(tau)
+
+    def no_decay_names(self) -> frozenset[str]:
+        """Parameters that weight decay would harm: norms, biases, Sinkhorn logits.
+
+        Decay pulls Sinkhorn logits towards uniform mixing. Ask before an engine reshapes the
+        parameters: it goes by their dimensions.
+        """
+        prefixes = tuple(f"{name}." for name in self._sinkhorn_patterns())
+        return frozenset(
+            name
+            for name, parameter in self.named_parameters()
+            if parameter.ndim < 2 or name.endswith("bias") or name.startswith(prefixes)
+        )
+
+    def _sinkhorn_patterns(self) -> dict[str, SinkhornPattern]:
+        modules = self.named_modules()
+        return {name: module for name, module in modules if isinstance(module, SinkhornPattern)}
+
+
+def build_ranker(family: str, config: RankerConfig, layout: FeatureLayout) -> Ranker:
+    """A freshly initialised model of a family, on torch's current default device.
+
+    Raises:
+        UnknownNameError: If the family is not known.
+    """
+    known = get_family(family)
+    kind: StackKind = known.stack(config)
+    blocks = [known.block(config) for _ in range(config.num_blocks)]
+    return Ranker(config, layout, make_stack(blocks, kind, config.token_dim))
