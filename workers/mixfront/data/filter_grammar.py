@@ -1,0 +1,206 @@
+"""The grammar of row filters: text into a tree, by hand, nothing evaluated.
+
+    filter     = all ("or" all)*
+    all        = part ("and" part)*
+    part       = "(" filter ")" | comparison
+    comparison = column ("==" | "!=" | "<" | "<=" | ">" | ">=") literal
+               | column "in" ("[" | "(") literal ("," literal)* ("]" | ")")
+    literal    = number | 'text' | "text" | true | false | null
+
+A column with an odd name stands in backquotes.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from mixfront.exceptions import SpecError
+
+Value = int | float | str | bool | None
+OPERATORS = ("==", "!=", "<", "<=", ">", ">=")
+MAX_DEPTH = 50
+MAX_LIST = 1000
+
+_TOKEN = re.compile(
+    r"""(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)
+      | (?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
+      | (?P<name>[A-Za-z_]\w*(?:\.\w+)*)
+      | (?P<quoted>`[^`]+`)
+      | (?P<operator>==|!=|<=|>=|<|>)
+      | (?P<mark>[()\[\],])""",
+    re.VERBOSE,
+)
+_WORDS: dict[str, Value] = {"true": True, "false": False, "null": None}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One column against one literal, or against a list of them (`in`)."""
+
+    column: str
+    operator: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Junction:
+    """Several parts, all of which (`and`) or one of which (`or`) must hold."""
+
+    kind: Literal["and", "or"]
+    parts: "tuple[Node, ...]"
+
+
+Node = Comparison | Junction
+
+
+def parse(text: str) -> Node:
+    """The tree that `text` says.
+
+    Raises:
+        SpecError: If it does not follow the grammar; gives the position and what was expected.
+    """
+    return _Parser(text).parse()
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    text: str
+    position: int
+
+
+class _Parser:
+    """Recursive descent over the grammar in the module's docstring."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = list(self._tokenise())
+        self._next = 0
+        self._depth = 0
+
+    def parse(self) -> Node:
+        root = self._any()
+        if self._peek().kind != "end":
+            raise self._error("expected `and`, `or` or the end")
+        return root
+
+    def _tokenise(self) -> Iterator[_Token]:
+        position = 0
+        while position < len(self._text):
+            if self._text[position].isspace():
+                position += 1
+                continue
+            match = _TOKEN.match(self._text, position)
+            if match is None or match.lastgroup is None:
+                hint = "; equality is `==`" if self._text[position] == "=" else ""
+                raise self._error_at(position, f"this cannot stand here{hint}")
+            yield _Token(match.lastgroup, match.group(), position)
+            position = match.end()
+        yield _Token("end", "", position)
+
+    def _any(self) -> Node:
+        parts = [self._all()]
+        while self._take_word("or"):
+            parts.append(self._all())
+        return parts[0] if len(parts) == 1 else Junction("or", tuple(parts))
+
+    def _all(self) -> Node:
+        parts = [self._part()]
+        while self._take_word("and"):
+            parts.append(self._part())
+        return parts[0] if len(parts) == 1 else Junction("and", tuple(parts))
+
+    def _part(self) -> Node:
+        if self._peek().text != "(" or self._peek().kind != "mark":
+            return self._comparison()
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self._error(f"more than {MAX_DEPTH} parentheses inside one another")
+        self._next += 1
+        inner = self._any()
+        self._take_mark(")")
+        self._depth -= 1
+        return inner
+
+    def _comparison(self) -> Comparison:
+        token = self._take()
+        word = token.text.lower()
+        if token.kind not in ("name", "quoted") or word in {"and", "or", "in"} | _WORDS.keys():
+            raise self._error_at(token.position, "expected a column")
+        column = token.text.strip("`")
+        if self._take_word("in"):
+            return Comparison(column, "in", self._list())
+        operator = self._take()
+        if operator.kind != "operator":
+            raise self._error_at(
+                operator.position, f"expected one of {', '.join(OPERATORS)} or in"
+            )
+        position, value = self._peek().position, self._literal()
+        if value is None and operator.text not in ("==", "!="):
+            raise self._error_at(position, "null can only stand after == or !=")
+        return Comparison(column, operator.text, (value,))
+
+    def _list(self) -> tuple[Value, ...]:
+        opening = self._take()
+        if opening.text not in ("[", "("):
+            raise self._error_at(opening.position, "expected a list such as [1, 2]")
+        values = [self._list_value()]
+        while self._peek().text == ",":
+            self._next += 1
+            values.append(self._list_value())
+            if len(values) > MAX_LIST:
+                raise self._error(f"a list of more than {MAX_LIST} values")
+        self._take_mark("]" if opening.text == "[" else ")")
+        return tuple(values)
+
+    def _list_value(self) -> Value:
+        position, value = self._peek().position, self._literal()
+        if value is None:
+            raise self._error_at(position, "null cannot stand in a list; write `or x == null`")
+        return value
+
+    def _literal(self) -> Value:
+        token = self._take()
+        if token.kind == "text":
+            return re.sub(r"\\(.)", r"\1", token.text[1:-1])
+        if token.kind == "number":
+            return self._number(token)
+        if token.kind == "name" and token.text.lower() in _WORDS:
+            return _WORDS[token.text.lower()]
+        hint = "; text stands in quotes" if token.kind == "name" else ""
+        raise self._error_at(token.position, f"expected a number, text, true, false or null{hint}")
+
+    def _number(self, token: _Token) -> int | float:
+        if re.fullmatch(r"[-+]?\d+", token.text) is None:
+            return float(token.text)
+        number = int(token.text)
+        if not -(2**63) <= number < 2**63:
+            raise self._error_at(token.position, "a whole number of more than 64 bits")
+        return number
+
+    def _peek(self) -> _Token:
+        return self._tokens[self._next]
+
+    def _take(self) -> _Token:
+        token = self._tokens[self._next]
+        self._next = min(self._next + 1, len(self._tokens) - 1)
+        return token
+
+    def _take_word(self, word: str) -> bool:
+        found = self._peek().kind == "name" and self._peek().text.lower() == word
+        self._next += found
+        return found
+
+    def _take_mark(self, mark: str) -> None:
+        if self._peek().text != mark:
+            raise self._error(f"expected `{mark}`")
+        self._next += 1
+
+    def _error(self, what: str) -> SpecError:
+        return self._error_at(self._peek().position, what)
+
+    def _error_at(self, position: int, what: str) -> SpecError:
+        rest = self._text[position:]
+        where = f"at {rest[:20]!r}" if rest else "at its end"
+        return SpecError(f"filter {self._text!r}, position {position + 1}, {where}: {what}")

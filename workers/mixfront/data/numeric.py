@@ -1,0 +1,90 @@
+"""Numbers for a model: moments and quantiles of the training rows, and scaling by them."""
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def signed_log(values: Floats) -> Floats:
+    """sign(x) * log(1 + |x|): a logarithm that takes zero and negative numbers too."""
+    return np.sign(values) * np.log1p(np.abs(values))
+
+
+class Moments:
+    """Mean and variance of a stream, merged part by part (Chan et al., 1979); NaN left out."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean = 0.0
+        self._squares = 0.0
+
+    def update(self, values: Floats) -> None:
+        """Take in one part of the stream."""
+        part = values[~np.isnan(values)]
+        if not len(part):
+            return
+        mean, total = float(part.mean()), self.count + len(part)
+        gap = mean - self.mean
+        self._squares += float(np.square(part - mean).sum())
+        self._squares += gap * gap * self.count * len(part) / total
+        self.mean += gap * len(part) / total
+        self.count = total
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation; 1 where nothing varies, so that scaling by it is harmless."""
+        spread = float(np.sqrt(self._squares / self.count)) if self.count else 0.0
+        return spread if spread > 1e-12 * max(1.0, abs(self.mean)) else 1.0
+
+
+class QuantileSample:
+    """Every k-th number of a stream, k doubling as it grows: the same for the same stream."""
+
+    def __init__(self, limit: int = 2_000_000) -> None:
+        self._limit = limit
+        self._stride = 1
+        self._skip = 0
+        self._kept: Floats = np.empty(0)
+
+    def update(self, values: Floats) -> None:
+        """Take in one part of the stream; NaN left out."""
+        part = values[~np.isnan(values)]
+        self._kept = np.concatenate([self._kept, part[self._skip :: self._stride]])
+        self._skip = (self._skip - len(part)) % self._stride
+        while len(self._kept) > self._limit:
+            self._skip += self._stride * (len(self._kept) % 2)
+            self._kept = self._kept[::2]
+            self._stride *= 2
+
+    def edges(self, buckets: int) -> tuple[float, ...]:
+        """At most `buckets` - 1 inner edges, at quantiles; equal ones fall together."""
+        if not len(self._kept):
+            return ()
+        inner = np.quantile(self._kept, np.arange(1, buckets) / buckets, method="inverted_cdf")
+        return tuple(float(edge) for edge in np.unique(inner))
+
+
+class NumericScaling(BaseModel):
+    """How one numeric feature is scaled."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    feature: str
+    log: bool
+    mean: float
+    deviation: float
+    clip: float
+    nulls: Literal["own", "mean", "zero"]
+
+    def scale(self, values: Floats) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """float64 (N,) as float32 (N,): scaled, clipped, and NaN where a null is kept."""
+        if self.nulls == "zero":
+            values = np.nan_to_num(values, nan=0.0)
+        logged = signed_log(values) if self.log else values
+        scaled = np.clip((logged - self.mean) / self.deviation, -self.clip, self.clip)
+        if self.nulls == "mean":
+            scaled = np.nan_to_num(scaled, nan=0.0)
+        return scaled.astype(np.float32)

@@ -1,0 +1,170 @@
+"""schema.yaml: the label, the user, and every feature with its domain and encoding."""
+
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mixfront.config_file import read_yaml, validate
+from mixfront.exceptions import SchemaError, nearest
+
+IdEncoding = Literal["vocabulary", "hash"]
+
+
+class _Feature(BaseModel):
+    """What every kind of feature has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+    domain: str = Field(min_length=1, description="user, item, behaviour, context, cross, ...")
+    column: str | None = Field(None, description="Parquet column, where it is not the name")
+
+    @property
+    def source(self) -> str:
+        """The Parquet column that the feature is read from."""
+        return self.column or self.name
+
+    def changed(self, keys: set[str]) -> list[str]:
+        """Those of `keys` that differ from their default."""
+        fields = type(self).model_fields
+        return [key for key in sorted(keys) if getattr(self, key) != fields[key].default]
+
+
+class _IdFeature(_Feature):
+    """Features whose values become rows of an embedding table."""
+
+    encoding: IdEncoding = "vocabulary"
+    min_count: int = Field(1, ge=1, description="rarer training values become `unknown`")
+    max_size: int | None = Field(None, ge=1, description="keep only so many most frequent values")
+    buckets: int | None = Field(None, ge=1, description="rows of a hashed table")
+
+    @model_validator(mode="after")
+    def _options_fit_the_encoding(self) -> Self:
+        if self.encoding == "hash" and self.buckets is None:
+            raise ValueError(f"feature {self.name!r}: encoding hash needs `buckets`; add it")
+        unused = {"min_count", "max_size"} if self.encoding == "hash" else {"buckets"}
+        for key in self.changed(unused):
+            raise ValueError(
+                f"feature {self.name!r}: `{key}` means nothing with encoding {self.encoding}; "
+                "remove it"
+            )
+        return self
+
+
+class CategoricalFeature(_IdFeature):
+    """One value of a finite set: an id, a category, a flag."""
+
+    kind: Literal["categorical"] = "categorical"
+    nulls: Literal["own", "unknown"] = "own"
+
+
+class NumericFeature(_Feature):
+    """One number: scaled, or cut at quantiles of the training rows (`encoding: buckets`).
+
+    `log` means sign(x) * log(1 + |x|), then standard scaling. A null stays NaN with `nulls: own`
+    (the model learns a vector for it), or becomes the mean or zero.
+    """
+
+    kind: Literal["numeric"] = "numeric"
+    encoding: Literal["standard", "log", "buckets"] = "standard"
+    buckets: int = Field(32, ge=2, le=65536, description="quantile buckets, at most")
+    nulls: Literal["own", "mean", "zero"] = "own"
+    clip: float = Field(10.0, gt=0, description="standard deviations, at most")
+
+    @model_validator(mode="after")
+    def _options_fit_the_encoding(self) -> Self:
+        unused = {"clip"} if self.encoding == "buckets" else {"buckets"}
+        for key in self.changed(unused):
+            raise ValueError(
+                f"feature {self.name!r}: `{key}` means nothing with encoding {self.encoding}; "
+                "remove it"
+            )
+        return self
+
+
+class SequenceFeature(_IdFeature):
+    """A list of ids, cut to `length`; `share` takes the embedding table of another feature."""
+
+    kind: Literal["sequence"] = "sequence"
+    length: int = Field(ge=1, le=10_000)
+    keep: Literal["last", "first"] = "last"
+    share: str | None = None
+
+    @model_validator(mode="after")
+    def _shared_table_has_its_own_options(self) -> Self:
+        if self.share is None:
+            return self
+        for key in self.changed({"encoding", "min_count", "max_size", "buckets"}):
+            raise ValueError(
+                f"feature {self.name!r}: `{key}` is set by {self.share!r}, whose table it shares; "
+                "remove it"
+            )
+        return self
+
+
+Feature = Annotated[
+    CategoricalFeature | NumericFeature | SequenceFeature, Field(discriminator="kind")
+]
+
+
+class Schema(BaseModel):
+    """What the columns of a data set mean."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str = Field(min_length=1, description="column of 0 and 1")
+    user: str = Field(min_length=1, description="column that groups rows for UAUC")
+    time: str | None = None
+    features: tuple[Feature, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _features_fit_together(self) -> Self:
+        names = [feature.name for feature in self.features]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two features are called {name!r}; rename one")
+        for feature in self.features:
+            if feature.source == self.label:
+                raise ValueError(f"feature {feature.name!r} reads the label; remove it")
+            if isinstance(feature, SequenceFeature) and feature.share is not None:
+                self._check_share(feature.name, feature.share)
+        return self
+
+    def _check_share(self, name: str, share: str) -> None:
+        owners = {
+            f.name
+            for f in self.features
+            if isinstance(f, CategoricalFeature)
+            or (isinstance(f, SequenceFeature) and f.share is None)
+        }
+        if share not in owners or share == name:
+            known = sorted(owners - {name})
+            raise ValueError(
+                f"feature {name!r} shares the table of {share!r}, which has none: "
+                f"{nearest(share, known)}"
+            )
+
+
+def load_schema(url: str) -> Schema:
+    """The schema.yaml at a path or fsspec URL.
+
+    Raises:
+        SchemaError: If it cannot be read or is wrong; says where and what to do.
+    """
+    return validate(Schema, read_yaml(url, SchemaError), url, SchemaError)
+
+
+def dump_schema(schema: Schema) -> str:
+    """The schema as YAML text, one feature a line; `load_schema` reads it back."""
+    plain = schema.model_dump(exclude={"features"}, exclude_none=True)
+    head = yaml.safe_dump(plain, sort_keys=False)
+    lines = [f"  - {_one_line(feature)}" for feature in schema.features]
+    return head + "features:\n" + "\n".join(lines) + "\n"
+
+
+def _one_line(feature: _Feature) -> str:
+    told: dict[str, Any] = {"name": feature.name, "kind": feature.model_dump()["kind"]}
+    told |= feature.model_dump(exclude_defaults=True)
+    text: str = yaml.safe_dump(told, sort_keys=False, default_flow_style=True, width=10_000)
+    return text.strip()

@@ -1,0 +1,49 @@
+"""Lists of values, cut to a length and laid out as a rectangle of ids."""
+
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from mixfront.data.id_table import IdTable, Rows
+from mixfront.exceptions import SchemaError
+
+
+def items_of(column: Any, feature: str) -> tuple[Any, np.ndarray[Any, np.dtype[np.int64]]]:
+    """All items of a list column behind one another, and how many each row has (N,).
+
+    Raises:
+        SchemaError: If the column holds no lists.
+    """
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_null(array.type):
+        return pa.nulls(0), np.zeros(len(array), np.int64)
+    types = pa.types
+    if types.is_list_view(array.type) or types.is_large_list_view(array.type):
+        array = array.cast(pa.large_list(array.type.value_type))
+    if not (
+        types.is_list(array.type)
+        or types.is_large_list(array.type)
+        or types.is_fixed_size_list(array.type)
+    ):
+        raise SchemaError(
+            f"the feature {feature!r} is a sequence but its column holds {array.type}; "
+            "give lists, or make it categorical"
+        )
+    lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    return array.flatten(), lengths.astype(np.int64)
+
+
+def encode_sequence(
+    column: Any, feature: str, table: IdTable, length: int, keep: Literal["last", "first"]
+) -> Rows:
+    """The last or first `length` items of every list as rows (N, length), PAD behind them."""
+    items, lengths = items_of(column, feature)
+    ends = np.cumsum(lengths)
+    kept = np.minimum(lengths, length)
+    starts = ends - kept if keep == "last" else ends - lengths
+    encoded = np.full((len(lengths), length), table.pad_row, np.int32)
+    filled = np.arange(length) < kept[:, None]  # (N, length)
+    place = starts[:, None] + np.arange(length)
+    encoded[filled] = table.rows(items)[place[filled]]
+    return encoded
