@@ -104,14 +104,6 @@ class ModelCost:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class CountedFlops:
-    """Matmul FLOPs of one forward, as torch counts them."""
-
-    per_sample: int
-    per_step: int
-
-
 def count_cost(
     family: str,
     config: RankerConfig,
@@ -157,32 +149,24 @@ def count_cost(
         ),
         head=PartCost(params=_params(model.head), per_sample=head_flops(config)),
     )
-    counted = counted_flops(model, layout)
     assert cost.blocks.params == closed.params, (family, cost.blocks.params, closed)
-    assert counted.per_sample == cost.flops_per_sample, (family, counted, cost)
-    assert counted.per_step == closed.flops_per_step, (family, counted, closed)
+    expected = 2 * cost.flops_per_sample + closed.flops_per_step
+    assert forward_flops(model, layout, rows=2) == expected, (family, expected, closed)
     return cost
 
 
-def counted_flops(model: Ranker, layout: FeatureLayout) -> CountedFlops:
-    """Torch's count at two batch sizes: the slope is per sample, the intercept per step.
+def forward_flops(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
+    """Matmul FLOPs of one forward as torch counts them, on the model's own device.
 
-    Works on the model's own device, so also on meta. Attention is counted on its math path,
-    for the counter is blind to fused kernels on a CPU; it never sees Sinkhorn.
+    Attention is counted on its math path, for the counter is blind to fused kernels on a CPU;
+    it never sees Sinkhorn.
     """
-    one, two = (_forward_flops(model, layout, rows) for rows in (2, 4))
-    per_sample = (two - one) // 2
-    return CountedFlops(per_sample=per_sample, per_step=one - 2 * per_sample)
-
-
-def _forward_flops(model: Ranker, layout: FeatureLayout, rows: int) -> int:
     device = next(model.parameters()).device
     num_numeric = len(layout.of_kind("numeric"))
     num_fields = len(layout.fields) - num_numeric
     fields = torch.zeros(rows, num_fields, model.config.embedding_dim, device=device)
     numeric = torch.zeros(rows, num_numeric, device=device)
-    # Training mode: in eval mode the second forward would find the mixing matrices made.
-    model.train()
+    model.train()  # in eval mode, mixing matrices may be made already
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
         model(fields, numeric)

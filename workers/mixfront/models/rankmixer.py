@@ -5,7 +5,7 @@ from torch import Tensor
 
 from mixfront.models._base import Block, BlockCost, RankerConfig, StackContext
 from mixfront.models.mixing.permutation import token_mixing
-from mixfront.models.norms import make_norm, norm_params
+from mixfront.models.norms import Norm, norm_params
 from mixfront.models.per_token import GeluFFN, gelu_hidden
 
 
@@ -37,8 +37,8 @@ class RankMixerBlock(Block):
     def __init__(self, config: RankMixerConfig) -> None:
         super().__init__()
         self._num_heads = config.num_tokens
-        self.mix_norm = make_norm("layer", config.token_dim)
-        self.ffn_norm = make_norm("layer", config.token_dim)
+        self.mix_norm = Norm("layer", config.token_dim)
+        self.ffn_norm = Norm("layer", config.token_dim)
         self.ffn = GeluFFN(
             config.num_tokens, config.token_dim, config.hidden, dropout=config.dropout
         )

@@ -8,6 +8,7 @@ from mixfront.models._base import NormKind, RankerConfig, StackKind, Temperature
 from mixfront.models.mixing.sinkhorn_pattern import SinkhornOptions
 from mixfront.models.norms import norm_params
 from mixfront.models.per_token import SwiGluFFN, swiglu_hidden
+from mixfront.models.sinkhorn import sinkhorn_flops
 from mixfront.models.stack import stack_norm_params
 
 
@@ -118,8 +119,9 @@ class SinkhornMixerConfig(RankerConfig):
 
     def sinkhorn_flops(self) -> int:
         """Forward FLOPs of Sinkhorn in all layers, once per step: 4 iters (n^2 + n B^2)."""
-        cells = self.mixed_blocks**2 + self.local_matrices * self.block_size**2
-        return self.num_blocks * 4 * self.sinkhorn_iters * cells
+        n, iters = self.mixed_blocks, self.sinkhorn_iters
+        local = sinkhorn_flops(self.block_size, iters, count=self.local_matrices)
+        return self.num_blocks * (sinkhorn_flops(n, iters) + local)
 
 
 def _divisor_near(length: int, wanted: int) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from mixfront.models._base import Block, StackContext, StackKind
-from mixfront.models.norms import make_norm, norm_params
+from mixfront.models.norms import Norm, norm_params
 
 
 class Chain(nn.Module):
@@ -39,7 +39,7 @@ class PlainStack(nn.Module):
     def __init__(self, blocks: Sequence[Block], kind: StackKind, dim: int) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
-        self.norms = nn.ModuleList(make_norm(kind.norm, dim) for _ in blocks)
+        self.norms = nn.ModuleList(Norm(kind.norm, dim) for _ in blocks)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
@@ -60,9 +60,9 @@ class SiameseStack(nn.Module):
     def __init__(self, blocks: Sequence[Block], kind: StackKind, dim: int) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
-        self.norms_x = nn.ModuleList(make_norm(kind.norm, dim) for _ in blocks)
-        self.norms_y = nn.ModuleList(make_norm(kind.norm, dim) for _ in blocks)
-        self.final_norm = make_norm(kind.norm, dim)
+        self.norms_x = nn.ModuleList(Norm(kind.norm, dim) for _ in blocks)
+        self.norms_y = nn.ModuleList(Norm(kind.norm, dim) for _ in blocks)
+        self.final_norm = Norm(kind.norm, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, D) -> (N, T, D)."""

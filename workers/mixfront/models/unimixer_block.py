@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from mixfront.models._base import Block, StackContext
 from mixfront.models.mixing.unimixing import UniMixing
-from mixfront.models.norms import make_norm
+from mixfront.models.norms import Norm
 from mixfront.models.per_token import SwiGluFFN
 from mixfront.models.sinkhorn_config import SinkhornMixerConfig
 
@@ -17,7 +17,7 @@ class UniMixerBlock(Block):
     ) -> None:
         super().__init__()
         self.mixing = UniMixing(local, global_, config.block_size)
-        self.norm = make_norm(config.norm, config.token_dim)
+        self.norm = Norm(config.norm, config.token_dim)
         self.ffn = SwiGluFFN(
             config.num_tokens, config.token_dim, config.hidden, dropout=config.dropout
         )

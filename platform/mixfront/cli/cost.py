@@ -1,0 +1,97 @@
+"""`mixfront cost`: parameters and FLOPs of one configuration, without training it."""
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mixfront.exceptions import SpecError
+
+if TYPE_CHECKING:
+    from mixfront.models import ModelCost
+
+CHUNK_DIM = "chunk_dim"  # of the assumed data, no key of any family
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("cost")(cost)
+
+
+def cost(
+    family: Annotated[str, typer.Argument(help="A family, as `mixfront families` lists them.")],
+    option: Annotated[
+        list[str] | None,
+        typer.Option("-o", metavar="KEY=VALUE", help="A hyperparameter, or chunk_dim; repeatable."),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows of a training step.")] = 2048,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Count the parameters and FLOPs of a configuration; nothing is trained or allocated.
+
+    Without data, the tokenizer is taken to be fed with `num_tokens` chunks of width `chunk_dim`
+    (default `token_dim`), and embedding tables are left out. One multiply-add is 2 FLOPs.
+
+    Example: `mixfront cost unimixer -o num_tokens=32 -o token_dim=128 -o block_size=4`
+    """
+    from mixfront.models import count_cost, make_config
+
+    values = parse_options(option or [])
+    chunk_dim = _chunk_dim(values.pop(CHUNK_DIM, None))
+    config = make_config(family, values)
+    counted = count_cost(family, config, batch_size=batch_size, chunk_dim=chunk_dim)
+    if as_json:
+        typer.echo(json.dumps(counted.to_json(), indent=2))
+    else:
+        _print_table(counted)
+
+
+def parse_options(options: Iterable[str]) -> dict[str, Any]:
+    """`key=value` pairs; values are read as YAML, and the last one of a key counts.
+
+    Raises:
+        SpecError: If one has no `=` or its value is no YAML.
+    """
+    from mixfront.config_file import parse_yaml
+
+    values = {}
+    for text in options:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise SpecError(f"option {text!r} is not of the form key=value; write -o key=value")
+        values[key.strip()] = parse_yaml(value, f"option {text!r}", SpecError)
+    return values
+
+
+def _chunk_dim(value: object) -> int | None:
+    if value is None or (type(value) is int and value > 0):
+        return value
+    raise SpecError(f"chunk_dim is {value!r}: give a whole number of at least 1")
+
+
+def _print_table(counted: "ModelCost") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    size = counted.batch_size
+    table = Table("part", box=None, pad_edge=False)
+    table.add_column("parameters", justify="right")
+    table.add_column("forward FLOPs a sample", justify="right")
+    table.add_column(f"training FLOPs a batch of {size:,}", justify="right")
+    parts = {"tokenizer": counted.tokenizer, "blocks": counted.blocks, "head": counted.head}
+    for name, part in parts.items():
+        table.add_row(name, *map(human, (part.params, part.per_sample, part.training_flops(size))))
+    total = (counted.dense_params, counted.flops_per_sample, counted.training_flops(size))
+    table.add_row("[bold]dense[/bold]", *map(human, total))
+    console = Console()
+    console.print(table)
+    console.print("\nEmbedding tables are not counted: their size is that of the data.")
+
+
+def human(number: int) -> str:
+    """A count with three digits after the point and a unit, such as `6.363 M`."""
+    for unit, scale in (("P", 10**15), ("T", 10**12), ("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= scale:
+            return f"{number / scale:.3f} {unit}"
+    return str(number)

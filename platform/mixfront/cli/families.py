@@ -1,0 +1,54 @@
+"""`mixfront families`: every architecture family and its hyperparameters."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("families")(families)
+
+
+def families(
+    name: Annotated[str | None, typer.Argument(help="Only this family.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List every architecture family, its hyperparameters, defaults and valid ranges.
+
+    Example: `mixfront families unimixer`
+    """
+    from mixfront.models import FAMILIES, get_family
+
+    chosen = [get_family(name)] if name else list(FAMILIES.values())
+    if as_json:
+        typer.echo(json.dumps([_as_json(family.name) for family in chosen], indent=2))
+        return
+    from rich.console import Console
+
+    console = Console()
+    for family in chosen:
+        console.print(f"\n[bold]{family.name}[/bold]  {family.summary}", highlight=False)
+        console.print(_table(family.name))
+
+
+def _as_json(family: str) -> dict[str, Any]:
+    from mixfront.models import hyperparameters
+
+    keys = {key: item.to_json() for key, item in hyperparameters(family).items()}
+    return {"name": family, "hyperparameters": keys}
+
+
+def _table(family: str) -> "Table":
+    from rich.table import Table
+
+    from mixfront.models import hyperparameters
+
+    table = Table("hyperparameter", "default", "range", "meaning", box=None, pad_edge=False)
+    for key, item in hyperparameters(family).items():
+        table.add_row(key, json.dumps(item.default).strip('"'), item.range_text(), item.help)
+    return table

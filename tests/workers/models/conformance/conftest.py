@@ -1,0 +1,34 @@
+"""What every family of the registry is tested with; a new family needs no line here."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from mixfront.data.batch import FeatureLayout
+from mixfront.models import FAMILIES, Ranker, RankerConfig, build_ranker, make_config
+
+MakeRanker = Callable[..., Ranker]
+
+
+@pytest.fixture(params=sorted(FAMILIES))
+def family(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def config(family: str) -> RankerConfig:
+    """A small model, by keys that all families have."""
+    return make_config(family, {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8})
+
+
+@pytest.fixture
+def make_ranker(family: str, config: RankerConfig, layout: FeatureLayout) -> MakeRanker:
+    """Builds the small model from a seed; keyword arguments change its config."""
+
+    def make(seed: int = 0, **changes: object) -> Ranker:
+        torch.manual_seed(seed)
+        return build_ranker(family, config.model_copy(update=changes), layout)
+
+    return make
