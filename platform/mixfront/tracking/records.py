@@ -111,12 +111,20 @@ class RecordStore:
         Raises:
             SpecError: If the name is taken.
         """
+        self.refuse_existing()
+        self.save_search(record)
+
+    def refuse_existing(self) -> None:
+        """Nothing, if the name is free.
+
+        Raises:
+            SpecError: If a search of this name was started here before.
+        """
         if self.exists():
             raise SpecError(
                 f"a search named {self.name!r} exists in {self.url}: "
                 f"choose another name, or continue it with `mixfront search resume {self.name}`"
             )
-        self.save_search(record)
 
     def search(self) -> SearchRecord:
         """Read the search's record.

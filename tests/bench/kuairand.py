@@ -1,0 +1,132 @@
+"""KuaiRand, end to end: search, retrain the best with three seeds, read the test day once.
+
+    python -m tests.bench.kuairand --data PATH_TO_KUAIRAND
+
+The trial with the best validation AUC is retrained with three seeds; LightGBM and a logistic
+regression are fitted on the same rows; differences come with a paired bootstrap over the rows of
+the test day.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from sklearn.metrics import roc_auc_score
+
+from mixfront.data import load_schema, open_dataset, parse_filter
+from mixfront.search.spec import load_spec
+from mixfront.tracking import RecordStore, TrialRecord, TrialState
+from mixfront.training.metrics import uauc
+from mixfront.training.predict import Predictor
+from tests.bench.peers import fit_lightgbm, fit_logistic_regression
+
+Scores = npt.NDArray[np.float64]
+SEEDS = (1, 2, 3)
+TEST = "date == 20220506"
+RESAMPLES = 1000
+
+
+def main() -> None:
+    """Run it all and print the table."""
+    options = _parse()
+    _mixfront("search", "run", "kuairand", *_overrides(options, f"{options.name}"))
+    best = best_on_validation(RecordStore(options.storage, options.name))
+    enqueue = [best.config | {"seed": seed} for seed in SEEDS]
+    again = _overrides(options, f"{options.name}-seeds")
+    again += ["-o", f"search.enqueue={json.dumps(enqueue)}", "-o", f"search.trials={len(SEEDS)}"]
+    _mixfront("search", "run", "kuairand", *again)
+    retrained = RecordStore(options.storage, f"{options.name}-seeds").trials()
+    report(options, best, [trial for trial in retrained if trial.final])
+
+
+def best_on_validation(store: RecordStore) -> TrialRecord:
+    """The complete trial with the highest validation AUC."""
+    trials = store.trials()
+    unfinished = [t.trial_id for t in trials if not t.state.is_finished]
+    if unfinished:
+        raise SystemExit(f"trials {unfinished} did not end in a true state")
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    return max(complete, key=lambda trial: trial.metrics["auc"])
+
+
+def report(options: argparse.Namespace, best: TrialRecord, finals: list[TrialRecord]) -> None:
+    """Score the test day, once, with every model, and print what is known."""
+    spec = load_spec("kuairand", [f"data.path={options.data}"])
+    schema = load_schema(spec.data.schema_)
+    dataset = open_dataset(options.data)
+    splits = {
+        name: dataset.to_table(filter=parse_filter(text).expression)
+        for name, text in (("train", spec.data.train), ("validation", spec.data.validation))
+        if text
+    } | {"test": dataset.to_table(filter=parse_filter(TEST).expression)}
+    label = splits["test"][schema.label].to_numpy().astype(np.float64)
+    user = splits["test"][schema.user].to_numpy()
+    scores = {f"seed {t.config['seed']}": _predict(t, splits["test"]) for t in finals}
+    peers = {
+        "LightGBM": fit_lightgbm(splits, schema),
+        "logistic regression": fit_logistic_regression(splits, schema),
+    }
+    table = Table("model", "AUC test", "UAUC test", title=f"best: {best.family} {best.config}")
+    for name, score in (scores | peers).items():
+        table.add_row(name, f"{roc_auc_score(label, score):.4f}", f"{uauc(score, label, user):.4f}")
+    console = Console(width=160)
+    console.print(table)
+    aucs = [roc_auc_score(label, score) for score in scores.values()]
+    console.print(f"mean test AUC {np.mean(aucs):.4f} ± {np.std(aucs, ddof=1):.4f} (sd of seeds)")
+    for name, peer in peers.items():
+        low, mid, high = paired_bootstrap(label, list(scores.values()), peer)
+        console.print(f"against {name}: {mid:+.4f}, 95 % interval [{low:+.4f}, {high:+.4f}]")
+
+
+def paired_bootstrap(
+    label: Scores, ours: list[Scores], peer: Scores, seed: int = 0
+) -> tuple[float, float, float]:
+    """2.5 %, 50 % and 97.5 % points of (our mean AUC over seeds) - (the peer's), same rows."""
+    rng = np.random.default_rng(seed)
+    differences = []
+    for _ in range(RESAMPLES):
+        rows = rng.integers(0, len(label), len(label))
+        mean = np.mean([roc_auc_score(label[rows], score[rows]) for score in ours])
+        differences.append(mean - roc_auc_score(label[rows], peer[rows]))
+    low, mid, high = np.quantile(differences, [0.025, 0.5, 0.975])
+    return float(low), float(mid), float(high)
+
+
+def _predict(trial: TrialRecord, table: Any) -> Scores:
+    assert trial.final is not None
+    return Predictor.load(trial.final).predict(table).astype(np.float64)
+
+
+def _overrides(options: argparse.Namespace, name: str) -> list[str]:
+    pairs = {"data.path": options.data, "storage": options.storage, "name": name}
+    extra = [] if options.trials is None else ["-o", f"search.trials={options.trials}"]
+    return [part for key, value in pairs.items() for part in ("-o", f"{key}={value}")] + extra
+
+
+def _mixfront(*words: str) -> None:
+    started = time.time()
+    subprocess.run([sys.executable, "-m", "mixfront.cli", *words], check=True)
+    print(f"mixfront {' '.join(words[:3])}: {time.time() - started:.0f} s wall")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True, type=lambda text: str(Path(text).resolve()))
+    parser.add_argument("--storage", default=str(Path("mixfront-searches").resolve()))
+    parser.add_argument("--name", default="kuairand")
+    parser.add_argument("--trials", type=int)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    pd.set_option("mode.copy_on_write", True)
+    main()

@@ -1,0 +1,118 @@
+"""What a trial costs besides its training steps: a warm lane against a fresh worker group.
+
+Same code, same spec: the KuaiRand schema, a default UniMixer, one batch, one evaluation, one
+checkpoint, MLflow, ZeRO 2 on two workers. Overhead = wall minus step time, median over trials;
+the first trial of each search, which starts its lane cold, is told apart. MIXFRONT_KUAIRAND names
+the data; without it a synthetic set stands in, and the heading says so.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mixfront.tracking import RecordStore, TrialRecord, TrialState
+
+TRIALS = 11  # the first is the cold one
+ONE_BATCH = {"train": "date == 20220425 and hour == 7", "validation": "date == 20220505"}
+PHASES = ("lease", "setup", "train", "evaluate", "checkpoint", "finish", "teardown")
+
+
+def main() -> None:
+    """Run both searches and print the ratio."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = os.environ.get("MIXFRONT_KUAIRAND")
+        print(f"data: {'KuaiRand' if data else 'synthetic'}")
+        overrides = _kuairand(data) if data else _synthetic(Path(folder))
+        trials = {mode: _search(mode, overrides, Path(folder)) for mode in ("lane", "process")}
+    overhead = {mode: [_overhead(*pair) for pair in _pairs(ts)] for mode, ts in trials.items()}
+    medians = {mode: statistics.median(values) for mode, values in overhead.items()}
+    _print(trials, overhead, medians)
+
+
+def _kuairand(data: str) -> list[str]:
+    return [f"data.path={data}", *(f"data.{key}={text}" for key, text in ONE_BATCH.items())]
+
+
+def _synthetic(folder: Path) -> list[str]:
+    path = folder / "synthetic"
+    _mixfront("data", "synth", str(path), "--rows", "6000", "--seed", "1")
+    return [
+        f"data.path={path}",
+        f"data.schema={path / 'schema.yaml'}",
+        "data.train=date == 20260101",
+        "data.validation=date == 20260102",
+    ]
+
+
+def _search(isolation: str, overrides: list[str], folder: Path) -> list[TrialRecord]:
+    one_config = '{"family": "unimixer"}'
+    settings = [
+        *overrides,
+        f"name={isolation}",
+        f"storage={folder / 'searches'}",
+        f"tracking.uri=sqlite:///{folder}/{isolation}.db",
+        f"search.trials={TRIALS}",
+        f"search.enqueue=[{', '.join([one_config] * TRIALS)}]",
+        "training={passes: 1, batch_size: 2048, evaluate_every: 1.0}",
+        f"trial={{workers: 2, zero_stage: 2, isolation: {isolation}}}",
+    ]
+    words = [word for setting in settings for word in ("-o", setting)]
+    _mixfront("search", "run", "kuairand", *words)
+    trials = RecordStore(str(folder / "searches"), isolation).trials()
+    assert all(trial.state is TrialState.COMPLETE for trial in trials), "a trial did not complete"
+    return trials
+
+
+def _pairs(trials: list[TrialRecord]) -> list[tuple[TrialRecord, TrialRecord]]:
+    return list(zip(trials, trials[1:], strict=False))
+
+
+def _overhead(before: TrialRecord, trial: TrialRecord) -> float:
+    """Wall from the end of the trial before to the end of this one, minus its step time."""
+    assert before.ended is not None
+    assert trial.ended is not None
+    return trial.ended - before.ended - trial.seconds["train"]
+
+
+def _print(
+    trials: dict[str, list[TrialRecord]],
+    overhead: dict[str, list[float]],
+    medians: dict[str, float],
+) -> None:
+    table = Table("isolation", "overhead s (median)", "min", "max", "cold start s", *PHASES)
+    for mode, values in overhead.items():
+        first = trials[mode][0]
+        assert first.started is not None
+        assert first.ended is not None
+        phases = [
+            statistics.median(trial.seconds.get(phase, 0.0) for trial in trials[mode][1:])
+            for phase in PHASES
+        ]
+        table.add_row(
+            mode,
+            *(f"{x:.2f}" for x in (medians[mode], min(values), max(values))),
+            f"{first.ended - first.started - first.seconds['train']:.1f}",
+            *(f"{seconds:.2f}" for seconds in phases),
+        )
+    console = Console(width=140)
+    console.print(table)
+    console.print(f"lane is {medians['process'] / medians['lane']:.1f} times cheaper per trial")
+
+
+def _mixfront(*words: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "mixfront.cli", *words],
+        check=True,
+        env=os.environ | {"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2"},
+        stdout=subprocess.DEVNULL,
+    )
+
+
+if __name__ == "__main__":
+    main()
