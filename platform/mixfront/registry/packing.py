@@ -1,0 +1,70 @@
+"""A trial's exported model as an MLflow model, and as a version in the registry."""
+
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from mixfront.registry.server import hushed
+from mixfront.registry.signature import as_frame, signature_of
+from mixfront.registry.wheel import build_wheel
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+SERVED_MODEL = Path(__file__).with_name("served_model.py")
+NEEDED = ("torch", "numpy", "pandas", "pyarrow", "pydantic", "fsspec", "safetensors", "pyyaml")
+_EXAMPLE_ROWS = 5
+
+
+def log_model(
+    *, run_id: str, final: Path, sample: pa.Table, work: Path, code: Path = SERVED_MODEL
+) -> str:
+    """Log the exported model below its trial's run.
+
+    The model's code is a file, its weights are safetensors: no pickle is written. A wheel of
+    the mixfront that runs here travels as an artifact, and is what the model's environment
+    installs.
+
+    Args:
+        run_id: The trial's run.
+        final: Local folder of the exported model.
+        sample: Raw rows, the columns that the model reads.
+        work: A folder for files in between.
+        code: The file that MLflow runs to load the model.
+
+    Returns:
+        MLflow's id of the logged model.
+    """
+    wheel = build_wheel(work, requires=False)
+    with hushed():
+        import mlflow
+        from mlflow.models import Model
+
+        info = Model.log(
+            artifact_path=None,
+            name="ranker",
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            python_model=str(code),
+            artifacts={"model": str(final), "wheel": str(wheel)},
+            signature=signature_of(sample.schema),
+            input_example=as_frame(sample.slice(0, _EXAMPLE_ROWS)),
+            pip_requirements=[f"artifacts/{wheel.name}", *_pinned()],
+            metadata={"columns": {field.name: str(field.type) for field in sample.schema}},
+        )
+    return str(info.model_id)
+
+
+def register(model_id: str, name: str, tags: Mapping[str, str]) -> "ModelVersion":
+    """A new version of the registered model `name`, made if it is the first."""
+    import mlflow
+
+    return mlflow.register_model(f"models:/{model_id}", name, tags=dict(tags))
+
+
+def _pinned() -> list[str]:
+    """What the model is scored with here, exactly; without a build's own suffix ("+cpu")."""
+    return [f"{name}=={metadata.version(name).split('+')[0]}" for name in ("mlflow", *NEEDED)]

@@ -1,0 +1,133 @@
+"""A wheel of the mixfront that runs here: what travels with a model, and to a cluster.
+
+It is made from the installed files, editable or not, so it needs no build tool, no network
+and no source tree; the same files give the same bytes.
+"""
+
+import base64
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+from mixfront.exceptions import MixfrontError
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip can hold
+_MODE = 0o644 << 16
+
+
+def build_wheel(folder: Path, *, requires: bool = True) -> Path:
+    """Write a wheel of the installed package into `folder`.
+
+    The build tag in its name is a digest of what is inside: Ray takes two wheels of one name
+    for the same wheel, and would run the older code.
+
+    Args:
+        folder: Where the wheel goes.
+        requires: Whether the wheel names its dependencies. A cluster has them already, and
+            Ray's `pip install --target` would fetch every one of them again.
+
+    Returns:
+        Path of the wheel.
+
+    Raises:
+        MixfrontError: If mixfront is not installed, only lies on the path.
+    """
+    info = _distribution()
+    files = {**_package_files(), **_info_files(info, requires=requires)}
+    tag = f"0_{_digest(files)[:12]}"
+    name = f"mixfront-{info.version}.dist-info"
+    files[f"{name}/WHEEL"] = _wheel_text(tag)
+    files[f"{name}/RECORD"] = _record(files, f"{name}/RECORD")
+    path = folder / f"mixfront-{info.version}-{tag}-py3-none-any.whl"
+    _write_zip(path, files)
+    return path
+
+
+def _distribution() -> metadata.Distribution:
+    try:
+        return metadata.distribution("mixfront")
+    except metadata.PackageNotFoundError:
+        raise MixfrontError(
+            "mixfront is not installed here, so no wheel of it can be made: "
+            "`pip install` it, or its source tree with `pip install --editable`"
+        ) from None
+
+
+def _package_files() -> dict[str, bytes]:
+    """Everything in all parts of the namespace package; the first on the path wins."""
+    import mixfront
+
+    files: dict[str, bytes] = {}
+    for root in map(Path, mixfront.__path__):
+        for path in sorted(root.rglob("*")):
+            inside = path.relative_to(root)
+            if path.is_file() and not _is_litter(inside):
+                files.setdefault(f"mixfront/{inside.as_posix()}", path.read_bytes())
+    return files
+
+
+def _is_litter(path: Path) -> bool:
+    """Whether a file belongs to a tool and not to the package."""
+    hidden = any(part.startswith(".") for part in path.parts)
+    return hidden or "__pycache__" in path.parts or path.suffix == ".pyc"
+
+
+def _info_files(info: metadata.Distribution, *, requires: bool) -> dict[str, bytes]:
+    """Metadata and entry points, as they were installed."""
+    texts = {
+        "METADATA": _metadata(info, requires=requires),
+        "entry_points.txt": info.read_text("entry_points.txt"),
+    }
+    folder = f"mixfront-{info.version}.dist-info"
+    return {f"{folder}/{name}": text.encode() for name, text in texts.items() if text}
+
+
+def _metadata(info: metadata.Distribution, *, requires: bool) -> str:
+    text = info.read_text("METADATA") or ""
+    if requires:
+        return text
+    head, _, body = text.partition("\n\n")
+    dropped = ("Requires-Dist:", "Provides-Extra:", "License-File:")
+    kept = [line for line in head.splitlines() if not line.startswith(dropped)]
+    return "\n".join(kept) + "\n\n" + body
+
+
+def _wheel_text(tag: str) -> bytes:
+    lines = (
+        "Wheel-Version: 1.0",
+        "Generator: mixfront",
+        "Root-Is-Purelib: true",
+        "Tag: py3-none-any",
+        f"Build: {tag}",
+    )
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _record(files: Mapping[str, bytes], own_name: str) -> bytes:
+    """Digest and size of every file, as PyPA's "Recording installed projects" wants them."""
+    lines = []
+    for name, content in sorted(files.items()):
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        lines.append(f"{name},sha256={digest},{len(content)}")
+    return ("\n".join([*lines, f"{own_name},,"]) + "\n").encode()
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    whole = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        whole.update(f"{name}\0{len(content)}\0".encode())
+        whole.update(content)
+    return whole.hexdigest()
+
+
+def _write_zip(path: Path, files: Mapping[str, bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    last = f"{path.name.split('-0_')[0]}.dist-info/"  # installers read it last, PEP 427
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files, key=lambda name: (name.startswith(last), name)):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = _MODE
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, files[name])

@@ -1,0 +1,69 @@
+"""Which trials may enter the registry."""
+
+import pytest
+
+from mixfront.exceptions import PromotionError, UnknownNameError
+from mixfront.registry.gate import promotable
+from mixfront.tracking.records import RecordStore
+
+
+def _with_final(store: RecordStore) -> RecordStore:
+    for trial in store.trials():
+        store.save_trial(trial.model_copy(update={"final": "somewhere"}))
+    return store
+
+
+@pytest.mark.parametrize("trial_id", ["0", "1"])
+def test_front_may_pass(store: RecordStore, trial_id: str) -> None:
+    assert promotable(_with_final(store), trial_id).trial_id == trial_id
+
+
+def test_dominated_is_told_by_whom(store: RecordStore) -> None:
+    with pytest.raises(PromotionError, match=r"trial 2 is dominated by trial 0 .*0\.75 against"):
+        promotable(_with_final(store), "2")
+
+
+def test_infeasible_rival_dominates_nobody(store: RecordStore) -> None:
+    assert store.trial("3").values["auc"] == 0.99  # better than all, but not allowed
+    assert promotable(_with_final(store), "0")
+
+
+def test_equal_points_do_not_dominate_each_other(store: RecordStore) -> None:
+    store = _with_final(store)
+    store.save_trial(store.trial("0").model_copy(update={"trial_id": "9"}))
+    assert promotable(store, "0")
+    assert promotable(store, "9")
+
+
+@pytest.mark.parametrize(
+    ("trial_id", "reason"),
+    [
+        ("3", "infeasible: it breaks params by 3e"),
+        ("4", "still running"),
+        ("5", "mixfront search resume"),
+        ("6", "stopped early"),
+        ("7", "failed"),
+        ("8", "infeasible"),
+    ],
+)
+def test_others_are_refused_with_the_reason(
+    store: RecordStore, trial_id: str, reason: str
+) -> None:
+    with pytest.raises(PromotionError, match=reason):
+        promotable(_with_final(store), trial_id)
+
+
+def test_failure_says_what_failed(store: RecordStore) -> None:
+    store.save_trial(store.trial("7").model_copy(update={"error": "loss is nan"}))
+    with pytest.raises(PromotionError, match=r"failed \(loss is nan\)"):
+        promotable(store, "7")
+
+
+def test_missing_export(store: RecordStore) -> None:
+    with pytest.raises(PromotionError, match="exported model is missing"):
+        promotable(store, "0")
+
+
+def test_unknown_trial(store: RecordStore) -> None:
+    with pytest.raises(UnknownNameError, match="unknown trial '77'"):
+        promotable(store, "77")

@@ -1,0 +1,165 @@
+"""What a promotion writes, and what it leaves alone when it refuses."""
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mixfront.exceptions import PromotionError, TrackingError, UsageError
+from mixfront.registry.promote import Promotion, promote
+from mixfront.registry.server import hushed, registry
+from mixfront.registry.signature import as_frame
+from mixfront.tracking.records import RecordStore
+
+Export = Callable[[str, list[float]], None]
+
+
+@pytest.fixture
+def promoted(exported: RecordStore, uri: str, stand_in: Path) -> Promotion:
+    """Trial 0, promoted as the first version of "ranker"."""
+    return promote(exported, "0", model="ranker", uri=uri, code=stand_in)
+
+
+def test_alias_is_on_the_version_that_was_checked(promoted: Promotion, uri: str) -> None:
+    assert promoted.version == "1"
+    assert promoted.previous is None
+    assert promoted.rows_checked == 3
+    assert promoted.largest_difference <= 1e-6
+    with registry(uri) as client:
+        assert client.get_registered_model("ranker").aliases == {"champion": 1}
+
+
+def test_version_tells_its_lineage(promoted: Promotion, exported: RecordStore, uri: str) -> None:
+    trial = exported.trial("0")
+    with registry(uri) as client:
+        version = client.get_model_version("ranker", promoted.version)
+        outputs = client.get_run(str(trial.run_id)).outputs
+    assert outputs is not None
+    assert len(outputs.model_outputs) == 1
+    assert version.tags["mixfront.search_id"] == "clicks-00000000"
+    assert version.tags["mixfront.trial_id"] == "0"
+    assert version.tags["mixfront.family"] == "unimixer"
+    assert version.tags["mixfront.run_id"] == trial.run_id
+    assert version.tags["mixfront.dataset_digest"] == "d1"
+    assert float(version.tags["mixfront.value.auc"]) == 0.75
+    assert len(version.tags["mixfront.scores_digest"]) == 64
+    assert version.run_id == trial.run_id
+
+
+def test_trials_run_stays_as_it_was(promoted: Promotion, exported: RecordStore, uri: str) -> None:
+    assert promoted
+    with registry(uri) as client:
+        assert client.get_run(str(exported.trial("0").run_id)).info.status == "FINISHED"
+
+
+def test_model_scores_raw_rows(
+    promoted: Promotion, uri: str, rows: pa.Table, scores: list[float]
+) -> None:
+    assert promoted
+    with registry(uri), hushed():
+        import mlflow
+
+        model = mlflow.pyfunc.load_model("models:/ranker@champion")
+        for frame in (as_frame(rows), rows.to_pandas()):  # integers beside nulls: object, float
+            np.testing.assert_allclose(model.predict(frame), scores, rtol=1e-6)
+        no_null = rows.slice(0, 1).to_pandas()  # the same column without a null is int64
+        np.testing.assert_allclose(model.predict(no_null), scores[:1], rtol=1e-6)
+
+
+def test_nothing_logged_is_a_pickle_and_the_wheel_travels(
+    promoted: Promotion, uri: str, tmp_path: Path
+) -> None:
+    import mlflow
+
+    with registry(uri):
+        folder = Path(
+            mlflow.artifacts.download_artifacts(
+                f"models:/ranker/{promoted.version}", dst_path=str(tmp_path / "downloaded")
+            )
+        )
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    for path in files:
+        assert path.suffix not in (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib"), path
+        assert not path.read_bytes().startswith(b"\x80"), path  # how pickle protocols 2 to 5 start
+    [wheel] = folder.glob("artifacts/mixfront-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert not [name for name in archive.namelist() if name.endswith(".pkl")]
+    requirements = (folder / "requirements.txt").read_text().splitlines()
+    assert f"artifacts/{wheel.name}" in requirements
+    assert any(line.startswith("torch==") and "+" not in line for line in requirements)
+
+
+def test_second_version_takes_over(exported: RecordStore, uri: str, stand_in: Path) -> None:
+    said: list[str] = []
+    promote(exported, "0", model="ranker", uri=uri, code=stand_in)
+    second = promote(exported, "1", model="ranker", uri=uri, code=stand_in, say=said.append)
+    assert (second.version, second.previous) == ("2", "1")
+    assert "scores 3 rows the same" in " ".join(said)
+    assert said[-1].endswith("which version 1 had.")
+
+
+def test_other_scores_leave_the_alias_alone(
+    exported: RecordStore, export: Export, uri: str, stand_in: Path, scores: list[float]
+) -> None:
+    promote(exported, "0", model="ranker", uri=uri, code=stand_in)
+    export("1", [score + 1e-4 for score in scores])
+    with pytest.raises(PromotionError, match=r"version 2 .* refused .* differ by 0\.0001"):
+        promote(exported, "1", model="ranker", uri=uri, code=stand_in)
+    with registry(uri) as client:
+        assert client.get_registered_model("ranker").aliases == {"champion": 1}
+        assert "0.0001" in client.get_model_version("ranker", "2").tags["mixfront.refused"]
+
+
+@pytest.mark.parametrize("recorded", [[0.1], [float("nan")] * 3])
+def test_scores_that_cannot_be_compared_are_refused(
+    exported: RecordStore, export: Export, uri: str, stand_in: Path, recorded: list[float]
+) -> None:
+    export("0", recorded)
+    with pytest.raises(PromotionError, match="refused and the alias stays"):
+        promote(exported, "0", model="ranker", uri=uri, code=stand_in)
+    with registry(uri) as client:
+        assert client.get_registered_model("ranker").aliases == {}
+
+
+def test_model_that_cannot_be_loaded_back_is_refused(
+    exported: RecordStore, uri: str, stand_in: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text(stand_in.read_text().replace('artifacts["model"]', 'artifacts["modle"]'))
+    with pytest.raises(PromotionError, match=r"refused .* cannot be loaded and scored"):
+        promote(exported, "0", model="ranker", uri=uri, code=broken)
+
+
+def test_dominated_trial_touches_nothing(exported: RecordStore, uri: str) -> None:
+    with pytest.raises(PromotionError, match="dominated by trial 0"):
+        promote(exported, "2", model="ranker", uri=uri)
+    with registry(uri) as client:
+        assert not client.search_registered_models()
+
+
+def test_run_of_another_server(exported: RecordStore, tmp_path: Path) -> None:
+    other = f"sqlite:///{tmp_path}/other.db"
+    with pytest.raises(PromotionError, match="does not know the run of trial 0"):
+        promote(exported, "0", model="ranker", uri=other)
+
+
+def test_damaged_export(exported: RecordStore, uri: str) -> None:
+    (Path(str(exported.trial("0").final)) / "sample_scores.json").unlink()
+    with pytest.raises(PromotionError, match=r"exported model of trial 0 .* cannot be read"):
+        promote(exported, "0", model="ranker", uri=uri)
+
+
+def test_unreachable_server(exported: RecordStore) -> None:
+    with pytest.raises(TrackingError, match=r"MLflow at http://127\.0\.0\.1:9 cannot be used"):
+        promote(exported, "0", model="ranker", uri="http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(("model", "alias"), [("a/b", "champion"), ("a", "v1"), ("a", "latest")])
+def test_names_that_mlflow_refuses(
+    exported: RecordStore, uri: str, model: str, alias: str
+) -> None:
+    with pytest.raises(UsageError, match="cannot be a"):
+        promote(exported, "0", model=model, alias=alias, uri=uri)
