@@ -1,0 +1,180 @@
+"""The Pareto front of a search: which complete trials no other trial beats.
+
+Trial a dominates trial b if it is no worse in any objective and better in one. Only COMPLETE and
+feasible trials count. Equal trials stand on the front together.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import moocore
+import numpy as np
+from numpy.typing import NDArray
+
+from mixfront.pareto.objective_scale import minimised, scaled
+from mixfront.tracking import Objective, SearchRecord, TrialRecord, TrialState
+
+Points = NDArray[np.float64]  # (trials, objectives), scaled, smaller is better
+
+
+@dataclass(frozen=True)
+class Front:
+    """The front, and every complete feasible trial's place behind it.
+
+    Attributes:
+        objectives: What is compared.
+        reference_point: One value an objective, costs in log10.
+        members: The front, best in the first objective first.
+        candidates: All complete feasible trials, in the order of their numbers.
+        ranks: Trial id -> 0 on the front, 1 on the front of the rest, and so on.
+        hypervolume: What the front dominates, up to the reference point; costs in log10.
+    """
+
+    objectives: tuple[Objective, ...]
+    reference_point: tuple[float, ...]
+    members: tuple[TrialRecord, ...]
+    candidates: tuple[TrialRecord, ...]
+    ranks: dict[str, int]
+    hypervolume: float
+
+    def dominated_by(self, trial: TrialRecord) -> list[TrialRecord]:
+        """The front's trials that dominate a trial; none if it belongs on the front."""
+        point = points_of([trial], self.objectives)[0]
+        others = points_of(self.members, self.objectives)
+        beats = np.all(others <= point, axis=1) & np.any(others < point, axis=1)
+        return [member for member, is_better in zip(self.members, beats, strict=True) if is_better]
+
+
+def front_of(
+    trials: Iterable[TrialRecord],
+    objectives: Sequence[Objective],
+    reference_point: Sequence[float],
+) -> Front:
+    """The front of the trials so far.
+
+    Args:
+        trials: In any state; those that do not count are left out.
+        objectives: What is compared.
+        reference_point: In the objectives' order, costs in log10.
+    """
+    candidates = [trial for trial in trials if is_candidate(trial, objectives)]
+    candidates.sort(key=_number)
+    points = points_of(candidates, objectives)
+    members = [trial for trial, is_best in zip(candidates, _best(points), strict=True) if is_best]
+    return Front(
+        objectives=tuple(objectives),
+        reference_point=tuple(reference_point),
+        members=tuple(sorted(members, key=lambda trial: _order(trial, objectives))),
+        candidates=tuple(candidates),
+        ranks=_ranks(candidates, points),
+        hypervolume=_hypervolume(points, objectives, reference_point),
+    )
+
+
+def is_feasible(trial: TrialRecord) -> bool:
+    """Whether a trial breaks no constraint."""
+    broken = any(amount > 0 for amount in trial.violations.values())
+    return trial.state is not TrialState.INFEASIBLE and not broken
+
+
+def is_candidate(trial: TrialRecord, objectives: Sequence[Objective]) -> bool:
+    """Whether a trial may be on the front: complete, feasible, every objective finite."""
+    values = [trial.values.get(objective.metric, math.nan) for objective in objectives]
+    is_complete = trial.state is TrialState.COMPLETE
+    return is_complete and is_feasible(trial) and all(map(math.isfinite, values))
+
+
+def points_of(trials: Sequence[TrialRecord], objectives: Sequence[Objective]) -> Points:
+    """Trials as points, (trials, objectives): costs in log10, smaller is better."""
+    rows = [
+        [minimised(o, scaled(o.metric, trial.values[o.metric])) for o in objectives]
+        for trial in trials
+    ]
+    return np.array(rows, dtype=np.float64).reshape(len(trials), len(objectives))
+
+
+def hypervolume_history(
+    trials: Iterable[TrialRecord],
+    objectives: Sequence[Objective],
+    reference_point: Sequence[float],
+) -> list[tuple[TrialRecord, float]]:
+    """Hypervolume after each complete trial, in the order in which they ended; it never falls."""
+    candidates = [trial for trial in trials if is_candidate(trial, objectives)]
+    candidates.sort(key=lambda t: (math.inf if t.ended is None else t.ended, _number(t)))
+    points = points_of(candidates, objectives)
+    volumes = [
+        _hypervolume(points[: count + 1], objectives, reference_point)
+        for count in range(len(candidates))
+    ]
+    growing = np.maximum.accumulate(volumes).tolist() if volumes else []  # rounding must not show
+    return list(zip(candidates, growing, strict=True))
+
+
+def count_states(trials: Iterable[TrialRecord]) -> dict[str, int]:
+    """How many trials are in each state; complete ones that break a constraint are infeasible."""
+    states = Counter(_true_state(trial) for trial in trials)
+    return {str(state): states[state] for state in TrialState}
+
+
+def front_json(
+    search: SearchRecord, trials: Sequence[TrialRecord], front: Front | None = None
+) -> dict[str, Any]:
+    """The front as `mixfront pareto --json` prints it."""
+    front = front or front_of(trials, search.objectives, search.reference_point)
+    return {
+        "search_id": search.search_id,
+        "objectives": [objective.model_dump() for objective in front.objectives],
+        "front": [_member_json(member, front.objectives) for member in front.members],
+        "hypervolume": front.hypervolume,
+        "reference_point": list(front.reference_point),
+        "trials": count_states(trials),
+    }
+
+
+def _true_state(trial: TrialRecord) -> TrialState:
+    is_broken = trial.state is TrialState.COMPLETE and not is_feasible(trial)
+    return TrialState.INFEASIBLE if is_broken else trial.state
+
+
+def _member_json(member: TrialRecord, objectives: Sequence[Objective]) -> dict[str, Any]:
+    return {
+        "trial_id": member.trial_id,
+        "family": member.family,
+        "values": {o.metric: member.values[o.metric] for o in objectives},
+        "config": member.config,
+        "run_id": member.run_id,
+    }
+
+
+def _best(points: Points) -> NDArray[np.bool_]:
+    if len(points) == 0:
+        return np.zeros(0, dtype=np.bool_)
+    return np.asarray(moocore.is_nondominated(points, keep_weakly=True), dtype=np.bool_)
+
+
+def _ranks(trials: Sequence[TrialRecord], points: Points) -> dict[str, int]:
+    if len(points) == 0:
+        return {}
+    ranks = moocore.pareto_rank(points).tolist()
+    return {trial.trial_id: rank for trial, rank in zip(trials, ranks, strict=True)}
+
+
+def _hypervolume(
+    points: Points, objectives: Sequence[Objective], reference_point: Sequence[float]
+) -> float:
+    """Of points that beat the reference point in every objective; the others add nothing."""
+    corner = np.array([minimised(o, r) for o, r in zip(objectives, reference_point, strict=True)])
+    inside = points[np.all(points < corner, axis=1)]
+    return float(moocore.hypervolume(inside, ref=corner)) if len(inside) else 0.0
+
+
+def _order(trial: TrialRecord, objectives: Sequence[Objective]) -> tuple[float, int]:
+    first = objectives[0]
+    return minimised(first, trial.values[first.metric]), _number(trial)
+
+
+def _number(trial: TrialRecord) -> int:
+    return int(trial.trial_id)

@@ -1,0 +1,125 @@
+"""The interactive front: one HTML page that needs nothing but itself."""
+
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import TYPE_CHECKING
+
+from mixfront.pareto.front import Front, count_states, front_of
+from mixfront.pareto.objective_scale import is_log10
+from mixfront.pareto.select import Best, Knee, pick_trial
+from mixfront.pareto.wording import human, ordered
+from mixfront.tracking import SearchRecord, TrialRecord
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+NO_FRONT = "<p>No trial is complete and feasible yet.</p>"
+
+
+def front_page(search: SearchRecord, trials: Sequence[TrialRecord]) -> str:
+    """The page of a search: its trials, its front, hypervolume over trials, the front's models.
+
+    plotly's script (4.5 MB) is part of the page, so that it opens without a network.
+    """
+    from plotly.offline import get_plotlyjs
+
+    front = front_of(trials, search.objectives, search.reference_point)
+    template = Template(files("mixfront.pareto").joinpath("page.html").read_text("utf-8"))
+    return template.substitute(
+        title=escape(f"{search.name} · Pareto front"),
+        plotly=get_plotlyjs(),
+        name=escape(search.name),
+        subtitle=escape(_subtitle(search)),
+        tiles=_tiles(trials, front),
+        columns="1fr 1fr" if len(front.objectives) > 2 else "3fr 2fr",
+        charts=_charts(trials, front),
+        table=_table(front) if front.members else NO_FRONT,
+        footer=escape(_footer(search)),
+    )
+
+
+def _subtitle(search: SearchRecord) -> str:
+    words = {"max": "highest", "min": "lowest"}
+    wanted = ", ".join(f"{words[o.direction]} {o.metric}" for o in search.objectives)
+    ended = f" · {search.state}" + (f": {search.ended_because}" if search.ended_because else "")
+    return f"{wanted}{ended}"
+
+
+def _footer(search: SearchRecord) -> str:
+    corner = ", ".join(
+        f"{'log10 ' if is_log10(o.metric) else ''}{o.metric} {value:.5g}"
+        for o, value in zip(search.objectives, search.reference_point, strict=True)
+    )
+    return f"{search.search_id} · hypervolume is measured from {corner}"
+
+
+def _tiles(trials: Sequence[TrialRecord], front: Front) -> str:
+    counts = count_states(trials)
+    tiles = [
+        (str(len(front.members)), "on the front"),
+        (f"{front.hypervolume:.4g}", "hypervolume"),
+    ]
+    tiles += [(str(count), state) for state, count in counts.items() if count]
+    return "".join(
+        f'<div class="tile"><b>{value}</b><span>{name}</span></div>' for value, name in tiles
+    )
+
+
+def _charts(trials: Sequence[TrialRecord], front: Front) -> str:
+    from mixfront.pareto import charts
+
+    cards = [
+        (f"{y.metric} against {x.metric}", charts.front_chart(trials, front, x, y))
+        for x, y in charts.objective_pairs(front.objectives)
+    ] or [("Every trial", charts.progress_chart(trials, front))]
+    cards.append(("Hypervolume", charts.hypervolume_chart(trials, front)))
+    return "".join(_card(f"chart-{i}", *card) for i, card in enumerate(cards))
+
+
+def _card(div_id: str, title: str, figure: "go.Figure") -> str:
+    chart = figure.to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        div_id=div_id,
+        config={"displaylogo": False, "responsive": True},
+    )
+    return f'<div class="card"><h2>{escape(title)}</h2>{chart}</div>'
+
+
+def _table(front: Front) -> str:
+    names = [f'<th class="number">{escape(o.metric)}</th>' for o in front.objectives]
+    head = f"<tr><th>trial</th><th>family</th>{''.join(names)}<th></th><th>model</th></tr>"
+    badges = _badges(front)
+    rows = "".join(
+        _row(member, front, badges.get(member.trial_id, [])) for member in front.members
+    )
+    return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+
+def _row(member: TrialRecord, front: Front, badges: Sequence[str]) -> str:
+    from mixfront.pareto.charts import family_colours
+
+    colour = family_colours(front.candidates)[member.family]
+    values = "".join(
+        f'<td class="number">{human(o.metric, member.values[o.metric])}</td>'
+        for o in front.objectives
+    )
+    marks = "".join(f'<span class="badge">{escape(badge)}</span>' for badge in badges)
+    config = escape(", ".join(f"{key} {value}" for key, value in ordered(member.config)))
+    return (
+        f"<tr><td>{escape(member.trial_id)}</td>"
+        f'<td><span class="dot" style="background:{colour}"></span>{escape(member.family)}</td>'
+        f'{values}<td>{marks}</td><td class="config">{config}</td></tr>'
+    )
+
+
+def _badges(front: Front) -> dict[str, list[str]]:
+    badges: dict[str, list[str]] = {}
+    for objective in front.objectives:
+        best = pick_trial(Best(objective.metric), front).trial_id
+        badges.setdefault(best, []).append(f"best {objective.metric}")
+    if len(front.members) > 2 and len(front.objectives) > 1:
+        badges.setdefault(pick_trial(Knee(), front).trial_id, []).append("knee")
+    return badges

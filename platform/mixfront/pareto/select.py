@@ -1,0 +1,150 @@
+"""Picking one point of a front: `knee`, `best:METRIC`, `max:METRIC<=VALUE`."""
+
+import math
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from mixfront.exceptions import SpecError, UnknownNameError, UsageError
+from mixfront.pareto.front import Front, points_of
+from mixfront.pareto.objective_scale import better_direction
+from mixfront.tracking import TrialRecord
+
+FORMS = "knee, best:METRIC or max:METRIC<=VALUE"
+_BEST = re.compile(r"best:(?P<metric>[\w.]+)")
+_MAX = re.compile(r"max:(?P<metric>[\w.]+)\s*<=\s*(?P<limit>\S+)")
+
+
+@dataclass(frozen=True)
+class Knee:
+    """The point where giving up more of one objective stops paying for the others."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The point that is best in one metric."""
+
+    metric: str
+
+
+@dataclass(frozen=True)
+class Max:
+    """The point with the largest value of a metric that is not above a limit."""
+
+    metric: str
+    limit: float
+
+
+Pick = Knee | Best | Max
+
+
+def parse_pick(text: str) -> Pick:
+    """The words of `--pick`.
+
+    Raises:
+        UsageError: If they are of no known form, or name a metric of the test split.
+    """
+    text = text.strip()
+    if text == "knee":
+        return Knee()
+    if match := _BEST.fullmatch(text):
+        return Best(_allowed(match["metric"]))
+    if match := _MAX.fullmatch(text):
+        return Max(_allowed(match["metric"]), _number(match["limit"]))
+    raise UsageError(f"{text!r} picks nothing: use {FORMS}, for example 'max:flops<=1e11'")
+
+
+def pick_trial(pick: Pick | str, front: Front) -> TrialRecord:
+    """The trial of the front that is meant; among equals the one with the lower number.
+
+    Args:
+        pick: What `parse_pick` returns, or its text.
+        front: The front of the search.
+
+    Raises:
+        UsageError: If the front is empty, or nothing on it is below the limit.
+        UnknownNameError: If a trial of the front lacks the metric.
+    """
+    pick = parse_pick(pick) if isinstance(pick, str) else pick
+    if not front.members:
+        raise UsageError("the front is empty: no trial is complete and feasible yet")
+    if isinstance(pick, Knee):
+        return _knee(front)
+    if isinstance(pick, Best):
+        return _best(front, pick.metric)
+    return _max(front, pick)
+
+
+def knee_distances(front: Front) -> list[float]:
+    """How far each member bulges out from the line (plane) between the extremes of the front.
+
+    Each objective is scaled to [0, 1] over the front (costs in log10, 0 = best). In two
+    objectives the extremes are then (0, 1) and (1, 0), and the distance of x from the line
+    between them, towards the ideal point (0, 0), is (1 - x1 - x2) / sqrt(2). With m objectives
+    the plane through the m unit points takes its place: (1 - sum of x) / sqrt(m). This is the
+    knee of Das (1999), "On characterizing the knee of the Pareto curve", on unit extremes.
+    """
+    points = points_of(front.members, front.objectives)
+    lowest, span = points.min(axis=0), np.ptp(points, axis=0)
+    unit = (points - lowest) / np.where(span > 0, span, 1.0)
+    distances: list[float] = ((1.0 - unit.sum(axis=1)) / math.sqrt(points.shape[1])).tolist()
+    return distances
+
+
+def _knee(front: Front) -> TrialRecord:
+    distances = knee_distances(front)
+    ranked = sorted(
+        zip(distances, front.members, strict=True),
+        key=lambda pair: (-pair[0], int(pair[1].trial_id)),
+    )
+    return ranked[0][1]
+
+
+def _best(front: Front, metric: str) -> TrialRecord:
+    sign = 1 if _direction(front, metric) == "min" else -1
+    return min(front.members, key=lambda t: (sign * _value(t, metric), int(t.trial_id)))
+
+
+def _max(front: Front, pick: Max) -> TrialRecord:
+    values = {t.trial_id: _value(t, pick.metric) for t in front.members}
+    allowed = [t for t in front.members if values[t.trial_id] <= pick.limit]
+    if not allowed:
+        raise UsageError(
+            f"no trial of the front has {pick.metric} <= {pick.limit:g}: "
+            f"the smallest is {min(values.values()):g}"
+        )
+    return max(allowed, key=lambda t: (values[t.trial_id], -int(t.trial_id)))
+
+
+def _direction(front: Front, metric: str) -> str:
+    for objective in front.objectives:
+        if objective.metric == metric:
+            return objective.direction
+    return better_direction(metric)
+
+
+def _value(trial: TrialRecord, metric: str) -> float:
+    known = {**trial.costs, **trial.metrics, **trial.values}
+    if metric not in known or math.isnan(known[metric]):
+        names = [name for name in known if not name.startswith("test_")]
+        raise UnknownNameError(f"metric of trial {trial.trial_id}", metric, names)
+    return known[metric]
+
+
+def _allowed(metric: str) -> str:
+    if metric.startswith("test_"):
+        raise UsageError(
+            f"{metric!r} is reported and never chosen by: pick by a validation metric"
+        )
+    return metric
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise SpecError(f"{text!r} is not a number: write the limit as in 'max:flops<=1e11'")
+    return value

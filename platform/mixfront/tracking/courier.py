@@ -1,0 +1,222 @@
+"""Carries notes to MLflow, as few requests as its limits allow."""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice, zip_longest
+from typing import TYPE_CHECKING, TypeVar
+
+from mixfront.exceptions import TrackingError
+from mixfront.tracking.client import artifact_location, connect, find_experiment
+from mixfront.tracking.note import Dataset, Note, RunStatus
+from mixfront.tracking.scrub import scrub_text
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+SEARCH_TAG = "mixfront.search_id"
+TRIAL_TAG = "mixfront.trial_id"
+KIND_TAG = "mixfront.kind"  # "search" or "trial"
+PARENT_TAG = "mlflow.parentRunId"
+NAME_TAG = "mlflow.runName"
+# Of one `log_batch`; MLflow takes 1,000 entries of all kinds together.
+MAX_METRICS, MAX_PARAMS, MAX_TAGS = 800, 100, 100
+# What MLflow will refuse tomorrow as it does today; anything else may heal.
+_FINAL_REFUSALS = frozenset(
+    {
+        "INVALID_PARAMETER_VALUE",
+        "BAD_REQUEST",
+        "RESOURCE_DOES_NOT_EXIST",
+        "RESOURCE_ALREADY_EXISTS",
+        "INVALID_STATE",
+    }
+)
+
+
+class Courier:
+    """Delivers notes of one search. Used by one thread.
+
+    Args:
+        uri: Tracking URI.
+        experiment: Name of the experiment; made if absent.
+        search_id: The search whose notes these are.
+        runs: Runs that are known already: trial id ("" = the search) -> run id.
+        on_run: Told of each run that is found or made: (trial id, or None = the search; run id).
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        experiment: str,
+        search_id: str,
+        runs: Mapping[str, str],
+        on_run: Callable[[str | None, str], None],
+    ) -> None:
+        self.runs = dict(runs)
+        self._uri = uri
+        self._experiment = experiment
+        self._search_id = search_id
+        self._on_run = on_run
+        self._client: MlflowClient | None = None
+        self._experiment_id: str | None = None
+
+    def deliver(self, notes: Sequence[Note]) -> None:
+        """Tell MLflow; safe to repeat after any failure.
+
+        What MLflow refuses for good is logged and left out.
+
+        Raises:
+            Exception: Whatever the client raises while the server cannot be used.
+        """
+        for of_run in _by_run(notes):
+            self._deliver_or_drop(of_run)
+
+    def show_page(self, html: str) -> None:
+        """Replace the interactive front among the artifacts of the search's run."""
+        if run_id := self.runs.get(""):
+            self._connected().log_text(run_id, html, "front.html")
+
+    def _deliver_or_drop(self, notes: Sequence[Note]) -> None:
+        try:
+            self._deliver_to_run(notes)
+        except Exception as problem:
+            if not _is_final(problem):
+                raise
+            reason = scrub_text(str(problem)).split("\n", 1)[0]
+            run = "the search" if notes[0].trial_id is None else f"trial {notes[0].trial_id}"
+            logger.warning("MLflow refused %d notes on %s: %s", len(notes), run, reason)
+
+    def _deliver_to_run(self, notes: Sequence[Note]) -> None:
+        client, run_id = self._connected(), self._run_of(notes[0])
+        self._log_batches(run_id, notes)
+        for path, text in _merged(note.texts for note in notes).items():
+            client.log_text(run_id, text, path)
+        datasets = [note.dataset for note in notes if note.dataset is not None]
+        if datasets:
+            self._log_dataset(run_id, datasets[-1])
+        statuses = [note for note in notes if note.status is not None]
+        if statuses:
+            self._set_status(run_id, statuses[-1])
+
+    def _set_status(self, run_id: str, note: Note) -> None:
+        if note.status is RunStatus.RUNNING:
+            self._connected().update_run(run_id, status=str(note.status))
+        else:
+            self._connected().set_terminated(run_id, str(note.status), note.time_ms)
+
+    def _log_dataset(self, run_id: str, dataset: Dataset) -> None:
+        from mlflow.entities import Dataset as MlflowDataset
+        from mlflow.entities import DatasetInput, InputTag
+
+        source = json.dumps({"uri": dataset.source})
+        entity = MlflowDataset(dataset.name, dataset.digest, "parquet", source)
+        role = InputTag("mlflow.data.context", "training")
+        self._connected().log_inputs(run_id, [DatasetInput(entity, [role])])
+
+    def _log_batches(self, run_id: str, notes: Sequence[Note]) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+
+        metrics = [
+            Metric(key, value, note.time_ms, note.step)
+            for note in notes
+            for key, value in note.metrics.items()
+        ]
+        params = [Param(*entry) for entry in _merged(note.params for note in notes).items()]
+        tags = [RunTag(*entry) for entry in _merged(note.tags for note in notes).items()]
+        batches = zip_longest(
+            _chunks(metrics, MAX_METRICS),
+            _chunks(params, MAX_PARAMS),
+            _chunks(tags, MAX_TAGS),
+            fillvalue=(),
+        )
+        for some_metrics, some_params, some_tags in batches:
+            self._connected().log_batch(run_id, some_metrics, some_params, some_tags)
+
+    def _run_of(self, note: Note) -> str:
+        key = note.trial_id or ""
+        if key not in self.runs:
+            self.runs[key] = self._find_run(note.trial_id) or self._make_run(note)
+            self._announce(note.trial_id, self.runs[key])
+        return self.runs[key]
+
+    def _announce(self, trial_id: str | None, run_id: str) -> None:
+        try:
+            self._on_run(trial_id, run_id)
+        except Exception:  # the listener's defect must not look like MLflow's
+            logger.exception("the listener to new runs failed")
+
+    def _find_run(self, trial_id: str | None) -> str | None:
+        """A run that was made, but whose id was lost with the driver or with the answer."""
+        which = f"tags.`{TRIAL_TAG}` = '{trial_id}'"
+        if trial_id is None:
+            which = f"tags.`{KIND_TAG}` = 'search'"
+        found = self._connected().search_runs(
+            [self._experiment_key()],
+            f"tags.`{SEARCH_TAG}` = '{self._search_id}' and {which}",
+            max_results=1,
+        )
+        return str(found[0].info.run_id) if found else None
+
+    def _make_run(self, note: Note) -> str:
+        identity = {SEARCH_TAG: self._search_id, KIND_TAG: "search"}
+        if note.trial_id is not None:
+            parent = self._run_of(Note(seq=0, time_ms=note.time_ms))
+            identity |= {KIND_TAG: "trial", TRIAL_TAG: note.trial_id, PARENT_TAG: parent}
+        tags = {**note.tags, **identity}
+        run = self._connected().create_run(
+            self._experiment_key(), start_time=note.time_ms, tags=tags, run_name=note.name
+        )
+        return str(run.info.run_id)
+
+    def _experiment_key(self) -> str:
+        if self._experiment_id is None:
+            found = find_experiment(self._connected(), self._experiment)
+            self._experiment_id = str(found.experiment_id) if found else self._make_experiment()
+        return self._experiment_id
+
+    def _make_experiment(self) -> str:
+        from mlflow.exceptions import MlflowException
+
+        location = artifact_location(self._uri)
+        try:
+            return self._connected().create_experiment(self._experiment, location)
+        except MlflowException:  # another search may have been quicker
+            found = find_experiment(self._connected(), self._experiment)
+            if found is None:
+                raise
+            return str(found.experiment_id)
+
+    def _connected(self) -> "MlflowClient":
+        if self._client is None:
+            self._client = connect(self._uri)
+        return self._client
+
+
+def _is_final(problem: Exception) -> bool:
+    from mlflow.exceptions import MlflowException
+
+    if isinstance(problem, MlflowException):
+        return str(problem.error_code) in _FINAL_REFUSALS
+    # Connections and files may heal; a defect of the note or of ours will not.
+    return not isinstance(problem, OSError | TrackingError)
+
+
+def _by_run(notes: Sequence[Note]) -> list[list[Note]]:
+    groups: dict[str | None, list[Note]] = {}
+    for note in notes:
+        groups.setdefault(note.trial_id, []).append(note)
+    return list(groups.values())
+
+
+def _merged(parts: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {key: value for part in parts for key, value in part.items()}
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    remaining = iter(items)
+    while chunk := list(islice(remaining, size)):
+        yield chunk

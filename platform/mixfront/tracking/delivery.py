@@ -1,0 +1,163 @@
+"""The thread that delivers notes, for as long as it takes."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+from tenacity import RetryCallState, RetryError, Retrying, wait_exponential, wait_random
+from tenacity.nap import sleep_using_event
+from tenacity.stop import stop_when_event_set
+
+from mixfront.tracking.client import brief_requests
+from mixfront.tracking.courier import Courier
+from mixfront.tracking.note import Note
+from mixfront.tracking.phrasing import FRONT_FILE
+from mixfront.tracking.scrub import scrub_text
+from mixfront.tracking.spool import Delivered, Spool
+
+logger = logging.getLogger(__name__)
+
+BATCH_NOTES = 1000  # at most so many are delivered and marked at once
+LINGER_S = 0.3  # what arrives within this time travels together
+FIRST_WAIT_S, MAX_WAIT_S = 0.5, 15.0  # between two attempts at a server that is away
+PAGE_EVERY_S = 30.0  # the interactive front is megabytes; no oftener than this
+LAST_GRACE_S = 1.0  # for a request that is under way when delivery is given up
+
+
+class Delivery:
+    """A queue of notes and the thread that empties it into MLflow.
+
+    Args:
+        spool: Where the notes are kept, and the mark of how far delivery is.
+        courier: Who carries them.
+        pending: Notes of earlier drivers that never arrived.
+        page: Makes the interactive front, as HTML.
+        front_seq: The last note of earlier drivers that brought a front; 0 = none.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        courier: Courier,
+        pending: Iterable[Note],
+        page: Callable[[], str] | None,
+        front_seq: int = 0,
+    ) -> None:
+        self._spool = spool
+        self._courier = courier
+        self._pending = list(pending)
+        self._page = page
+        self._front_seq = front_seq
+        self._mark = spool.delivered()
+        self._page_time = time.monotonic()
+        self._is_away = False
+        self._changed = threading.Condition()
+        self._hurry = threading.Event()
+        self._closing = False
+        self._abandoned = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mlflow-delivery", daemon=True)
+        self._thread.start()
+
+    def put(self, note: Note) -> None:
+        """Queue a note; returns at once."""
+        with self._changed:
+            self._pending.append(note)
+            if FRONT_FILE in note.texts:
+                self._front_seq = note.seq
+            self._changed.notify_all()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until all that is queued now has arrived; False if time runs out first."""
+        self._hurry.set()
+        with self._changed:
+            last = self._pending[-1].seq if self._pending else 0
+            return self._changed.wait_for(lambda: self._mark.through >= last, timeout)
+
+    def close(self, timeout: float) -> bool:
+        """Deliver what is queued and end the thread; False if something is left in the spool."""
+        self._hurry.set()
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout)
+        self._abandoned.set()
+        self._thread.join(LAST_GRACE_S)
+        return not self._pending and not self._is_page_due()
+
+    def _run(self) -> None:
+        with brief_requests():
+            while self._await_work():
+                self._persist(self._deliver_some)
+                if self._is_page_time():
+                    self._persist(self._refresh_page)
+
+    def _await_work(self) -> bool:
+        """Wait for something to do; False when there will be nothing more."""
+        with self._changed:
+            while not (self._pending or self._closing or self._is_page_time()):
+                self._changed.wait(PAGE_EVERY_S if self._is_page_due() else None)
+            is_left = bool(self._pending) or self._is_page_due()
+        if not self._closing:
+            self._hurry.wait(LINGER_S)
+        return is_left and not self._abandoned.is_set()
+
+    def _persist(self, act: Callable[[], None]) -> None:
+        """Try until it is done, or until delivery is given up."""
+        attempts = Retrying(
+            wait=wait_exponential(FIRST_WAIT_S, max=MAX_WAIT_S) + wait_random(0, FIRST_WAIT_S),
+            stop=stop_when_event_set(self._abandoned),
+            sleep=sleep_using_event(self._abandoned),
+            before_sleep=self._on_failure,
+        )
+        try:
+            attempts(act)
+        except RetryError:
+            return
+        if self._is_away:
+            self._is_away = False
+            logger.warning("MLflow takes notes again")
+
+    def _on_failure(self, state: RetryCallState) -> None:
+        if not self._is_away and state.outcome is not None:
+            self._is_away = True
+            reason = scrub_text(str(state.outcome.exception())).split("\n", 1)[0]
+            logger.warning("notes wait in the spool, and the search goes on: %s", reason)
+
+    def _deliver_some(self) -> None:
+        self._spool.sync()
+        with self._changed:
+            batch = list(islice(self._pending, BATCH_NOTES))
+        if not batch:
+            return
+        self._courier.deliver(batch)
+        self._set_mark(self._mark.model_copy(update={"through": batch[-1].seq}))
+        with self._changed:
+            del self._pending[: len(batch)]
+            self._changed.notify_all()
+
+    def _is_page_due(self) -> bool:
+        return self._page is not None and self._front_seq > self._mark.page
+
+    def _is_page_time(self) -> bool:
+        is_time = self._closing or time.monotonic() - self._page_time >= PAGE_EVERY_S
+        return is_time and self._is_page_due()
+
+    def _refresh_page(self) -> None:
+        if self._page is None or self._front_seq > self._mark.through:
+            return  # the front itself has yet to arrive
+        shown = self._front_seq
+        try:
+            html = self._page()
+        except Exception:
+            logger.exception("the interactive front could not be made")
+        else:
+            self._courier.show_page(html)
+        self._page_time = time.monotonic()
+        self._set_mark(self._mark.model_copy(update={"page": shown}))
+
+    def _set_mark(self, mark: Delivered) -> None:
+        mark = mark.model_copy(update={"runs": dict(self._courier.runs)})
+        self._spool.mark(mark)
+        self._mark = mark

@@ -1,0 +1,40 @@
+"""Takes credentials out of what is about to be shown to others."""
+
+import re
+from typing import Any
+
+HIDDEN = "***"
+
+_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*://)[^/@\s]+@")
+_SECRET_WORDS = (
+    r"access_?key|api_?key|(?:account|secret|private)_?key|password|passwd|pwd|"
+    r"secret|signature|sig|token|credentials?"
+)
+_QUERY = re.compile(rf"(?P<name>[?&][\w\-]*(?:{_SECRET_WORDS})[\w\-]*=)[^&\s#]+", re.IGNORECASE)
+_SECRET_KEY = re.compile(rf"(?:^|[._\-])(?:{_SECRET_WORDS})$", re.IGNORECASE)
+
+
+def scrub_text(text: str) -> str:
+    """Text with the user part and the secret query values of every URI replaced.
+
+    >>> scrub_text("postgresql://me:secret@db/mlflow")
+    'postgresql://***@db/mlflow'
+    """
+    text = _USERINFO.sub(rf"\g<scheme>{HIDDEN}@", text)
+    return _QUERY.sub(rf"\g<name>{HIDDEN}", text)
+
+
+def scrub(value: Any) -> Any:
+    """Plain data with every URI scrubbed, and the values of keys such as `password` hidden."""
+    if isinstance(value, str):
+        return scrub_text(value)
+    if isinstance(value, dict):
+        return {key: _scrub_entry(key, inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [scrub(inner) for inner in value]
+    return value
+
+
+def _scrub_entry(key: Any, value: Any) -> Any:
+    is_secret = isinstance(value, str) and _SECRET_KEY.search(str(key))
+    return HIDDEN if is_secret else scrub(value)
