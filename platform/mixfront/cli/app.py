@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from mixfront.cli import data
 from mixfront.exceptions import MixfrontError
 
 app = typer.Typer(
@@ -13,6 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+data.register(app)
 
 
 def main() -> None:
