@@ -1,0 +1,274 @@
+"""Checkpoints of a trial: every rank writes its shard, rank 0 the manifest when all are there.
+
+step-<n>/weights.safetensors      whole dense weights and buffers, by rank 0
+step-<n>/optimizer-<r>.safetensors  rank r's optimizer state and random state
+step-<n>/tables-<r>.safetensors   table rows and their optimizer state, shard r of the rows
+step-<n>/rank-<r>.json            digests of rank r's files
+step-<n>/manifest.json            last: without it there is no checkpoint
+"""
+
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor
+
+from mixfront.exceptions import TrialError
+from mixfront.training.embedding import EmbeddingTables
+from mixfront.training.engine import DenseEngine
+from mixfront.training.ranks import Ranks
+from mixfront.training.shards import Folder, ShardFile
+from mixfront.training.sparse_optimizer import SparseOptimizer
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+class Progress(BaseModel):
+    """Where a trial stands; everything that is not a tensor."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: int = 0
+    evaluated_step: int = 0  # the last evaluation was after this step
+    loss_sum: float = 0.0  # of the steps since then, for the mean that is reported
+    loss_steps: int = 0
+
+    def after_step(self, loss: float) -> "Progress":
+        """One step further."""
+        return Progress(
+            step=self.step + 1,
+            evaluated_step=self.evaluated_step,
+            loss_sum=self.loss_sum + loss,
+            loss_steps=self.loss_steps + 1,
+        )
+
+
+class Identity(BaseModel):
+    """What must be equal for a trial to go on from a checkpoint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: str
+    model: dict[str, Any]
+    training: dict[str, Any]
+    zero_stage: int
+    world_size: int
+    total_steps: int
+    encoder: str  # digest
+
+
+class Manifest(BaseModel):
+    """manifest.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int
+    identity: Identity
+    progress: Progress
+    pass_index: int  # position in the data, which follows from the step
+    step_in_pass: int
+    tau: float | None
+    sparse_steps: int
+    files: dict[str, ShardFile]
+
+
+class _RankFiles(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    files: dict[str, ShardFile]
+
+
+class Checkpoints:
+    """Writes, reads and thins out the checkpoints of one trial.
+
+    Args:
+        url: The trial's folder.
+        keep: How many to keep.
+        ranks: Who writes and reads; all methods are collectives.
+        identity: Of this trial.
+    """
+
+    def __init__(self, url: str, *, keep: int, ranks: Ranks, identity: Identity) -> None:
+        self._folder = Folder(url)
+        self._keep = keep
+        self._ranks = ranks
+        self._identity = identity
+
+    def save(
+        self,
+        engine: DenseEngine,
+        tables: EmbeddingTables,
+        optimizer: SparseOptimizer,
+        *,
+        progress: Progress,
+        steps_per_pass: int,
+        tau: float | None,
+    ) -> str:
+        """Write a checkpoint; its URL is returned once it exists."""
+        name = f"step-{progress.step}"
+        folder = Folder(f"{self._folder.url}/{name}")
+        if self._ranks.is_first:
+            folder.remove(MANIFEST)  # of an earlier attempt at the same step
+        weights = engine.weights()
+        self._ranks.barrier()
+        self._write_shard(folder, weights, engine, tables, optimizer)
+        self._ranks.barrier()
+        if self._ranks.is_first:
+            manifest = Manifest(
+                format=FORMAT,
+                identity=self._identity,
+                progress=progress,
+                pass_index=progress.step // steps_per_pass,
+                step_in_pass=progress.step % steps_per_pass,
+                tau=tau,
+                sparse_steps=optimizer.step_count,
+                files=self._all_files(folder),
+            )
+            folder.write(MANIFEST, manifest.model_dump_json(indent=1).encode())
+            self._thin_out(progress.step)
+        self._ranks.barrier()
+        return folder.url
+
+    def load(
+        self,
+        url: str,
+        engine: DenseEngine,
+        tables: EmbeddingTables,
+        optimizer: SparseOptimizer,
+    ) -> Progress:
+        """Put everything back as it was when `url` was written.
+
+        Raises:
+            TrialError: If it is no checkpoint, is damaged, or is of another trial.
+        """
+        folder = Folder(url)
+        manifest = read_manifest(url)
+        self._check(url, manifest.identity)
+        engine.load_weights(
+            folder.read_tensors("weights.safetensors", manifest.files["weights.safetensors"])
+        )
+        # Without ZeRO every rank holds the same state and rank 0 wrote it for all.
+        writer = self._ranks.rank if self._identity.zero_stage else 0
+        state = _read(folder, manifest, f"optimizer-{writer}.safetensors")
+        engine.load_optimizer_state(_strip(state, "optimizer."))
+        self._load_tables(folder, manifest, tables, optimizer)
+        own = _read(folder, manifest, f"optimizer-{self._ranks.rank}.safetensors")
+        _set_random_state(_strip(own, "random."), self._ranks.device)
+        return manifest.progress
+
+    def _write_shard(
+        self,
+        folder: Folder,
+        weights: dict[str, Tensor],
+        engine: DenseEngine,
+        tables: EmbeddingTables,
+        optimizer: SparseOptimizer,
+    ) -> None:
+        rank = self._ranks.rank
+        files = {}
+        shared = self._identity.zero_stage == 0 and rank > 0
+        dense = {} if shared else engine.optimizer_state()
+        state = {f"optimizer.{key}": value for key, value in dense.items()}
+        state |= {
+            f"random.{key}": value for key, value in _random_state(self._ranks.device).items()
+        }
+        rows = _row_range(len(tables.weight), rank, self._ranks.world_size)
+        shard = {"weight": tables.weight[rows]}
+        shard |= {f"state.{key}": value[rows] for key, value in optimizer.state.items()}
+        for kind, tensors in (("optimizer", state), ("tables", shard)):
+            name = f"{kind}-{rank}.safetensors"
+            files[name] = folder.write_tensors(name, tensors)
+        if self._ranks.is_first:
+            files["weights.safetensors"] = folder.write_tensors("weights.safetensors", weights)
+        folder.write(f"rank-{rank}.json", _RankFiles(files=files).model_dump_json().encode())
+
+    def _all_files(self, folder: Folder) -> dict[str, ShardFile]:
+        files: dict[str, ShardFile] = {}
+        for rank in range(self._ranks.world_size):
+            told = folder.read(f"rank-{rank}.json")
+            files |= _RankFiles.model_validate_json(told).files
+        return files
+
+    def _load_tables(
+        self,
+        folder: Folder,
+        manifest: Manifest,
+        tables: EmbeddingTables,
+        optimizer: SparseOptimizer,
+    ) -> None:
+        size = self._ranks.world_size
+        for rank in range(size):
+            shard = _read(folder, manifest, f"tables-{rank}.safetensors")
+            rows = _row_range(len(tables.weight), rank, size)
+            tables.weight[rows] = shard["weight"].to(tables.weight.device)
+            for key, value in optimizer.state.items():
+                value[rows] = shard[f"state.{key}"].to(value.device)
+        optimizer.step_count = manifest.sparse_steps
+
+    def _check(self, url: str, found: Identity) -> None:
+        for key, value in self._identity.model_dump().items():
+            other = found.model_dump()[key]
+            if other != value:
+                raise TrialError(
+                    f"{url} has {key} {other!r}, this trial has {value!r}: a trial goes on only "
+                    f"from its own checkpoints"
+                )
+
+    def _thin_out(self, step: int) -> None:
+        """Keep the last few up to this step; what lies beyond is of an attempt that was lost."""
+        steps = {
+            int(name.removeprefix("step-"))
+            for name in self._folder.names()
+            if name.removeprefix("step-").isdigit()
+        }
+        whole = [s for s in sorted(steps) if s <= step and self._is_whole(s)]
+        for other in steps - set(whole[-self._keep :]):
+            self._folder.remove(f"step-{other}")
+
+    def _is_whole(self, step: int) -> bool:
+        return self._folder.exists(f"step-{step}/{MANIFEST}")
+
+
+def read_manifest(url: str) -> Manifest:
+    """The manifest of a checkpoint.
+
+    Raises:
+        TrialError: If there is none, so that there is no checkpoint, or it cannot be read.
+    """
+    folder = Folder(url)
+    if not folder.exists(MANIFEST):
+        raise TrialError(f"{url} is no checkpoint: it has no {MANIFEST}; take an older one")
+    try:
+        return Manifest.model_validate_json(folder.read(MANIFEST))
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise TrialError(f"{url}/{MANIFEST} cannot be used: {where}: {first['msg']}") from None
+
+
+def _read(folder: Folder, manifest: Manifest, name: str) -> dict[str, Tensor]:
+    if name not in manifest.files:
+        raise TrialError(f"{folder.url} is incomplete: its manifest has no {name}")
+    return folder.read_tensors(name, manifest.files[name])
+
+
+def _strip(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _row_range(num_rows: int, rank: int, world_size: int) -> slice:
+    return slice(num_rows * rank // world_size, num_rows * (rank + 1) // world_size)
+
+
+def _random_state(device: str) -> dict[str, Tensor]:
+    state = {"cpu": torch.get_rng_state()}
+    if device.startswith("cuda"):
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def _set_random_state(state: dict[str, Tensor], device: str) -> None:
+    torch.set_rng_state(state["cpu"])
+    if device.startswith("cuda") and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)

@@ -1,0 +1,154 @@
+"""Embedding tables beside the DeepSpeed engine: gathered by row, pooled by bag.
+
+ZeRO flattens parameters into partitions that have no rows, and one engine takes one optimizer:
+so the tables are a module of their own, with a sparse optimizer (`sparse_optimizer.py`).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mixfront.data.batch import Batch, FeatureLayout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bags:
+    """All ids of N rows as N*F bags, row by row; PAD ids are left out."""
+
+    ids: Tensor  # (P,) rows of the fused table
+    offsets: Tensor  # (N*F + 1,) where each bag begins in `ids`, and the end of the last
+    num_fields: int
+
+    def part(self, start: int, stop: int) -> "Bags":
+        """The bags of rows `start` to `stop`."""
+        offsets = self.offsets[start * self.num_fields : stop * self.num_fields + 1]
+        first, last = int(offsets[0]), int(offsets[-1])
+        return Bags(ids=self.ids[first:last], offsets=offsets - first, num_fields=self.num_fields)
+
+    def mean(self, rows: Tensor) -> Tensor:
+        """Mean of each bag's rows of `rows` (*, E), zero for an empty bag: (N, F, E)."""
+        counts = self.offsets.diff()
+        sums: Tensor = _SumBags.apply(rows, self.ids, self.offsets)  # type: ignore[no-untyped-call]  # torch's
+        return (sums / counts.clamp(min=1).unsqueeze(1)).view(-1, self.num_fields, rows.shape[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """The rows of the table that one rank's batch uses, once each."""
+
+    row_ids: Tensor  # (U,) int64, ascending rows of the fused table
+    rows: Tensor  # (U, E), a leaf: its .grad sums over all micro-batches
+    bags: Bags  # ids are positions in `rows`
+
+    def fields(self, start: int, stop: int) -> Tensor:
+        """Field embeddings (stop - start, F, E) of some rows of the batch, differentiable."""
+        whole = start == 0 and stop * self.bags.num_fields == len(self.bags.offsets) - 1
+        return (self.bags if whole else self.bags.part(start, stop)).mean(self.rows)
+
+
+class EmbeddingTables(nn.Module):
+    """All tables behind one another in one weight (num_rows, E); PAD rows are zero for ever.
+
+    Args:
+        layout: Fields, number of rows, PAD rows.
+        weight: The rows, changed in place by training.
+    """
+
+    weight: Tensor
+    _is_pad: Tensor
+    _slots: Tensor
+    _seen: Tensor
+
+    def __init__(self, layout: FeatureLayout, weight: Tensor) -> None:
+        super().__init__()
+        is_pad = torch.zeros(layout.num_rows, dtype=torch.bool, device=weight.device)
+        is_pad[list(layout.pad_rows)] = True
+        self.register_buffer("weight", weight)
+        self.register_buffer("_is_pad", is_pad, persistent=False)
+        # Scratch over all rows: 15 times faster than torch.unique at 350,000 ids a batch.
+        self.register_buffer("_slots", is_pad.long(), persistent=False)
+        self.register_buffer("_seen", is_pad.clone(), persistent=False)
+        self._lengths = [field.length for field in layout.of_kind("sequence")]
+
+    @classmethod
+    def fresh(
+        cls, layout: FeatureLayout, dim: int, *, init_std: float, seed: int
+    ) -> "EmbeddingTables":
+        """Rows drawn from N(0, init_std), the same wherever the seed is the same."""
+        generator = torch.Generator().manual_seed(seed)
+        weight = torch.empty(layout.num_rows, dim).normal_(0, init_std, generator=generator)
+        weight[list(layout.pad_rows)] = 0
+        return cls(layout, weight)
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Field embeddings (N, F, E) without gradients, straight from the table.
+
+        F = the categorical fields, then the sequence fields (mean over what is not PAD).
+        """
+        with torch.no_grad():
+            return self._bags(batch, self._used(batch)).mean(self.weight)
+
+    def lookup(self, batch: Batch) -> Looked:
+        """The batch's rows as a leaf to differentiate by; rows of weight 0 use none."""
+        with torch.no_grad():
+            used = self._used(batch) & (batch.weight > 0).unsqueeze(1)
+            bags = self._bags(batch, used)
+            self._seen.zero_().index_fill_(0, bags.ids, True)
+            row_ids = self._seen.nonzero().squeeze(1)
+            self._slots[row_ids] = torch.arange(len(row_ids), device=row_ids.device)
+            slots = self._slots.index_select(0, bags.ids)
+        return Looked(
+            row_ids=row_ids,
+            rows=self.weight.index_select(0, row_ids).requires_grad_(),
+            bags=Bags(ids=slots, offsets=bags.offsets, num_fields=bags.num_fields),
+        )
+
+    def _used(self, batch: Batch) -> Tensor:
+        """Which of the ids side by side, (N, C + S), are no PAD."""
+        ids = torch.cat([batch.ids, batch.sequences], 1)
+        return ~self._is_pad.index_select(0, ids.flatten()).view(ids.shape)
+
+    def _bags(self, batch: Batch, used: Tensor) -> Bags:
+        num_categorical = batch.ids.shape[1]
+        widths = [1] * num_categorical + self._lengths
+        in_sequences = torch.split(used[:, num_categorical:], self._lengths, 1)
+        counts = [used[:, :num_categorical].long()]
+        counts += [part.sum(1, keepdim=True) for part in in_sequences]
+        ends = torch.cat(counts, 1).flatten().cumsum(0)
+        return Bags(
+            ids=torch.cat([batch.ids, batch.sequences], 1)[used],
+            offsets=F.pad(ends, (1, 0)),
+            num_fields=len(widths),
+        )
+
+
+class _SumBags(torch.autograd.Function):
+    """Sum rows by bag. The gradient is the same sum over the transposed bags.
+
+    torch's own backward scatters one row at a time (58 ms against 10 ms for 260,000 ids on a
+    core, and in no fixed order on CUDA); here ids are sorted once and each row sums its bags.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, ids: Tensor, offsets: Tensor) -> Tensor:
+        ctx.save_for_backward(ids, offsets)
+        ctx.num_rows = len(rows)
+        return _sum_bags(rows, ids, offsets)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        ids, offsets = ctx.saved_tensors
+        bag_of = torch.repeat_interleave(
+            torch.arange(len(grad), device=grad.device), offsets.diff(), output_size=len(ids)
+        )
+        order = torch.sort(ids, stable=True).indices
+        counts = torch.bincount(ids, minlength=ctx.num_rows)
+        row_offsets = F.pad(counts.cumsum(0), (1, 0))
+        return _sum_bags(grad, bag_of[order], row_offsets), None, None
+
+
+def _sum_bags(rows: Tensor, ids: Tensor, offsets: Tensor) -> Tensor:
+    return F.embedding_bag(ids, rows.contiguous(), offsets, mode="sum", include_last_offset=True)

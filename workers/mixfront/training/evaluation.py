@@ -1,0 +1,76 @@
+"""Scores of a whole split over all ranks, and the metrics that every rank then knows."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from mixfront.data import Batch, EncodedSplit, eval_batches
+from mixfront.exceptions import DivergedError
+from mixfront.training.metrics import METRICS, ranking_metrics
+from mixfront.training.ranks import Ranks
+
+
+class Evaluation(BaseModel):
+    """What is known of a trial after some of its steps. Plain JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: int
+    fidelity: float  # share of all steps of all passes
+    metrics: dict[str, float]  # auc, uauc, gauc, logloss; train_loss, ...; finite all of them
+    checkpoint: str  # URL
+    final: str | None = None  # URL of the exported model, at full fidelity
+    seconds: dict[str, float]  # train, evaluate, checkpoint
+
+
+def evaluate(
+    score: Callable[[Batch], Tensor], split: EncodedSplit, *, batch_size: int, ranks: Ranks
+) -> dict[str, float]:
+    """Metrics of a split, the same on every rank (a collective).
+
+    Args:
+        score: Probabilities (N,) of a batch of this rank's.
+        split: The rows.
+        batch_size: Rows at once, over all ranks.
+        ranks: Who shares the rows.
+
+    Raises:
+        DivergedError: On every rank, if any score is not finite.
+    """
+    batches = eval_batches(
+        split, batch_size=batch_size, rank=ranks.rank, world_size=ranks.world_size
+    )
+    parts = [(score(batch), batch) for batch in batches]
+    scores = torch.cat([_on(ranks, part.float()) for part, _ in parts])
+    labels = torch.cat([_on(ranks, batch.label) for _, batch in parts])
+    weights = torch.cat([_on(ranks, batch.weight) for _, batch in parts])
+    users = torch.cat([_on(ranks, batch.user) for _, batch in parts])
+    found = _metrics([ranks.gather(t) for t in (scores, labels, weights, users)])
+    values = ranks.broadcast(found)
+    if math.isinf(values[0]):
+        raise DivergedError(
+            "a score of the validation rows is not finite; lower the learning rate"
+        )
+    return {
+        name: value for name, value in zip(METRICS, values, strict=True) if not math.isnan(value)
+    }
+
+
+def _on(ranks: Ranks, tensor: Tensor) -> Tensor:
+    return tensor.to(ranks.device)
+
+
+def _metrics(gathered: list[list[Tensor]]) -> list[float]:
+    """On rank 0 the metrics in the order of METRICS; NaN = not defined, inf = bad scores."""
+    if not gathered[0]:
+        return [math.nan] * len(METRICS)
+    scores, labels, weights, users = (torch.cat(part).cpu().numpy() for part in gathered)
+    real = weights > 0
+    if not np.isfinite(scores[real]).all():
+        return [math.inf] * len(METRICS)
+    found = ranking_metrics(scores[real], labels[real], users[real])
+    return [found.get(name, math.nan) for name in METRICS]

@@ -1,0 +1,42 @@
+"""The dense optimizer that is handed to DeepSpeed, and its learning-rate warm-up."""
+
+from collections.abc import Set
+
+import torch
+from torch import nn
+
+from mixfront.training.config import DenseOptimizerConfig
+
+
+def build_optimizer(
+    module: nn.Module, no_decay: Set[str], config: DenseOptimizerConfig
+) -> torch.optim.Optimizer:
+    """Adam (L2 in the gradient) or AdamW (decoupled), in groups with and without decay.
+
+    Args:
+        module: The dense part.
+        no_decay: Names of parameters that are never decayed.
+        config: Rates and betas.
+    """
+    named = list(module.named_parameters())
+    decayed = [p for name, p in named if name not in no_decay]
+    plain = [p for name, p in named if name in no_decay]
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    kinds: dict[str, type[torch.optim.Adam]] = {
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+    }
+    return kinds[config.kind](
+        [group for group in groups if group["params"]],
+        lr=config.lr,
+        betas=(config.beta1, config.beta2),
+        fused=True,
+    )
+
+
+def warmup_factor(step: int, warmup_steps: int) -> float:
+    """Factor on lr at a step counted from 0: rises linearly to 1 at the last warm-up step."""
+    return min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0

@@ -1,0 +1,114 @@
+"""A trained model as a plain fp32 function: raw rows in, probabilities out.
+
+The registered model, the sample scores that lie beside it, and the final metrics of a trial all
+come from `Scorer.probabilities`.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mixfront.data import Batch, EncodedRows, Encoder, FeatureLayout
+from mixfront.exceptions import TrialError
+from mixfront.models import build_ranker, make_config
+from mixfront.training.embedding import EmbeddingTables
+from mixfront.training.shards import Folder, ShardFile
+
+BATCH_SIZE = 4096
+DENSE, TABLES = "ranker.", "tables."  # prefixes of names in weights.safetensors
+
+
+class Scorer:
+    """Tables and a ranker in fp32 and evaluation mode.
+
+    Args:
+        family: Name of the family.
+        model: Keys of its config.
+        layout: Fields of the encoded rows.
+        weights: Whole dense weights, buffers such as the temperature included.
+        rows: The fused table (num_rows, E).
+    """
+
+    def __init__(
+        self,
+        family: str,
+        model: Mapping[str, Any],
+        layout: FeatureLayout,
+        weights: Mapping[str, Tensor],
+        rows: Tensor,
+    ) -> None:
+        config = make_config(family, model)
+        self.ranker = build_ranker(family, config, layout)
+        self.ranker.load_state_dict(dict(weights))
+        self.tables = EmbeddingTables(layout, rows)
+        self.device = str(rows.device)
+        self.ranker.to(rows.device).eval()
+
+    def probabilities(self, batch: Batch) -> Tensor:
+        """Probabilities (N,) of a batch, fp32."""
+        batch = batch.to(self.device)
+        with torch.inference_mode():
+            logits = self.ranker(self.tables.embed(batch), batch.numeric)
+            return torch.sigmoid(logits.float())
+
+
+class Predictor:
+    """An exported model with its encoder: raw rows to probabilities."""
+
+    def __init__(self, encoder: Encoder, scorer: Scorer, about: Mapping[str, Any]) -> None:
+        self.encoder = encoder
+        self.scorer = scorer
+        self.about = dict(about)  # model.json
+        self.columns = encoder.columns  # raw columns that are read
+
+    @classmethod
+    def load(cls, url: str) -> "Predictor":
+        """Read what `export_model` wrote, from a path or fsspec URL.
+
+        Raises:
+            TrialError: If a file is missing or damaged.
+            DataError: If the encoder is.
+        """
+        folder = Folder(url)
+        about = json.loads(folder.read("model.json"))
+        expected = ShardFile.model_validate(about["weights"])
+        tensors = folder.read_tensors("weights.safetensors", expected)
+        dense = {k.removeprefix(DENSE): v for k, v in tensors.items() if k.startswith(DENSE)}
+        encoder = Encoder.load(f"{folder.url}/encoder")
+        if encoder.digest != about["encoder_digest"]:
+            raise TrialError(f"{url}: the encoder is not the one that the model was trained with")
+        scorer = Scorer(
+            about["family"], about["model"], encoder.layout, dense, tensors[f"{TABLES}weight"]
+        )
+        return cls(encoder, scorer, about)
+
+    def predict(self, table: pa.Table) -> NDArray[np.float32]:
+        """Probabilities (N,) of raw rows, the columns of the Parquet data.
+
+        Raises:
+            SchemaError: If a column is missing or of a wrong type.
+        """
+        rows = self.encoder.encode(table)
+        starts = range(0, len(rows.ids), BATCH_SIZE)
+        scores = [self.scorer.probabilities(_batch(rows, start)).cpu().numpy() for start in starts]
+        return np.concatenate(scores) if scores else np.zeros(0, np.float32)
+
+
+def _batch(rows: EncodedRows, start: int) -> Batch:
+    part = slice(start, start + BATCH_SIZE)
+    count = len(rows.ids[part])
+    return Batch(
+        ids=torch.from_numpy(rows.ids[part].astype(np.int64)),
+        numeric=torch.from_numpy(rows.numeric[part].astype(np.float32)),
+        sequences=torch.from_numpy(rows.sequences[part].astype(np.int64)),
+        label=torch.zeros(count),
+        user=torch.zeros(count, dtype=torch.int64),
+        weight=torch.ones(count),
+        global_weight=float(count),
+    )

@@ -1,0 +1,41 @@
+"""What depends on the integer step alone: when to evaluate, the temperature, the warm-up.
+
+All of it is tied to the steps of the *full* budget, never to a rung's: a trial that is stopped
+early has seen the same schedule as one that is not.
+"""
+
+from fractions import Fraction
+from math import ceil
+
+from mixfront.models._base import TemperatureConfig
+
+
+def evaluation_steps(total_steps: int, every: float) -> list[int]:
+    """Steps after which a trial is evaluated, ascending; the last is `total_steps`.
+
+    The k-th is the first step at which the trained share reaches k * every. Counted in exact
+    fractions (0.1 means 1/10), each step at most once.
+    """
+    share = Fraction(str(every))
+    points = {ceil(total_steps * share * k) for k in range(1, ceil(1 / share))}
+    return sorted({p for p in points if p < total_steps} | {total_steps})
+
+
+def restart_step(config: TemperatureConfig | None, total_steps: int) -> int | None:
+    """The step before which a two-stage schedule turns cold and forgets its optimizers."""
+    if config is None or config.tau_schedule != "two_stage":
+        return None
+    return ceil(total_steps * Fraction(str(config.hot_share)))
+
+
+def tau_at(config: TemperatureConfig, step: int, total_steps: int) -> float:
+    """Temperature of step j = `step`, counted from 0; j = J is the trained model's.
+
+    Linear: max(tau_s - (tau_s - tau_e) j / J, tau_e); two-stage: tau_s, then tau_e (UniMixer,
+    arXiv 2604.00590, section on temperature).
+    """
+    start, end = config.tau_start, config.tau_end
+    switch = restart_step(config, total_steps)
+    if switch is not None:
+        return start if step < switch else end
+    return max(start - (start - end) * step / total_steps, end)

@@ -1,0 +1,299 @@
+"""One trial in one worker group: train to an evaluation, evaluate, checkpoint, export."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mixfront.data import Batch, Encoder, TrainBatches, open_split
+from mixfront.exceptions import AbortedError, SpecError, TrialError
+from mixfront.models import count_cost, make_config
+from mixfront.training.checkpoint import Checkpoints, Identity, Progress
+from mixfront.training.evaluation import Evaluation, evaluate
+from mixfront.training.export import export_model
+from mixfront.training.predict import Predictor, Scorer
+from mixfront.training.ranks import Ranks
+from mixfront.training.request import TrialRequest
+from mixfront.training.schedules import evaluation_steps
+from mixfront.training.throughput import mfu
+from mixfront.training.trainer import Trainer
+
+# What may differ between a checkpoint and the trial that goes on from it.
+NOT_IDENTITY = {"keep_checkpoints", "eval_batch_size", "evaluate_every"}
+
+
+class TrialSession:
+    """A trial, made on every rank alike; every method is a collective.
+
+    It goes on from `request.resume_from` if that is given, to the same bits on the same machine.
+
+    Args:
+        request: What to train.
+        device: Of this rank, "cpu" or "cuda:<i>".
+        data_group: Process group of the trial's ranks; None = the default one. If there is no
+            process group at all, one of this process alone is made.
+
+    Raises:
+        UsageError: If the request cannot be meant.
+        DataError: If the data cannot be used.
+        TrialError: If there is nothing to resume from.
+    """
+
+    def __init__(
+        self, request: TrialRequest, *, device: str = "cpu", data_group: Any = None
+    ) -> None:
+        self.request = request
+        self.latest = request.resume_from  # URL of the last checkpoint
+        training = request.training
+        self._ranks = Ranks.join(device, data_group)
+        self._config = make_config(request.family, request.model)
+        self._encoder = Encoder.load(request.data.encoder)
+        self._batches = self._open_training()
+        self.total_steps = training.passes * self._batches.steps_per_pass
+        self._points = evaluation_steps(self.total_steps, training.evaluate_every)
+        self._progress = Progress()
+        self._stream: Iterator[Batch] | None = None
+        self._final: tuple[str, dict[str, float]] | None = None
+        self._trainer = Trainer(
+            request.family,
+            self._config,
+            self._encoder.layout,
+            training,
+            zero_stage=request.zero_stage,
+            total_steps=self.total_steps,
+            ranks=self._ranks,
+        )
+        self._checkpoints = Checkpoints(
+            request.folder,
+            keep=training.keep_checkpoints,
+            ranks=self._ranks,
+            identity=self._identity(),
+        )
+        self._resume()
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps done."""
+        return self._progress.step
+
+    @property
+    def fidelity(self) -> float:
+        """Share of all steps of all passes that is done."""
+        return self.step / self.total_steps
+
+    def advance(self, check: Callable[[int], bool] | None = None) -> Evaluation:
+        """Train to the next evaluation point, evaluate, write a checkpoint.
+
+        At full fidelity the model is exported too, and the metrics are those of the exported
+        model in fp32, on the test rows as well if there are any (`test_*`).
+
+        Args:
+            check: Called after every step on every rank, with the same answer on all; True
+                stops the trial.
+
+        Raises:
+            AbortedError: If `check` said so; the checkpoint is written (`latest`).
+            DivergedError: On every rank, if the loss or a score is not finite on any.
+        """
+        target = next((p for p in self._points if p > self._progress.evaluated_step), self.step)
+        first, started = self.step, time.perf_counter()
+        rows = self._train_to(target, check)
+        trained = time.perf_counter()
+        loss = self._progress.loss_sum / max(1, self._progress.loss_steps)
+        if target < self.total_steps:
+            metrics = self._evaluate()
+            evaluated = time.perf_counter()
+            url = self._mark_evaluated()
+        else:
+            url = self._mark_evaluated()  # first, so that nothing is lost if exporting fails
+            evaluated = time.perf_counter()
+            self.finish()
+            assert self._final is not None
+            metrics = self._final[1]
+        saved = time.perf_counter()
+        return Evaluation(
+            step=self.step,
+            fidelity=self.fidelity,
+            metrics={
+                **metrics,
+                **self._speed(rows, self.step - first, trained - started),
+                "train_loss": loss,
+            },
+            checkpoint=url,
+            final=self._final[0] if self._final else None,
+            seconds={
+                "train": trained - started,
+                "evaluate": (evaluated if target < self.total_steps else saved) - trained,
+                "checkpoint": saved - evaluated,
+            },
+        )
+
+    def checkpoint(self) -> str:
+        """Write a checkpoint of this step; its URL."""
+        self.latest = self._checkpoints.save(
+            self._trainer.engine,
+            self._trainer.tables,
+            self._trainer.sparse,
+            progress=self._progress,
+            steps_per_pass=self._batches.steps_per_pass,
+            tau=self._trainer.tau(self.step),
+        )
+        return self.latest
+
+    def finish(self) -> str:
+        """Export the trained model and evaluate it in fp32, once; the folder's URL.
+
+        Raises:
+            TrialError: Before full fidelity.
+        """
+        if self.step < self.total_steps:
+            raise TrialError(
+                f"the trial is at step {self.step} of {self.total_steps}: only a model that is "
+                "trained to the end is exported"
+            )
+        if self._final is None:
+            self._final = self._export()
+        return self._final[0]
+
+    def close(self) -> None:
+        """Free everything; nothing else works afterwards."""
+        self._trainer.close()
+        del self._trainer, self._batches, self._stream
+
+    def _open_training(self) -> TrainBatches:
+        training, data, ranks = self.request.training, self.request.data, self._ranks
+        if -(-training.batch_size // ranks.world_size) < training.gradient_accumulation:
+            raise SpecError(
+                f"training.gradient_accumulation is {training.gradient_accumulation}, more than "
+                f"a rank's rows of a batch of {training.batch_size}; raise training.batch_size"
+            )
+        return TrainBatches(
+            open_split(data.path, data.train, self._encoder),
+            batch_size=training.batch_size,
+            rank=ranks.rank,
+            world_size=ranks.world_size,
+            seed=training.seed,
+        )
+
+    def _identity(self) -> Identity:
+        request = self.request
+        return Identity(
+            family=request.family,
+            model=self._config.model_dump(mode="json"),
+            training=request.training.model_dump(mode="json", exclude=NOT_IDENTITY),
+            zero_stage=request.zero_stage,
+            world_size=self._ranks.world_size,
+            total_steps=self.total_steps,
+            encoder=self._encoder.digest,
+        )
+
+    def _resume(self) -> None:
+        if self.request.resume_from:
+            trainer = self._trainer
+            self._progress = self._checkpoints.load(
+                self.request.resume_from, trainer.engine, trainer.tables, trainer.sparse
+            )
+
+    def _train_to(self, target: int, check: Callable[[int], bool] | None) -> float:
+        """Train up to a step; the rows that were trained on."""
+        rows = 0.0
+        while self.step < target:
+            batch = self._next_batch()
+            loss = self._trainer.step(batch, self.step)
+            rows += batch.global_weight
+            self._progress = self._progress.after_step(loss)
+            if check is not None and check(self.step):
+                url = self.checkpoint()
+                raise AbortedError(f"stopped after step {self.step}; it goes on from {url}")
+        return rows
+
+    def _next_batch(self) -> Batch:
+        pass_index, step_in_pass = divmod(self.step, self._batches.steps_per_pass)
+        if self._stream is None or step_in_pass == 0:
+            self._stream = self._batches.one_pass(pass_index, step_in_pass)
+        return next(self._stream)
+
+    def _evaluate(self) -> dict[str, float]:
+        self._trainer.evaluation_mode(self.step)
+        data = self.request.data
+        return evaluate(
+            self._trainer.score,
+            open_split(data.path, data.validation, self._encoder),
+            batch_size=self.request.training.eval_batch_size,
+            ranks=self._ranks,
+        )
+
+    def _mark_evaluated(self) -> str:
+        self._progress = Progress(step=self.step, evaluated_step=self.step)
+        return self.checkpoint()
+
+    def _speed(self, rows: float, steps: int, seconds: float) -> dict[str, float]:
+        """Nothing if no step was taken, as after resuming at an evaluation point."""
+        if not steps:
+            return {}
+        training = self.request.training
+        cost = count_cost(
+            self.request.family,
+            self._config,
+            batch_size=training.batch_size,
+            layout=self._encoder.layout,
+        )
+        flops = cost.training_flops(training.batch_size) * steps
+        return {
+            "samples_per_s": rows / seconds,
+            "step_seconds": seconds / steps,
+            "mfu": mfu(
+                flops,
+                seconds,
+                device=self._ranks.device,
+                precision=training.precision,
+                world_size=self._ranks.world_size,
+            ),
+        }
+
+    def _export(self) -> tuple[str, dict[str, float]]:
+        request, trainer = self.request, self._trainer
+        trainer.evaluation_mode(self.step)
+        scorer = Scorer(
+            request.family,
+            request.model,
+            self._encoder.layout,
+            trainer.engine.weights(),
+            trainer.tables.weight,
+        )
+        metrics = self._final_metrics(scorer)
+        url = f"{request.folder.rstrip('/')}/final"
+        if self._ranks.is_first:
+            about = self._about(metrics)
+            export_model(url, Predictor(self._encoder, scorer, about), request)
+        self._ranks.barrier()
+        return url, metrics
+
+    def _final_metrics(self, scorer: Scorer) -> dict[str, float]:
+        data, metrics = self.request.data, dict[str, float]()
+        for prefix, chosen in (("", data.validation), ("test_", data.test)):
+            if chosen is None:
+                continue
+            found = evaluate(
+                scorer.probabilities,
+                open_split(data.path, chosen, self._encoder),
+                batch_size=self.request.training.eval_batch_size,
+                ranks=self._ranks,
+            )
+            metrics |= {prefix + name: value for name, value in found.items()}
+        return metrics
+
+    def _about(self, metrics: dict[str, float]) -> dict[str, Any]:
+        request = self.request
+        return {
+            "search_id": request.search_id,
+            "trial_id": request.trial_id,
+            "family": request.family,
+            "model": self._config.model_dump(mode="json"),
+            "training": request.training.model_dump(mode="json"),
+            "layout": self._encoder.layout.model_dump(mode="json"),
+            "encoder_digest": self._encoder.digest,
+            "columns": list(self._encoder.columns),
+            "tau": self._trainer.tau(self.step),
+            "step": self.step,
+            "metrics": metrics,
+        }

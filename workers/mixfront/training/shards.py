@@ -1,0 +1,97 @@
+"""Named tensors as files with digests, on any fsspec URL; never a pickle."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import fsspec
+import safetensors
+import safetensors.torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from mixfront.exceptions import TrialError
+
+
+class ShardFile(BaseModel):
+    """A file as its writer knew it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str
+    num_bytes: int
+
+
+class Folder:
+    """One folder of a file system, local or of an object store.
+
+    Args:
+        url: Path or fsspec URL; made when the first file is written.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._fs: Any
+        self._fs, self._root = fsspec.core.url_to_fs(self.url)
+
+    def write(self, name: str, data: bytes) -> ShardFile:
+        """Write or replace a file."""
+        path = f"{self._root}/{name}"
+        self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+        self._fs.pipe_file(path, data)
+        return ShardFile(sha256=hashlib.sha256(data).hexdigest(), num_bytes=len(data))
+
+    def write_tensors(self, name: str, tensors: Mapping[str, Tensor]) -> ShardFile:
+        """Write tensors in the safetensors format."""
+        plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        return self.write(name, safetensors.torch.save(plain))
+
+    def read(self, name: str) -> bytes:
+        """A file's content.
+
+        Raises:
+            TrialError: If it cannot be read.
+        """
+        try:
+            data: bytes = self._fs.cat_file(f"{self._root}/{name}")
+        except OSError as problem:
+            raise TrialError(
+                f"cannot read {self.url}/{name}: {problem}; was it moved or removed?"
+            ) from None
+        return data
+
+    def read_tensors(self, name: str, expected: ShardFile | None = None) -> dict[str, Tensor]:
+        """Tensors of a safetensors file, as they were written.
+
+        Raises:
+            TrialError: If the file is missing, damaged, or not the one that `expected` tells of.
+        """
+        data = self.read(name)
+        if expected and hashlib.sha256(data).hexdigest() != expected.sha256:
+            raise TrialError(
+                f"{self.url}/{name} is not the file that was written ({len(data)} bytes, expected "
+                f"{expected.num_bytes}): its digest differs; take an older checkpoint"
+            )
+        try:
+            return safetensors.torch.load(data)
+        except safetensors.SafetensorError as problem:
+            raise TrialError(f"{self.url}/{name} is damaged: {problem}") from None
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        return bool(self._fs.exists(f"{self._root}/{name}"))
+
+    def names(self) -> list[str]:
+        """Files and folders directly inside; none if there is no such folder."""
+        self._fs.invalidate_cache()
+        if not self._fs.exists(self._root):
+            return []
+        return sorted(
+            path.rstrip("/").rsplit("/", 1)[-1] for path in self._fs.ls(self._root, detail=False)
+        )
+
+    def remove(self, name: str) -> None:
+        """Remove a file, or a folder with all in it; nothing happens if there is none."""
+        path = f"{self._root}/{name}"
+        if self._fs.exists(path):
+            self._fs.rm(path, recursive=True)

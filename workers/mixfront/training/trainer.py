@@ -1,0 +1,149 @@
+"""One optimizer step of a trial, over all ranks: dense part in the engine, tables beside it."""
+
+import itertools
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mixfront.data import Batch, FeatureLayout
+from mixfront.exceptions import DivergedError
+from mixfront.models import RankerConfig, build_ranker
+from mixfront.training.config import TrainingConfig
+from mixfront.training.embedding import EmbeddingTables, Looked
+from mixfront.training.engine import DenseEngine
+from mixfront.training.optimizer import build_optimizer, warmup_factor
+from mixfront.training.ranks import Ranks
+from mixfront.training.row_exchange import exchange
+from mixfront.training.schedules import restart_step, tau_at
+from mixfront.training.sparse_optimizer import build_sparse_optimizer
+
+
+class Trainer:
+    """A fresh model of a family, and how it is trained.
+
+    The loss of a step is sum(weight * bce) / global_weight over the rows of all ranks and
+    micro-batches, so that it depends on neither their number nor the padding.
+
+    Args:
+        family: Name of the family.
+        model: Its config.
+        layout: Fields of the encoded rows.
+        config: How to train.
+        zero_stage: 0-3.
+        total_steps: J, of the full budget; schedules are tied to it.
+        ranks: Who trains.
+    """
+
+    def __init__(
+        self,
+        family: str,
+        model: RankerConfig,
+        layout: FeatureLayout,
+        config: TrainingConfig,
+        *,
+        zero_stage: int,
+        total_steps: int,
+        ranks: Ranks,
+    ) -> None:
+        self._config = config
+        self._ranks = ranks
+        self._total_steps = total_steps
+        self._temperature = model.temperature()
+        self._restart = restart_step(self._temperature, total_steps)
+        torch.manual_seed(config.seed)  # the same weights on every rank
+        ranker = build_ranker(family, model, layout).to(ranks.device)
+        self._ranker = ranker
+        self.tables = EmbeddingTables.fresh(
+            layout,
+            model.embedding_dim,
+            init_std=config.embedding_optimizer.init_std,
+            seed=config.seed,
+        ).to(ranks.device)
+        self.sparse = build_sparse_optimizer(self.tables, config.embedding_optimizer)
+        optimizer = build_optimizer(ranker, ranker.no_decay_names(), config.optimizer)
+        self.engine = DenseEngine(ranker, optimizer, config, zero_stage=zero_stage, ranks=ranks)
+        torch.manual_seed(config.seed * 65_537 + ranks.rank + 1)  # dropout of its own on each
+
+    def tau(self, step: int) -> float | None:
+        """The temperature at a step; None where the family has none."""
+        if self._temperature is None:
+            return None
+        return tau_at(self._temperature, step, self._total_steps)
+
+    def step(self, batch: Batch, step: int) -> float:
+        """Train on one global batch (a collective).
+
+        Args:
+            batch: This rank's rows of it.
+            step: Steps done before, from 0.
+
+        Returns:
+            The loss of the global batch.
+
+        Raises:
+            DivergedError: On every rank, if the loss or a gradient is not finite on any.
+        """
+        batch = batch.to(self._ranks.device)
+        self._prepare(step)
+        looked = self.tables.lookup(batch)
+        loss = self._backward(batch, looked)
+        grads = torch.zeros_like(looked.rows) if looked.rows.grad is None else looked.rows.grad
+        summed = exchange(self._ranks, looked.row_ids, grads / self._ranks.world_size, loss)
+        if not math.isfinite(summed.loss):
+            raise DivergedError(
+                f"the loss is {summed.loss} at step {step}; lower the learning rate"
+            )
+        if not self.engine.step(self._lr_factor(step)):
+            raise DivergedError(f"gradients overflow at step {step}; lower the learning rate")
+        self.sparse.step(summed.row_ids, summed.grads)
+        return summed.loss
+
+    def score(self, batch: Batch) -> Tensor:
+        """Probabilities (N,) of a batch, in the training precision (collective under ZeRO 3)."""
+        batch = batch.to(self._ranks.device)
+        with torch.no_grad():
+            return torch.sigmoid(self.engine.forward(self.tables.embed(batch), batch.numeric))
+
+    def evaluation_mode(self, step: int) -> None:
+        """Make the model the one of this step, and still; the next `step` undoes it."""
+        self._set_tau(step)
+        self.engine.train(False)
+
+    def close(self) -> None:
+        """Free the engine; nothing else works afterwards."""
+        self.engine.close()
+
+    def _prepare(self, step: int) -> None:
+        self._set_tau(step)
+        self.engine.train()
+        if step == self._restart:
+            self.engine.reset_optimizer()
+            self.sparse.reset()
+
+    def _set_tau(self, step: int) -> None:
+        tau = self.tau(step)
+        if tau is not None:
+            self._ranker.set_tau(tau)
+
+    def _lr_factor(self, step: int) -> float:
+        since = self._restart if self._restart is not None and step >= self._restart else 0
+        warmup_steps = math.ceil(self._config.optimizer.warmup * self._total_steps)
+        return warmup_factor(step - since, warmup_steps)
+
+    def _backward(self, batch: Batch, looked: Looked) -> Tensor:
+        """Gradients of all micro-batches; this rank's share of the loss, 0-dim."""
+        count, parts = len(batch.label), self._config.gradient_accumulation
+        bounds = [count * part // parts for part in range(parts + 1)]
+        total = torch.zeros((), device=batch.label.device)
+        for start, stop in itertools.pairwise(bounds):
+            logits = self.engine.forward(looked.fields(start, stop), batch.numeric[start:stop])
+            losses = F.binary_cross_entropy_with_logits(
+                logits, batch.label[start:stop], batch.weight[start:stop], reduction="sum"
+            )
+            loss = losses / batch.global_weight
+            # The engine averages over ranks; the loss is a sum over them.
+            self.engine.backward(loss * self._ranks.world_size)
+            total += loss.detach()
+        return total
