@@ -1,1 +1,7 @@
-"""Search spaces as package data, and their compiler to Optuna's define-by-run."""
+"""Search spaces: YAML files as package data, and their compiler to define-by-run."""
+
+from mixfront.spaces.files import load_space, packaged_spaces
+from mixfront.spaces.keys import check_key, split_flat
+from mixfront.spaces.space import Enqueued, Space
+
+__all__ = ["Enqueued", "Space", "check_key", "load_space", "packaged_spaces", "split_flat"]

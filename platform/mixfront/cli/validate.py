@@ -1,0 +1,95 @@
+"""`mixfront search validate`: a spec checked before it costs anything."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mixfront.cli.search_app import search_app
+
+if TYPE_CHECKING:
+    from mixfront.search.spec import SearchSpec
+
+SAMPLES = 25  # configurations drawn to see how much of the space the constraints leave
+
+
+def register(_app: typer.Typer) -> None:
+    """Add the command to `mixfront search`."""
+    search_app.command("validate")(validate)
+
+
+def validate(
+    spec: Annotated[str, typer.Argument(help="A spec file, its URL, or a packaged spec's name.")],
+    option: Annotated[
+        list[str] | None,
+        typer.Option("-o", metavar="KEY=VALUE", help="Override, such as search.trials=40."),
+    ] = None,
+    data: Annotated[bool, typer.Option("--data", help="Read the data too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check a search spec, its space and its filters; nothing is written or started.
+
+    Some configurations are drawn and their costs counted, to show how many the constraints let
+    through. With `--data`, the schema and the columns and rows that the filters select are
+    checked as well.
+
+    Example: `mixfront search validate demo -o search.trials=40`
+    """
+    from mixfront.search.spec import load_spec
+
+    found = load_spec(spec, option or [])
+    report = _check(found, with_data=data)
+    if as_json:
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        _print(found, report)
+
+
+def _check(spec: "SearchSpec", *, with_data: bool) -> dict[str, Any]:
+    from mixfront.search.dry_run import check_filters, count_rows, sample_space
+    from mixfront.spaces import load_space
+
+    check_filters(spec)
+    space = load_space(spec.space)
+    report = {"spec": spec.dump(), "space": space.describe()}
+    report["sample"] = sample_space(spec, space, SAMPLES).to_json()
+    if with_data:
+        report["rows"] = count_rows(spec)
+    return report
+
+
+def _print(spec: "SearchSpec", report: dict[str, Any]) -> None:
+    sample, space = report["sample"], report["space"]
+    objectives = ", ".join(f"{o.metric} {o.direction}" for o in spec.objectives)
+    constraints = ", ".join(f"{name} {c}" for name, c in spec.constraints.items()) or "none"
+    lines = {
+        "search": spec.name,
+        "data": spec.data.path,
+        "families": ", ".join(space["families"]),
+        "objectives": objectives,
+        "constraints": constraints,
+        "budget": _budget(spec),
+        "feasible": f"{sample['feasible']} of {sample['drawn']} configurations drawn",
+        "costs": _ranges(sample["costs"]),
+        "storage": spec.storage,
+        "tracking": spec.tracking.uri,
+    }
+    for split, rows in report.get("rows", {}).items():
+        lines[split] = f"{rows:,} rows"
+    for name, text in lines.items():
+        typer.echo(f"{name:<12} {text}")
+    typer.echo(f"\nThe spec is fine. Next: mixfront search run {spec.name}")
+
+
+def _budget(spec: "SearchSpec") -> str:
+    limits = spec.search
+    parts = [
+        None if limits.trials is None else f"{limits.trials} trials",
+        None if limits.time is None else f"{limits.time:g} s",
+        None if limits.accelerator_hours is None else f"{limits.accelerator_hours:g} worker hours",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _ranges(costs: dict[str, list[float]]) -> str:
+    return ", ".join(f"{name} {low:.3g} to {high:.3g}" for name, (low, high) in costs.items())

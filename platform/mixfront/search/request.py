@@ -1,0 +1,41 @@
+"""What a lane is sent for one trial."""
+
+from collections.abc import Callable
+
+from mixfront.exceptions import SpecError
+from mixfront.search.spec import SearchSpec
+from mixfront.search.trial_config import split_config, training_of
+from mixfront.tracking.records import RecordStore, SearchRecord, TrialRecord
+from mixfront.training.request import DataRequest, TrialRequest
+
+RequestMaker = Callable[[TrialRecord], TrialRequest]
+
+
+def make_request(
+    spec: SearchSpec, search: SearchRecord, store: RecordStore, record: TrialRecord
+) -> TrialRequest:
+    """The request of one trial; goes on from its last checkpoint, if it has one.
+
+    Raises:
+        SpecError: If the configuration does not fit `training:`, or no encoder was fitted.
+    """
+    if search.encoder is None:
+        raise SpecError(f"search {search.name!r} has no fitted encoder; start it anew")
+    family, model, overrides = split_config(record.config)
+    return TrialRequest(
+        search_id=search.search_id,
+        trial_id=record.trial_id,
+        family=family,
+        model=model,
+        data=DataRequest(
+            path=spec.data.path,
+            train=spec.data.train,
+            validation=spec.data.validation,
+            test=spec.data.test,
+            encoder=search.encoder,
+        ),
+        training=training_of(spec.training, overrides),
+        zero_stage=spec.trial.zero_stage,
+        folder=store.trial_url(record.trial_id),
+        resume_from=record.checkpoint,
+    )

@@ -1,0 +1,124 @@
+"""Space files: packaged ones by name, others by path; composed by including one another."""
+
+from importlib.resources import files
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from mixfront.config_file import parse_yaml, read_yaml, validate
+from mixfront.exceptions import SpecError, UnknownNameError
+from mixfront.models import get_family
+from mixfront.spaces.keys import FAMILY, check_key
+from mixfront.spaces.parameters import Choice, Fixed, Float, Int, Parameter
+from mixfront.spaces.space import Space
+
+Parameters = dict[str, Fixed | Choice | Int | Float]
+
+
+class SpaceFile(BaseModel):
+    """One YAML file.
+
+    include    spaces whose families and shared parameters are taken over, packaged names or paths
+    families   parameters by family; they add to, and win over, what is included
+    shared     parameters of every family
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str = ""
+    include: tuple[str, ...] = ()
+    families: dict[str, dict[str, Parameter]] = {}
+    shared: dict[str, Parameter] = {}
+
+
+def load_space(name_or_path: str) -> Space:
+    """A packaged space by its bare name, or a file by path or URL.
+
+    Raises:
+        UnknownNameError: If a bare name is not packaged, or a family does not exist.
+        SpecError: If the file cannot be used; names the key.
+    """
+    space = _compose(name_or_path, _name_of(name_or_path), ())
+    if not space.families:
+        raise SpecError(f"space {name_or_path!r} has no family; add one under `families:`")
+    for family in space.families:
+        _check_family(space, family, name_or_path)
+    return space
+
+
+def packaged_spaces() -> list[str]:
+    """Names of the spaces that come with the package and hold at least one family."""
+    names = [
+        entry.name.removesuffix(".yaml")
+        for entry in files(__package__).iterdir()
+        if entry.name.endswith(".yaml")
+    ]
+    return sorted(name for name in names if _compose(name, name, ()).families)
+
+
+def _compose(reference: str, name: str, seen: tuple[str, ...]) -> Space:
+    if reference in seen:
+        raise SpecError(f"space {reference!r} includes itself: {' > '.join((*seen, reference))}")
+    file = _read(reference)
+    families: dict[str, Parameters] = {}
+    shared: Parameters = {}
+    for other in file.include:
+        part = _compose(_beside(reference, other), _name_of(other), (*seen, reference))
+        clash = [k for k in part.shared if k in shared and shared[k] != part.shared[k]]
+        if clashing := [key for key in clash if key not in file.shared]:
+            raise SpecError(
+                f"space {reference!r} includes two different {clashing[0]!r}: "
+                f"say under `shared:` which one it shall be"
+            )
+        shared |= part.shared
+        families = _merged(families, part.families)
+    families = _merged(families, {family: dict(own) for family, own in file.families.items()})
+    return Space(name=name, families=families, shared=shared | file.shared)
+
+
+def _merged(below: dict[str, Parameters], above: dict[str, Parameters]) -> dict[str, Parameters]:
+    return below | {family: below.get(family, {}) | own for family, own in above.items()}
+
+
+def _read(reference: str) -> SpaceFile:
+    if _is_path(reference):
+        return validate(SpaceFile, read_yaml(reference, SpecError) or {}, reference, SpecError)
+    resource = files(__package__) / f"{reference}.yaml"
+    if not resource.is_file():
+        raise UnknownNameError("space", reference, packaged_spaces())
+    source = f"space {reference!r}"
+    data: Any = parse_yaml(resource.read_text("utf-8"), source, SpecError)
+    return validate(SpaceFile, data, source, SpecError)
+
+
+def _check_family(space: Space, family: str, source: str) -> None:
+    own = space.families[family]
+    order = [key for key in space.shared if key not in own] + list(own)
+    get_family(family)  # an unknown one is named here
+    for position, key in enumerate(order):
+        if key == FAMILY:
+            raise SpecError(f"space {source!r}: 'family' is no parameter; list `families:`")
+        check_key(key, family, f"space {source!r}")
+        parameter = own.get(key, space.shared.get(key))
+        for other in parameter.needs if isinstance(parameter, Choice) else ():
+            if other not in order[:position]:
+                raise SpecError(
+                    f"space {source!r}: {key!r} of family {family!r} refers to {other!r}, "
+                    f"which must be a parameter that stands before it"
+                )
+
+
+def _is_path(reference: str) -> bool:
+    return "/" in reference or reference.endswith((".yaml", ".yml"))
+
+
+def _beside(reference: str, other: str) -> str:
+    """An included path is relative to the file that includes it."""
+    if not _is_path(reference) or not _is_path(other) or other.startswith("/") or "://" in other:
+        return other
+    folder = reference.rpartition("/")[0]
+    return f"{folder}/{other}" if folder else other
+
+
+def _name_of(reference: str) -> str:
+    return reference.rpartition("/")[2].removesuffix(".yaml").removesuffix(".yml")
