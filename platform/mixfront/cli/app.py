@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from mixfront.cli import data
+from mixfront.cli import cost, data, families
 from mixfront.exceptions import MixfrontError
 
 app = typer.Typer(
@@ -15,6 +15,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 data.register(app)
+families.register(app)
+cost.register(app)
 
 
 def main() -> None:

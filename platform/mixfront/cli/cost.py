@@ -23,7 +23,9 @@ def cost(
     family: Annotated[str, typer.Argument(help="A family, as `mixfront families` lists them.")],
     option: Annotated[
         list[str] | None,
-        typer.Option("-o", metavar="KEY=VALUE", help="A hyperparameter, or chunk_dim; repeatable."),
+        typer.Option(
+            "-o", metavar="KEY=VALUE", help="A hyperparameter, or chunk_dim; repeatable."
+        ),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows of a training step.")] = 2048,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -45,7 +45,7 @@ class RankerConfig(BaseModel):
         "mean", description="how tokens become the head's input"
     )
     head_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
-        (), max_length=8, description="hidden widths of the head's MLP"
+        (), max_length=8, description="hidden widths of the head's MLP, a list"
     )
     dropout: float = Field(
         0.0, ge=0.0, lt=1.0, description="dropout on the tokens and on every FFN's hidden layer"

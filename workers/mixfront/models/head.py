@@ -1,5 +1,7 @@
 """From mixed tokens to one logit: pooling over tokens, then an MLP."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -17,9 +19,7 @@ class Head(nn.Module):
         super().__init__()
         self._pool = config.pool
         widths = _widths(config)
-        self.hidden = nn.ModuleList(
-            _linear(d, h) for d, h in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.hidden = nn.ModuleList(_linear(d, h) for d, h in pairwise(widths))
         self.output = _linear(widths[-1], 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ class Head(nn.Module):
 def head_flops(config: RankerConfig) -> int:
     """Forward FLOPs a sample: 2 for each weight of the MLP."""
     widths = [*_widths(config), 1]
-    return sum(2 * d * h for d, h in zip(widths[:-1], widths[1:], strict=True))
+    return sum(2 * d * h for d, h in pairwise(widths))
 
 
 def _widths(config: RankerConfig) -> list[int]:

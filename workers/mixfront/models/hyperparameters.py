@@ -64,7 +64,8 @@ def _range(info: FieldInfo) -> dict[str, Any]:
 def _item_metadata(annotation: Any) -> list[Any]:
     """Of a list-like key the items' bounds count."""
     items = get_args(annotation)
-    return list(getattr(items[0], "__metadata__", ())[0].metadata) if items else []
+    fields = getattr(items[0], "__metadata__", ()) if items else ()
+    return [constraint for info in fields for constraint in info.metadata]
 
 
 def _bounds(metadata: list[Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def sinkhorn(logits: Tensor, tau: Tensor | float, num_iters: int) -> Tensor:
         g = -torch.logsumexp(scaled + f, dim=-2, keepdim=True)
         kernel = torch.exp(scaled + f + g)
         for rounds in _chunks(num_iters - 1):
-            u, v = _Scaling.apply(kernel, rounds)
+            u, v = _scale(kernel, rounds)
             f = f + torch.log(u).unsqueeze(-1)
             g = g + torch.log(v).unsqueeze(-2)
             kernel = torch.exp(scaled + f + g)
@@ -50,6 +50,12 @@ def sinkhorn(logits: Tensor, tau: Tensor | float, num_iters: int) -> Tensor:
 def sinkhorn_flops(size: int, num_iters: int, count: int = 1) -> int:
     """FLOPs of one forward of `count` matrices of `size` x `size`."""
     return 4 * num_iters * size * size * count
+
+
+def _scale(kernel: Tensor, num_iters: int) -> tuple[Tensor, Tensor]:
+    apply: Any = _Scaling.apply  # torch leaves it untyped
+    u, v = apply(kernel, num_iters)
+    return u, v
 
 
 def _chunks(num_iters: int) -> list[int]:

@@ -21,7 +21,9 @@ class SinkhornMixerConfig(RankerConfig):
     ffn_hidden: int = Field(
         0, ge=0, le=65536, description="hidden width h of the pSwiGLU; 0 = round(4/3 * token_dim)"
     )
-    tau_start: float = Field(1.0, gt=0, le=10, description="Sinkhorn temperature at the first step")
+    tau_start: float = Field(
+        1.0, gt=0, le=10, description="Sinkhorn temperature at the first step"
+    )
     tau_end: float = Field(0.05, gt=0, le=10, description="Sinkhorn temperature at the last step")
     tau_schedule: Literal["linear", "two_stage", "off"] = Field(
         "linear",

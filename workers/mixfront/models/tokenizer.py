@@ -55,9 +55,10 @@ class Tokenizer(nn.Module):
             fields = torch.cat([fields, self.numeric(numeric).to(fields.dtype)], dim=1)
         flat = fields.index_select(1, self.order).flatten(1)
         flat = F.pad(flat, (0, self._num_tokens * self.chunk_dim - flat.shape[1]))
-        tokens = self.project(flat.unflatten(1, (self._num_tokens, self.chunk_dim)))
+        tokens: Tensor = self.project(flat.view(-1, self._num_tokens, self.chunk_dim))
         # The residual streams start here: in the weights' precision, also under autocast.
-        return self.dropout(tokens.to(self.project.weight.dtype))
+        dropped: Tensor = self.dropout(tokens.to(self.project.weight.dtype))
+        return dropped
 
 
 def chunk_dim(config: RankerConfig, layout: FeatureLayout) -> int:

@@ -12,9 +12,7 @@ from mixfront.models.sinkhorn_config import SinkhornMixerConfig
 class UniMixerBlock(Block):
     """UniMixer(z) = pSwiGLU(Norm(z + UniMixing(z))); the outer residual is the stack's."""
 
-    def __init__(
-        self, config: SinkhornMixerConfig, local: nn.Module, global_: nn.Module
-    ) -> None:
+    def __init__(self, config: SinkhornMixerConfig, local: nn.Module, global_: nn.Module) -> None:
         super().__init__()
         self.mixing = UniMixing(local, global_, config.block_size)
         self.norm = Norm(config.norm, config.token_dim)

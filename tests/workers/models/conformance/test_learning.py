@@ -32,7 +32,7 @@ def _accuracy(model: nn.Module, *, steps: int, lr: float) -> float:
     for _ in range(steps):
         ids, label = _sample(128, generator)
         optimizer.zero_grad()
-        F.binary_cross_entropy_with_logits(model(ids), label).backward()
+        torch.autograd.backward(F.binary_cross_entropy_with_logits(model(ids), label))
         optimizer.step()
     with torch.no_grad():
         ids, label = _sample(2000, generator)

@@ -81,7 +81,7 @@ class BasisLocal(SinkhornPattern):
 
     def logits(self) -> Tensor:
         """(n or 1, B, B)."""
-        return (self.omega @ self.bases.flatten(1)).unflatten(1, self.bases.shape[1:])
+        return (self.omega @ self.bases.flatten(1)).view(-1, *self.bases.shape[1:])
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, N, B) -> (n, N, B)."""

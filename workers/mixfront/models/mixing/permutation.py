@@ -14,7 +14,8 @@ def token_mixing(x: Tensor, num_heads: int) -> Tensor:
     Returns:
         (N, H, T * D / H); of the shape of `x` where H = T.
     """
-    return x.unflatten(-1, (num_heads, -1)).transpose(1, 2).flatten(2)
+    rows, tokens, dim = x.shape
+    return x.reshape(rows, tokens, num_heads, dim // num_heads).transpose(1, 2).flatten(2)
 
 
 def permutation_matrix(num_tokens: int, num_heads: int) -> Tensor:

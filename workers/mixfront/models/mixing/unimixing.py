@@ -25,6 +25,6 @@ class UniMixing(nn.Module):
         """(N, T, D) -> (N, T, D)."""
         # n outermost: the local part is one bmm over blocks, and its output is already the
         # right-hand side of the global GEMM. The copy here pays for itself in the backward.
-        blocks = x.flatten(1).unflatten(1, (-1, self._block_size)).transpose(0, 1).contiguous()
+        blocks = x.reshape(len(x), -1, self._block_size).transpose(0, 1).contiguous()
         mixed: Tensor = self.global_pattern(self.local_pattern(blocks))
         return mixed.transpose(0, 1).reshape(x.shape)

@@ -1,0 +1,96 @@
+"""UniMixing as one explicit matrix, and its reduction to RankMixer's token mixing."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mixfront.models.mixing.global_patterns import FullGlobal, LowRankGlobal
+from mixfront.models.mixing.local_patterns import BasisLocal, FullLocal
+from mixfront.models.mixing.permutation import permutation_matrix, token_mixing
+from mixfront.models.mixing.sinkhorn_pattern import SinkhornOptions
+from mixfront.models.mixing.unimixing import UniMixing
+
+OPTIONS = SinkhornOptions(num_iters=10, tau=0.2)
+
+
+class Fixed(nn.Module):
+    """A pattern whose matrix is given: blocks (n, N, B) times `matrix` from either side."""
+
+    def __init__(self, matrix: Tensor) -> None:
+        super().__init__()
+        self.matrix = matrix
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.matrix.ndim == 3:
+            return torch.bmm(x, self.matrix)
+        return torch.einsum("ij,jnb->inb", self.matrix, x)
+
+
+@pytest.mark.parametrize(("tokens", "dim", "block"), [(4, 6, 3), (3, 4, 6), (2, 8, 8)])
+def test_is_the_block_matrix_with_the_source_blocks_weights(
+    tokens: int, dim: int, block: int
+) -> None:
+    """Block (i, j) is G_ij (W_B^j)^T, also where blocks cross the borders of tokens."""
+    n = tokens * dim // block
+    local = FullLocal(n, block, std=1.0, options=OPTIONS)
+    global_ = FullGlobal(n, std=1.0, options=OPTIONS)
+    x = torch.randn(5, tokens, dim)
+    g, w = global_.matrix(), local.matrix()
+    whole = torch.cat([torch.cat([g[i, j] * w[j].t() for j in range(n)], 1) for i in range(n)])
+
+    mixed = UniMixing(local, global_, block)(x)
+
+    assert mixed.shape == x.shape
+    torch.testing.assert_close(mixed.flatten(1), x.flatten(1) @ whole.t())
+
+
+@pytest.mark.parametrize("tokens", [2, 4])
+def test_is_token_mixing_with_identity_and_permutation(tokens: int) -> None:
+    dim = 8
+    block, n = dim // tokens, tokens * tokens
+    mixing = UniMixing(
+        Fixed(torch.eye(block).expand(n, -1, -1)), Fixed(permutation_matrix(tokens, tokens)), block
+    )
+    x = torch.randn(3, tokens, dim)
+    torch.testing.assert_close(mixing(x), token_mixing(x, tokens), rtol=0, atol=0)
+
+
+def test_learned_patterns_near_a_permutation_are_token_mixing_when_cold() -> None:
+    tokens, dim = 4, 8
+    options = SinkhornOptions(num_iters=20, tau=0.02)
+    local = FullLocal(16, 2, std=1.0, options=options, identity=True)
+    global_ = FullGlobal(16, std=1.0, options=options, start=permutation_matrix(tokens, tokens))
+    x = torch.randn(3, tokens, dim)
+    torch.testing.assert_close(UniMixing(local, global_, 2)(x), token_mixing(x, tokens))
+
+
+def test_one_shared_local_matrix_is_the_same_matrix_for_all() -> None:
+    shared = FullLocal(6, 4, std=1.0, options=OPTIONS, shared=True)
+    each = FullLocal(6, 4, std=1.0, options=OPTIONS)
+    with torch.no_grad():
+        each.weight.copy_(shared.weight.expand(6, -1, -1))
+    x = torch.randn(6, 3, 4)
+    assert shared.weight.numel() == 16
+    torch.testing.assert_close(shared(x), each(x))
+
+
+def test_lite_logits_are_composed_and_low_rank() -> None:
+    local = BasisLocal(6, 4, 2, std=1.0, options=OPTIONS)
+    global_ = LowRankGlobal(6, 2, std=1.0, options=OPTIONS)
+    composed = sum(local.omega[:, k, None, None] * local.bases[k] for k in range(2))
+    torch.testing.assert_close(local.logits(), composed)
+    assert torch.linalg.matrix_rank(global_.logits()) == 2
+    assert torch.linalg.matrix_rank(global_.matrix()) > 2
+
+
+@pytest.mark.parametrize("std", [0.01, 0.1, 1.0])
+def test_logits_start_with_the_asked_spread(std: float) -> None:
+    torch.manual_seed(0)
+    patterns = (
+        FullGlobal(256, std=std, options=OPTIONS),
+        LowRankGlobal(256, 32, std=std, options=OPTIONS),
+        FullLocal(512, 8, std=std, options=OPTIONS),
+        BasisLocal(4096, 8, 64, std=std, options=OPTIONS),
+    )
+    for pattern in patterns:
+        assert pattern.logits().std().item() == pytest.approx(std, rel=0.15)
