@@ -12,6 +12,7 @@
     ├── LaneError                   the worker group of a lane
     │   ├── LaneRestarted           it was replaced while a command was in flight
     │   └── LaneTimeout             it did not answer in time
+    ├── ClusterError                a Ray cluster that refuses a job or cannot be reached
     ├── TrackingError               MLflow refused or cannot be reached
     └── PromotionError              the gate before the registry said no
 
@@ -82,6 +83,10 @@ class LaneRestarted(LaneError):
 
 class LaneTimeout(LaneError):
     """Raised when a lane did not answer before its deadline."""
+
+
+class ClusterError(MixfrontError):
+    """Raised when a Ray cluster cannot be reached, or refuses a job."""
 
 
 class TrackingError(MixfrontError):

@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from mixfront.cli import cost, data, families
+from mixfront.cli import (
+    cost,
+    data,
+    families,
+    pareto,
+    promote,
+    rollback,
+    search_run,
+    submit,
+    trials,
+    validate,
+)
+from mixfront.cli.search_app import search_app
 from mixfront.exceptions import MixfrontError
 
 app = typer.Typer(
@@ -14,9 +26,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-data.register(app)
-families.register(app)
-cost.register(app)
+for _command in (
+    data,
+    families,
+    cost,
+    validate,
+    search_run,
+    submit,
+    trials,
+    pareto,
+    promote,
+    rollback,
+):
+    _command.register(app)
+app.add_typer(search_app)
 
 
 def main() -> None:

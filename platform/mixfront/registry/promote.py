@@ -148,7 +148,7 @@ def _fetch(trial: TrialRecord, work: Path) -> _Exported:
     try:
         fs.get(root.rstrip("/") + "/", f"{folder}/", recursive=True)
         sample = pq.read_table(folder / "sample.parquet")
-        scores = json.loads((folder / "sample_scores.json").read_text())
+        scores = json.loads((folder / "sample_scores.json").read_text())["scores"]
     except OSError as problem:
         raise PromotionError(
             f"the exported model of trial {trial.trial_id} at {trial.final} cannot be read: "

@@ -37,7 +37,8 @@ class ServedModel(PythonModel):
                 may come as floats, missing values as None or NaN.
             params: Not used.
         """
-        return self.predictor.predict(pa.Table.from_pandas(model_input, preserve_index=False))
+        rows = pa.Table.from_pandas(model_input, preserve_index=False)
+        return self.predictor.predict(rows)
 
 
 mlflow.models.set_model(ServedModel())

@@ -134,7 +134,7 @@ def export_stand_in(store: RecordStore, trial_id: str, uri: str, scores: list[fl
     final = Path(store.trial_url(trial_id)) / "final"
     final.mkdir(parents=True, exist_ok=True)
     pq.write_table(ROWS, final / "sample.parquet")
-    (final / "sample_scores.json").write_text(json.dumps(scores))
+    (final / "sample_scores.json").write_text(json.dumps({"scores": scores}))
     with registry(uri) as client:
         experiment = client.get_experiment_by_name("ranking")
         number = experiment.experiment_id if experiment else client.create_experiment("ranking")

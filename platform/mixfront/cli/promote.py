@@ -1,0 +1,83 @@
+"""`mixfront promote`: a point of the front into the registry."""
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mixfront.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from mixfront.registry import Promotion
+    from mixfront.tracking import RecordStore
+
+Storage = Annotated[
+    str | None,
+    typer.Option(help="where searches lie; MIXFRONT_STORAGE, else ./mixfront-searches"),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("promote")(promote)
+
+
+def promote(
+    search: Annotated[str, typer.Argument(help="name, folder URL, or spec file of a search")],
+    name: Annotated[str, typer.Option(help="name of the registered model")],
+    trial: Annotated[str | None, typer.Option(help="id of a trial of the front")] = None,
+    pick: Annotated[
+        str | None, typer.Option(help="knee, best:METRIC or max:METRIC<=VALUE, on the front")
+    ] = None,
+    alias: Annotated[str, typer.Option(help="what marks the version in use")] = "champion",
+    storage: Storage = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Register a Pareto-optimal trial's model and give it the alias, if it passes every check.
+
+    Example: mixfront promote kuairand-front --pick 'max:flops<=1e11' --name feed-ranker
+
+    The alias moves last: after the model was loaded back from the registry and gave the scores
+    that the trained one had given.
+    """
+    from mixfront.registry import promote as promote_trial
+    from mixfront.registry import tracking_uri
+    from mixfront.tracking.locate import locate_search
+
+    store = locate_search(search, storage)
+    promotion = promote_trial(
+        store,
+        _chosen(store, trial, pick),
+        model=name,
+        alias=alias,
+        uri=tracking_uri(store.search().tracking_uri),
+        say=(lambda _line: None) if as_json else typer.echo,
+    )
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(promotion), indent=1))
+    else:
+        typer.echo(_next(promotion))
+
+
+def _chosen(store: "RecordStore", trial: str | None, pick: str | None) -> str:
+    """The trial's id.
+
+    Raises:
+        UsageError: If none or two ways of choosing are given, or the pick finds nothing.
+    """
+    if (trial is None) == (pick is None):
+        raise UsageError("say which trial: either --trial ID or --pick knee|best:..|max:..")
+    if pick is None:
+        return str(trial)
+    from mixfront.pareto import front_of, pick_trial
+
+    search = store.search()
+    front = front_of(store.trials(), search.objectives, search.reference_point)
+    return pick_trial(pick, front).trial_id
+
+
+def _next(promotion: "Promotion") -> str:
+    uri = f"models:/{promotion.model}@{promotion.alias}"
+    back = f"; back with: mixfront rollback {promotion.model}" if promotion.previous else ""
+    return f"Serve it with: mlflow models serve -m {uri} --env-manager local{back}"

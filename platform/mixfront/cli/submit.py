@@ -1,0 +1,210 @@
+"""`mixfront search submit | status | logs | stop`."""
+
+import dataclasses
+import json
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mixfront.cli.search_app import search_app
+from mixfront.exceptions import ClusterError, UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from mixfront.cluster.jobs import Job
+    from mixfront.tracking import RecordStore
+
+Search = Annotated[str, typer.Argument(help="name, folder URL, or spec file of a search")]
+Storage = Annotated[
+    str | None,
+    typer.Option(help="where searches lie; MIXFRONT_STORAGE, else ./mixfront-searches"),
+]
+Override = Annotated[
+    list[str] | None,
+    typer.Option("-o", "--override", help="key=value, e.g. -o search.trials=40 -o data.path=URL"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+_POLL_S = 0.5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the sub-app `search`; `app` gets nothing itself."""
+    del app
+    search_app.command("submit")(submit)
+    search_app.command("status")(status)
+    search_app.command("logs")(logs)
+    search_app.command("stop")(stop)
+
+
+def submit(
+    spec: Annotated[str, typer.Argument(help="a spec file, or a packaged spec such as `demo`")],
+    override: Override = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(help="name of an environment variable to send; its value is never shown"),
+    ] = None,
+    shared_filesystem: Annotated[
+        bool | None,
+        typer.Option(
+            "--shared-filesystem/--no-shared-filesystem",
+            help="whether the cluster sees this machine's files; by default if it is this machine",
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="go on with an interrupted search")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send a search to the Ray cluster that RAY_API_SERVER_ADDRESS or RAY_ADDRESS names.
+
+    Example: mixfront search submit kuairand.yaml -o data.path=s3://logs/kuairand
+    --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY
+
+    The spec is the one that `search run` takes; mixfront itself travels along as a wheel.
+    """
+    from mixfront.cluster.jobs import Jobs
+    from mixfront.search.spec import load_spec
+
+    resolved = load_spec(spec, override or [])
+    jobs = Jobs()
+    job = jobs.submit(resolved, env=env or [], shared=shared_filesystem, resume=resume)
+    if as_json:
+        typer.echo(json.dumps(_job_json(job), indent=1))
+        return
+    typer.echo(f"The search {job.search!r} is job {job.submission_id} of {jobs.address}.")
+    typer.echo(f"Watch it with: mixfront search logs {job.search} --follow")
+    typer.echo(f"Its runs appear in the MLflow experiment {resolved.tracking.experiment!r}.")
+
+
+def status(search: Search, storage: Storage = None, as_json: AsJson = False) -> None:
+    """Say how a search is doing: its job on the cluster, its trials by state.
+
+    Example: mixfront search status kuairand-front
+    """
+    job, store = _find(search, storage)
+    answer = _status_json(job, store)
+    if as_json:
+        typer.echo(json.dumps(answer, indent=1))
+        return
+    if job is not None:
+        typer.echo(f"job {job.submission_id}: {job.status.lower()}")
+        typer.echo(f"  {job.message.splitlines()[0] if job.message else ''}".rstrip())
+    if store is not None:
+        trials = ", ".join(f"{count} {state}" for state, count in answer["trials"].items())
+        because = f", {answer['ended_because']}" if answer["ended_because"] else ""
+        typer.echo(f"search {store.name}: {answer['state']}{because}")
+        typer.echo(f"trials: {trials or 'none yet'}")
+
+
+def logs(
+    search: Search,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on until it ends")] = False,
+) -> None:
+    """Print what the job of a submitted search has printed.
+
+    Example: mixfront search logs kuairand-front --follow
+    """
+    from mixfront.cluster.jobs import Jobs
+
+    jobs, name = Jobs(), _name_of(search)
+    if not follow:
+        typer.echo(jobs.logs(name), nl=False)
+        return
+    for text in jobs.follow(name):
+        typer.echo(text, nl=False)
+
+
+def stop(
+    search: Search,
+    storage: Storage = None,
+    timeout: Annotated[float, typer.Option(help="seconds to wait until it has stopped")] = 160,
+) -> None:
+    """Stop a search, on the cluster or on this machine; running trials write checkpoints.
+
+    Example: mixfront search stop kuairand-front
+
+    It can be gone on with: `mixfront search resume`, or `mixfront search submit --resume`.
+    """
+    job, store = _find(search, storage)
+    if job is not None and not job.is_finished:
+        from mixfront.cluster.jobs import Jobs
+
+        ended = Jobs().stop(job.search, timeout)
+        typer.echo(f"The job {ended.submission_id} is {ended.status.lower()}.")
+    elif store is not None and store.search().state == "running":
+        _stop_driver(store, timeout)
+        typer.echo(f"The search {store.name!r} is {store.search().state}.")
+    else:
+        raise UsageError(
+            f"the search {_name_of(search)!r} is not running: there is nothing to stop"
+        )
+
+
+def _stop_driver(store: "RecordStore", timeout: float) -> None:
+    """Ask a driver that was not submitted, and wait for it.
+
+    Raises:
+        ClusterError: If it does not answer in time.
+    """
+    from mixfront.search.interruption import request_stop
+
+    request_stop(store.url)
+    deadline = time.monotonic() + timeout
+    while store.search().state == "running":
+        if time.monotonic() > deadline:
+            raise ClusterError(
+                f"the driver of {store.name!r} has not answered for {timeout:g} s: if its process "
+                f"is gone, `mixfront search resume {store.name}` goes on where it ended"
+            )
+        time.sleep(_POLL_S)
+
+
+def _find(search: str, storage: str | None) -> "tuple[Job | None, RecordStore | None]":
+    """A search's last job, if a cluster is named, and its records, if they can be seen.
+
+    Raises:
+        UnknownNameError: If there is neither.
+    """
+    from mixfront.cluster.jobs import Jobs, is_configured
+    from mixfront.tracking.locate import locate_search
+
+    job, store = None, None
+    if is_configured():
+        jobs = [job for job in Jobs().all() if job.search == _name_of(search)]
+        job = jobs[-1] if jobs else None
+    try:
+        store = locate_search(search, storage)
+    except UnknownNameError:
+        if job is None:
+            raise
+    return job, store
+
+
+def _name_of(search: str) -> str:
+    """What a search is called, whichever way it was named.
+
+    Raises:
+        SpecError: If it is a spec file that cannot be read.
+    """
+    if search.endswith((".yaml", ".yml")):
+        from mixfront.config_file import read_yaml
+        from mixfront.exceptions import SpecError
+
+        spec = read_yaml(search, SpecError)
+        return str(spec.get("name")) if isinstance(spec, dict) else search
+    return search.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _status_json(job: "Job | None", store: "RecordStore | None") -> dict[str, Any]:
+    record = store.search() if store is not None else None
+    states = Counter(str(trial.state) for trial in store.trials()) if store is not None else {}
+    return {
+        "search_id": record.search_id if record else None,
+        "state": record.state if record else None,
+        "ended_because": record.ended_because if record else None,
+        "trials": dict(sorted(states.items())),
+        "job": _job_json(job) if job else None,
+    }
+
+
+def _job_json(job: "Job") -> dict[str, Any]:
+    return dataclasses.asdict(job)

@@ -1,0 +1,279 @@
+"""Searches as jobs of a Ray cluster, over its Jobs API."""
+
+import asyncio
+import logging
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from mixfront.cluster.environment import HOOK
+from mixfront.cluster.parcel import SPEC, pack
+from mixfront.exceptions import ClusterError, SpecError, UnknownNameError, UsageError
+from mixfront.registry.wheel import build_wheel
+from mixfront.tracking.scrub import scrub_text
+
+if TYPE_CHECKING:
+    from ray.job_submission import JobDetails
+
+    from mixfront.search.spec import SearchSpec
+
+ADDRESS_VARIABLES = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")  # the first one wins, as in Ray
+STOP_WAIT_S = 150  # how long a stopped search may write checkpoints before it is killed
+_SEARCH = "mixfront.search"  # metadata: whose job it is
+LAUNCH = "python -m mixfront.cluster.launch"  # what follows is as after `mixfront`
+_UNFINISHED = ("PENDING", "RUNNING")
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One job of a search."""
+
+    submission_id: str
+    search: str
+    status: str  # PENDING, RUNNING, STOPPED, SUCCEEDED or FAILED
+    message: str
+    started: float | None  # unix seconds
+    ended: float | None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.status not in _UNFINISHED
+
+
+class Jobs:
+    """The jobs of the cluster that RAY_API_SERVER_ADDRESS or RAY_ADDRESS names.
+
+    Ray takes the token from RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token.
+
+    Raises:
+        UsageError: If neither variable is set.
+        ClusterError: If the cluster cannot be reached, or refuses.
+    """
+
+    def __init__(self) -> None:
+        if not is_configured():
+            raise UsageError(
+                "no cluster is named: set RAY_API_SERVER_ADDRESS to its dashboard, "
+                "for example http://head:8265"
+            )
+        with _sentences():
+            from ray.job_submission import JobSubmissionClient
+
+            self._client = JobSubmissionClient()
+        self.address: str = self._client.get_address()
+
+    def submit(
+        self,
+        spec: "SearchSpec",
+        *,
+        env: Sequence[str] = (),
+        shared: bool | None = None,
+        resume: bool = False,
+    ) -> Job:
+        """Send a search to the cluster.
+
+        Args:
+            spec: The search.
+            env: Names of environment variables that the job gets. Those of the tracking
+                server and the study reach the driver only.
+            shared: Whether the cluster sees this machine's files; None = if it is this machine.
+            resume: Go on with a search that was interrupted.
+
+        Raises:
+            SpecError: If a job of this name is not over, or the cluster cannot see what the
+                spec names.
+            ClusterError: If the cluster refuses.
+        """
+        verb = "resume" if resume else "run"
+        shared = is_this_machine(self.address) if shared is None else shared
+        return self.send(
+            spec.name,
+            f"{LAUNCH} search {verb} {SPEC}",
+            lambda folder: pack(spec, folder, env=env, shared=shared),
+        )
+
+    def send(self, search: str, entrypoint: str, fill: Callable[[Path], None]) -> Job:
+        """Run a command as a job, with this mixfront on its path.
+
+        Args:
+            search: Name of the search that it belongs to.
+            entrypoint: The command.
+            fill: Puts into a folder what the job finds in its working directory.
+
+        Raises:
+            SpecError: If a job of this search is not over.
+            ClusterError: If the cluster refuses.
+        """
+        submission_id = self._free_id(search)
+        with tempfile.TemporaryDirectory(prefix="mixfront-submit-") as work, _sentences():
+            parcel = Path(work) / "parcel"
+            parcel.mkdir()
+            fill(parcel)
+            wheel = build_wheel(Path(work), requires=False)
+            self._client.submit_job(
+                entrypoint=entrypoint,
+                submission_id=submission_id,
+                runtime_env=_runtime_env(parcel, wheel),
+                metadata={_SEARCH: search},
+            )
+        return self._job(submission_id)
+
+    def all(self) -> list[Job]:
+        """Every job of every search, oldest first."""
+        with _sentences():
+            found = self._client.list_jobs()
+        jobs = [_as_job(details) for details in found if _SEARCH in (details.metadata or {})]
+        return sorted(jobs, key=lambda job: job.started or float("inf"))
+
+    def latest(self, search: str) -> Job:
+        """The last job of a search.
+
+        Raises:
+            UnknownNameError: If it has none on this cluster.
+        """
+        jobs = self.all()
+        mine = [job for job in jobs if job.search == search]
+        if not mine:
+            raise UnknownNameError("submitted search", search, {job.search for job in jobs})
+        return mine[-1]
+
+    def logs(self, search: str) -> str:
+        """What the last job of a search has printed so far."""
+        job = self.latest(search)
+        with _sentences():
+            return str(self._client.get_job_logs(job.submission_id))
+
+    def follow(self, search: str) -> Iterator[str]:
+        """What the last job of a search prints, as it prints it, until it is over."""
+        job = self.latest(search)
+        loop = asyncio.new_event_loop()
+        try:
+            lines = self._client.tail_job_logs(job.submission_id)
+            while True:
+                with _sentences():
+                    text = loop.run_until_complete(anext(lines, None))
+                if text is None:
+                    return
+                yield text
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+
+    def stop(self, search: str, timeout: float = STOP_WAIT_S + 10) -> Job:
+        """Ask the last job of a search to stop, and wait until it has.
+
+        It gets SIGTERM: running trials write checkpoints, and the search can be resumed.
+
+        Raises:
+            ClusterError: If it is still there after `timeout` seconds.
+        """
+        job = self.latest(search)
+        if not job.is_finished:
+            with _sentences():
+                self._client.stop_job(job.submission_id)
+        return self.wait(search, timeout)
+
+    def wait(self, search: str, timeout: float) -> Job:
+        """Wait until the last job of a search is over.
+
+        Raises:
+            ClusterError: If it is not within `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while not (job := self.latest(search)).is_finished:
+            if time.monotonic() > deadline:
+                raise ClusterError(
+                    f"the job {job.submission_id} is still {job.status.lower()} after "
+                    f"{timeout:g} s; see `mixfront search logs {search}`"
+                )
+            time.sleep(_POLL_S)
+        return job
+
+    def _job(self, submission_id: str) -> Job:
+        with _sentences():
+            return _as_job(self._client.get_job_info(submission_id))
+
+    def _free_id(self, search: str) -> str:
+        """`mixfront-<name>`, with a number if that was used: Ray takes an id once for ever."""
+        jobs = self.all()
+        for job in jobs:
+            if job.search == search and not job.is_finished:
+                raise SpecError(
+                    f"the search {search!r} is {job.status.lower()} as {job.submission_id}: "
+                    f"stop it with `mixfront search stop {search}`, or choose another name"
+                )
+        with _sentences():
+            taken = {details.submission_id for details in self._client.list_jobs()}
+        names = (f"mixfront-{search}" + (f"-{n}" if n > 1 else "") for n in range(1, 10**6))
+        return next(name for name in names if name not in taken)
+
+
+def is_configured() -> bool:
+    """Whether the environment names a cluster."""
+    return any(os.environ.get(name) for name in ADDRESS_VARIABLES)
+
+
+def is_this_machine(address: str) -> bool:
+    """Whether the cluster's address belongs to the machine that asks."""
+    host = urlsplit(address).hostname or ""
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((place[0], 0))  # only an address of one's own can be bound
+    except OSError:
+        return False
+    return True
+
+
+def _runtime_env(parcel: Path, wheel: Path) -> dict[str, Any]:
+    """Ray's runtime environment; it is logged and shown, so no value of the user's is in it."""
+    return {
+        "working_dir": str(parcel),
+        "py_modules": [str(wheel)],
+        "worker_process_setup_hook": HOOK,
+        "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S), "PYTHONUNBUFFERED": "1"},
+    }
+
+
+def _as_job(details: "JobDetails") -> Job:
+    return Job(
+        submission_id=str(details.submission_id),
+        search=(details.metadata or {}).get(_SEARCH, ""),
+        status=str(details.status.value),
+        message=details.message or "",
+        started=None if details.start_time is None else details.start_time / 1000,
+        ended=None if details.end_time is None else details.end_time / 1000,
+    )
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Ray's errors as one sentence; Ray's own logging of them is left out.
+
+    Raises:
+        ClusterError: For whatever Ray raises.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    except (RuntimeError, ConnectionError, ValueError) as problem:
+        if isinstance(problem, UsageError):
+            raise
+        lines = [line for line in str(problem).splitlines() if line.strip()]
+        where = next((os.environ[n] for n in ADDRESS_VARIABLES if os.environ.get(n)), "")
+        raise ClusterError(
+            f"the Ray cluster at {scrub_text(where)} said: "
+            f"{scrub_text(lines[0] if lines else type(problem).__name__)}"
+        ) from None
+    finally:
+        logging.disable(before)
