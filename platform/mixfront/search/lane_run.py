@@ -1,0 +1,128 @@
+"""One Ray Train run: the controller and worker group that a lane lives on."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig, UserCallback
+from ray.train.torch import TorchConfig, TorchTrainer
+
+from mixfront.lanes import LaneSettings, TrialConfig
+from mixfront.lanes.worker import LaneConfig, lane_loop
+
+_ENVIRONMENT = {
+    "RAY_TRAIN_V2_ENABLED": "1",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # 2 s by default
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # an actor more per run; a lost node is a death
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5",
+}
+_INIT_TIMEOUT_S = 120  # of the default group while workers import; they shorten it afterwards
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """What a lane's Train run is started with."""
+
+    lane: int
+    name: str  # of the lane's actor, unique in the cluster
+    trial: TrialConfig
+    storage: str  # URL that every node reaches; Ray Train keeps its bookkeeping there
+    settings: LaneSettings
+    factory: bytes | None = None  # see LaneConfig
+
+    def needs(self) -> str:
+        """The resources of a lane, in words."""
+        trial = self.trial
+        gpus = f" and {trial.gpus_per_worker:g} GPU" if trial.gpus_per_worker else ""
+        return f"{trial.workers} x ({trial.cpus_per_worker:g} CPU{gpus})"
+
+
+class TellDeaths(UserCallback):
+    """Runs in the Train controller: tells the mailbox why a worker group died."""
+
+    def __init__(self, mailbox: Any) -> None:
+        self._mailbox = mailbox
+
+    def after_exception(
+        self,
+        run_context: Any,  # noqa: ARG002 - Ray passes it by name
+        worker_exceptions: dict[int, Exception],
+    ) -> None:
+        """Called once per dead worker group."""
+        self._mailbox.group_died.remote(death_text(worker_exceptions))
+
+
+def death_text(errors: dict[int, Exception]) -> str:
+    """One line on why the workers of a group died."""
+    return "; ".join(f"rank {rank}: {_last_words(error)}" for rank, error in errors.items())
+
+
+def _last_words(error: Exception) -> str:
+    """The line of an error that names it; Ray's own texts end in tracebacks and reprs."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    named = lines[-1] if any(line.startswith("Traceback") for line in lines) else lines[0]
+    return named[:300]
+
+
+def quiet_train() -> None:
+    """Set what Ray Train reads from the environment of the process that calls `fit`."""
+    os.environ.update(_ENVIRONMENT)
+
+
+def run_lane(plan: RunPlan, mailbox: Any) -> None:
+    """Run a lane until its workers quit; blocks.
+
+    Raises:
+        ray.exceptions.RayActorError: If the controller dies.
+        ray.train.TrainingFailedError: If Ray Train gives up.
+    """
+    trial = plan.trial
+    lane = LaneConfig(
+        mailbox=mailbox,
+        settings=plan.settings,
+        collective_timeout_s=trial.collective_timeout_s,
+        recycle_after=trial.recycle_after,
+        factory=plan.factory,
+    )
+    TorchTrainer(
+        lane_loop,
+        train_loop_config={"lane": lane},
+        scaling_config=_scaling(trial),
+        torch_config=TorchConfig(
+            backend="nccl" if trial.gpus_per_worker else "gloo",
+            timeout_s=max(_INIT_TIMEOUT_S, int(trial.collective_timeout_s)),
+        ),
+        run_config=RunConfig(**_run_options(plan, mailbox)),
+    ).fit()
+
+
+def _run_options(plan: RunPlan, mailbox: Any) -> dict[str, Any]:
+    forever: dict[str, Any] = {"max_failures": -1, "controller_failure_limit": -1}
+    return {
+        "name": f"lane-{plan.lane}",
+        "storage_path": plan.storage,
+        "failure_config": FailureConfig(**forever),
+        "callbacks": [TellDeaths(mailbox)],
+        "logging_config": LoggingConfig(log_level="CRITICAL"),
+        "worker_runtime_env": {"env_vars": _worker_environment(plan.trial)},
+    }
+
+
+def _scaling(trial: TrialConfig) -> ScalingConfig:
+    resources = {"CPU": trial.cpus_per_worker}
+    if trial.gpus_per_worker:
+        resources["GPU"] = trial.gpus_per_worker
+    return ScalingConfig(
+        num_workers=trial.workers,
+        use_gpu=trial.gpus_per_worker > 0,
+        resources_per_worker=resources,
+    )
+
+
+def _worker_environment(trial: TrialConfig) -> dict[str, str]:
+    return {} if trial.gpus_per_worker else {"DS_ACCELERATOR": "cpu"}

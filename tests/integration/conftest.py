@@ -1,0 +1,37 @@
+"""What integration tests share: one local Ray for the whole session."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import ray
+
+_QUIET = {
+    "RAY_AUTH_MODE": "disabled",  # otherwise Ray writes a token into the home directory
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "OMP_NUM_THREADS": "1",
+}
+CLUSTER_CPUS = 16  # logical: lanes wait for each other's words, not for cores
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[str]:
+    """A quiet local Ray; yields its address, which RAY_ADDRESS holds too."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in _QUIET.items():
+            patch.setenv(name, value)
+        patch.delenv("RAY_ADDRESS", raising=False)
+        ray.init(
+            num_cpus=CLUSTER_CPUS,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+            object_store_memory=256 * 2**20,
+        )
+        address = ray.get_runtime_context().gcs_address
+        patch.setenv("RAY_ADDRESS", address)
+        yield address
+        ray.shutdown()
+    assert "RAY_ADDRESS" not in os.environ or os.environ["RAY_ADDRESS"] != address

@@ -1,0 +1,46 @@
+"""A worker's line to its mailbox: plain calls in place of Ray's."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from mixfront.lanes.messages import Beat, Command, Member, Pulse, Reply
+
+_ANSWER_S = 30.0  # a mailbox answers in milliseconds; this is for a machine that swaps
+
+
+@dataclass(frozen=True)
+class MailboxLink:
+    """Calls the mailbox actor and waits for the answer.
+
+    Every call raises `ray.exceptions.RayActorError` when the mailbox is gone, and
+    `ray.exceptions.GetTimeoutError` when it does not answer.
+    """
+
+    mailbox: Any  # Ray actor handle
+
+    def join(self, attempt: str, world_size: int, member: Member, timeout_s: float) -> int:
+        """See `Mailbox.join`."""
+        call = self.mailbox.join.remote(attempt, world_size, member, timeout_s)
+        return int(ray.get(call, timeout=timeout_s + _ANSWER_S))
+
+    def next_command(self, generation: int, after_id: int, timeout_s: float) -> Command | None:
+        """See `Mailbox.next_command`."""
+        call = self.mailbox.next_command.remote(generation, after_id, timeout_s)
+        command: Command | None = ray.get(call, timeout=timeout_s + _ANSWER_S)
+        return command
+
+    def reply(self, generation: int, reply: Reply) -> None:
+        """See `Mailbox.reply`."""
+        ray.get(self.mailbox.reply.remote(generation, reply), timeout=_ANSWER_S)
+
+    def heartbeat(self, generation: int, beat: Beat) -> Pulse:
+        """See `Mailbox.heartbeat`."""
+        call = self.mailbox.heartbeat.remote(generation, beat)
+        pulse: Pulse = ray.get(call, timeout=_ANSWER_S)
+        return pulse
+
+    def give_up(self, generation: int, error: str, retry: bool) -> None:
+        """See `Mailbox.give_up`."""
+        ray.get(self.mailbox.give_up.remote(generation, error, retry), timeout=_ANSWER_S)

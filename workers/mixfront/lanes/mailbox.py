@@ -1,0 +1,331 @@
+"""The mailbox of a lane: where a trial's proxy and a worker group meet.
+
+A plain class; the driver side runs it as a named Ray actor. It keeps one command, not a queue:
+reading is idempotent, so a reader that dies takes nothing along, and a worker group that comes
+back as a new generation fails what its predecessor left unanswered.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mixfront.lanes.changes import Changes
+from mixfront.lanes.messages import (
+    Beat,
+    Command,
+    CommandKind,
+    LaneState,
+    Member,
+    Outcome,
+    Pulse,
+    Reply,
+)
+
+
+class Mailbox:
+    """One lane's state. Every wait has a timeout; nothing here blocks the event loop.
+
+    Askers hold a token, given out in rising order with every lease: an older token is refused,
+    and a command still in flight under it is aborted.
+
+    Args:
+        lane: Number of the lane.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, lane: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lane = lane
+        self._clock = clock
+        self._changes = Changes(clock)
+        self._generation = 0
+        self._ready = False
+        self._ready_since = clock()  # or not ready since
+        self._members: dict[int, Member] = {}
+        self._joining: dict[str, dict[int, Member]] = {}
+        self._beats: dict[int, tuple[float, Beat]] = {}
+        self._token = 0
+        self._aborted: dict[int, str] = {}  # token -> reason
+        self._last_id = 0
+        self._command: Command | None = None
+        self._command_token = 0
+        self._reply: Reply | None = None
+        self._holds: str | None = None
+        self._quitting = False
+        self._recycling = False
+        self._strikes = 0
+        self._deaths = 0
+        self._last_error: str | None = None
+        self._condemned: str | None = None
+        self._broken: str | None = None
+
+    # -- what a proxy or the pool calls
+
+    async def grant(self, token: int) -> None:
+        """Give the lane to the holder of `token`; whoever held it before is fenced off."""
+        self._token = max(self._token, token)
+        self._aborted = {t: why for t, why in self._aborted.items() if t >= self._token}
+        await self._changes.notify()
+
+    async def abort(self, token: int, reason: str) -> None:
+        """Ask that what `token` runs, now or later, stops after a checkpoint."""
+        self._aborted.setdefault(token, reason)
+        await self._changes.notify()
+
+    async def wait_ready(self, token: int, timeout_s: float) -> int | Reply | None:
+        """Wait for a worker group.
+
+        Returns:
+            Its generation; a reply if the asker was aborted, fenced off or the lane is broken;
+            None if the time is over.
+        """
+
+        def found() -> int | Reply | None:
+            return self._refusal(token) or (self._generation if self._ready else None)
+
+        return await self._changes.until(found, timeout_s)
+
+    async def ask(
+        self,
+        token: int,
+        generation: int,
+        kind: CommandKind,
+        payload: Mapping[str, Any],
+        timeout_s: float,
+    ) -> Reply | int:
+        """Post a command and wait for the answer.
+
+        Returns:
+            The reply, or the command's id if the time is over: go on with `await_reply`.
+        """
+        refused = self._refusal(token) or self._unfit(generation)
+        if refused is not None:
+            return refused
+        self._last_id += 1
+        self._command = Command(command_id=self._last_id, kind=kind, payload=dict(payload))
+        self._command_token, self._reply = token, None
+        if kind is CommandKind.SETUP:
+            self._holds = str(payload.get("trial_id", "?"))
+        command_id = self._last_id
+        await self._changes.notify()
+        return await self.await_reply(command_id, timeout_s) or command_id
+
+    async def await_reply(self, command_id: int, timeout_s: float) -> Reply | None:
+        """Wait for the answer to a command already posted; None if the time is over."""
+        return await self._changes.until(lambda: self._answer_to(command_id), timeout_s)
+
+    async def settle(self, timeout_s: float) -> bool:
+        """Wait until no command is in flight."""
+        return (
+            await self._changes.until(lambda: self._command is None or None, timeout_s) is not None
+        )
+
+    async def quit(self) -> None:
+        """Tell the workers to end; a command in flight is aborted first."""
+        self._quitting = True
+        await self._changes.notify()
+
+    # -- what the workers call
+
+    async def join(self, attempt: str, world_size: int, member: Member, timeout_s: float) -> int:
+        """Register one rank of a new worker group.
+
+        Returns:
+            The generation once all ranks are there; 0 if the time is over.
+        """
+        group = self._joining.setdefault(attempt, {})
+        group[member.rank] = member
+        if len(group) == world_size:
+            self._open_generation(group)
+        await self._changes.notify()
+
+        def opened() -> int | None:
+            mine = self._members.get(member.rank)
+            return self._generation if self._ready and mine is member else None
+
+        return await self._changes.until(opened, timeout_s) or 0
+
+    async def next_command(
+        self, generation: int, after_id: int, timeout_s: float
+    ) -> Command | None:
+        """The command after `after_id`; asking twice gives the same answer. None: nothing new."""
+        return await self._changes.until(
+            lambda: self._command_after(generation, after_id), timeout_s
+        )
+
+    async def reply(self, generation: int, reply: Reply) -> bool:
+        """Answer the command in flight; False if another generation has taken over."""
+        command = self._command
+        if generation != self._generation or not self._ready or command is None:
+            return False
+        if command.command_id != reply.command_id:
+            return False
+        self._close_command(reply)
+        self._strikes = 0
+        if command.kind is CommandKind.TEARDOWN or (
+            command.kind is CommandKind.SETUP and reply.outcome is not Outcome.OK
+        ):
+            self._holds = None
+        if reply.recycle:
+            self._recycling, self._last_error = True, reply.recycle
+            self._lose_group()
+        await self._changes.notify()
+        return True
+
+    async def heartbeat(self, generation: int, beat: Beat) -> Pulse:
+        """Take a sign of life."""
+        if generation != self._generation:
+            return Pulse(abort=None, stale=True)
+        self._beats[beat.rank] = (self._clock(), beat)
+        return Pulse(abort=self._abort_reason(), stale=False)
+
+    async def give_up(self, generation: int, error: str, retry: bool) -> None:
+        """A rank says that its group cannot go on: the command fails, the group is condemned."""
+        if generation == self._generation and self._ready:
+            self._fail_command(error, retry)
+            self._condemned = self._last_error = error
+            self._lose_group()
+            await self._changes.notify()
+
+    # -- what the supervisor and the Train controller's callback call
+
+    async def group_died(self, error: str) -> None:
+        """A worker group is gone, on purpose or not."""
+        if self._recycling:
+            self._recycling = False
+            return
+        self._deaths += 1
+        self._strikes += 1
+        self._last_error = self._condemned or error
+        self._fail_command(self._last_error, retry=True)
+        self._lose_group()
+        await self._changes.notify()
+
+    async def declare_broken(self, reason: str) -> None:
+        """Nothing will be asked of this lane any more."""
+        self._broken = reason
+        self._fail_command(reason, retry=True)
+        self._lose_group()
+        await self._changes.notify()
+
+    async def reopen(self) -> None:
+        """Forget the last run: a new one is about to start (`isolation: process`)."""
+        self._quitting = False
+        self._lose_group()
+        self._condemned, self._ready_since = None, self._clock()
+        await self._changes.notify()
+
+    async def state(self, known_version: int = -1, timeout_s: float = 0.0) -> LaneState:
+        """What is known of the lane, as soon as it differs from `known_version`."""
+        await self._changes.until(
+            lambda: self._changes.version != known_version or None, timeout_s
+        )
+        return LaneState(
+            version=self._changes.version,
+            generation=self._generation,
+            ready=self._ready,
+            busy=self._command is not None,
+            holds=self._holds,
+            strikes=self._strikes,
+            deaths=self._deaths,
+            last_error=self._last_error,
+            condemned=self._condemned,
+            broken=self._broken,
+            members=tuple(self._members.values()),
+        )
+
+    def hung(self, hung_after_s: float) -> str | None:
+        """Why the worker group counts as hung, if it does.
+
+        A rank that only waits for another does not move either: the group hangs when no rank
+        moves, or when one sends no heartbeat at all.
+        """
+        if not self._ready:
+            return None
+        now = self._clock()
+        for rank in self._members:
+            heard = self._beats[rank][0] if rank in self._beats else self._ready_since
+            if now - heard > hung_after_s:
+                return f"rank {rank} sent no heartbeat for {now - heard:.0f} s"
+        stalled = [now - heard + beat.stalled_s for heard, beat in self._beats.values()]
+        if len(stalled) == len(self._members) and min(stalled, default=0.0) > hung_after_s:
+            return f"no rank moved for {min(stalled):.0f} s"
+        return None
+
+    def waiting_s(self) -> float:
+        """Seconds for which there has been no worker group; 0 while there is one."""
+        return 0.0 if self._ready else self._clock() - self._ready_since
+
+    # -- inside
+
+    def _refusal(self, token: int) -> Reply | None:
+        """Why the holder of a token gets nothing, if so."""
+        if token < self._token:
+            return self._no(Outcome.REFUSED, "the lease of the lane is over")
+        if token in self._aborted:
+            return self._no(Outcome.INTERRUPTED, self._aborted[token])
+        if self._broken:
+            return self._no(Outcome.BROKEN, self._broken)
+        return None
+
+    def _unfit(self, generation: int) -> Reply | None:
+        if not self._ready or generation != self._generation:
+            return self._no(Outcome.RESTARTED, self._last_error or "the worker group was renewed")
+        if self._command is not None:
+            return self._no(Outcome.REFUSED, f"the lane still runs {self._command.kind}")
+        return None
+
+    @staticmethod
+    def _no(outcome: Outcome, error: str) -> Reply:
+        return Reply(command_id=0, outcome=outcome, error=error)
+
+    def _answer_to(self, command_id: int) -> Reply | None:
+        if self._reply is not None and self._reply.command_id == command_id:
+            return self._reply
+        if self._command is None or self._command.command_id != command_id:
+            return self._no(Outcome.RESTARTED, self._last_error or "the command was forgotten")
+        return None
+
+    def _command_after(self, generation: int, after_id: int) -> Command | None:
+        if generation != self._generation or (self._quitting and self._command is None):
+            return Command(command_id=after_id, kind=CommandKind.QUIT)
+        command = self._command
+        return command if command is not None and command.command_id > after_id else None
+
+    def _abort_reason(self) -> str | None:
+        """Why the command in flight is to stop."""
+        if self._command is None:
+            return None
+        if self._quitting:
+            return "the lane is closing"
+        if self._command_token < self._token:
+            return "the lane was released"
+        return self._aborted.get(self._command_token)
+
+    def _open_generation(self, group: dict[int, Member]) -> None:
+        self._fail_command("the worker group was replaced", retry=True)
+        self._joining.clear()
+        self._generation += 1
+        self._members, self._beats = dict(group), {}
+        self._ready, self._ready_since = True, self._clock()
+        self._holds, self._condemned, self._recycling = None, None, False
+
+    def _lose_group(self) -> None:
+        if self._ready:
+            self._ready, self._ready_since = False, self._clock()
+        self._holds = None
+
+    def _close_command(self, reply: Reply) -> None:
+        self._command, self._reply = None, reply
+
+    def _fail_command(self, error: str, retry: bool) -> None:
+        """The command in flight ends as `LaneRestarted`."""
+        if self._command is not None:
+            command_id = self._command.command_id
+            self._close_command(
+                Reply(
+                    command_id=command_id,
+                    outcome=Outcome.RESTARTED,
+                    error=error,
+                    retry=retry,
+                )
+            )

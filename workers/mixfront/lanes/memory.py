@@ -1,0 +1,64 @@
+"""What a worker still holds after a trial: host memory of its own, and device memory."""
+
+import ctypes
+import gc
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+_STATUS = Path("/proc/self/status")
+_MB = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """Memory in MiB. Mapped files (the encoded data) do not count as held."""
+
+    host_mb: float
+    gpu_mb: float
+
+
+def measure() -> Held:
+    """Collect garbage, give freed memory back, and see what is left."""
+    gc.collect()
+    gpu_mb = 0.0
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        gpu_mb = torch.cuda.memory_allocated() / _MB
+    if sys.platform == "linux":
+        _trim()
+    return Held(host_mb=_host_mb(), gpu_mb=gpu_mb)
+
+
+def excess(now: Held, baseline: Held, host_margin_mb: float, gpu_margin_mb: float) -> str | None:
+    """Why this is too much to train the next trial with, if it is."""
+    if now.gpu_mb > baseline.gpu_mb + gpu_margin_mb:
+        return (
+            f"{now.gpu_mb:.0f} MiB of device memory are still held after teardown, "
+            f"{baseline.gpu_mb:.0f} MiB are normal"
+        )
+    if now.host_mb > baseline.host_mb + host_margin_mb:
+        return (
+            f"{now.host_mb:.0f} MiB of host memory are still held after teardown, "
+            f"{baseline.host_mb:.0f} MiB are normal"
+        )
+    return None
+
+
+def _host_mb() -> float:
+    """Anonymous resident memory; 0 on systems without /proc."""
+    if not _STATUS.exists():
+        return 0.0
+    for line in _STATUS.read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def _trim() -> None:
+    """Ask glibc to return freed heap, so that the next look sees what is truly held."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)

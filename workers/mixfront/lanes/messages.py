@@ -1,0 +1,94 @@
+"""What travels between a trial's proxy, the lane's mailbox and its workers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class CommandKind(StrEnum):
+    """What a worker group can be told."""
+
+    SETUP = "setup"  # build a session; payload = a TrialRequest as JSON
+    ADVANCE = "advance"  # train to the next evaluation point; at fidelity 1 finish too
+    TEARDOWN = "teardown"  # free the session, measure what is left
+    QUIT = "quit"  # end the training function
+    NOOP = "noop"  # rank 0 to the others, so that no collective waits too long
+
+
+class Outcome(StrEnum):
+    """How a command ended."""
+
+    OK = "ok"
+    FAILED = "failed"  # the trial's own fault, agreed by all ranks; the lane goes on
+    INTERRUPTED = "interrupted"  # aborted from outside, after a checkpoint
+    RESTARTED = "restarted"  # the worker group died or was renewed under it
+    REFUSED = "refused"  # the asker does not hold the lane any more, or it is busy
+    BROKEN = "broken"  # no worker group will ever come
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One order to the worker group. `command_id` rises by one with each."""
+
+    command_id: int
+    kind: CommandKind
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """The answer to one command."""
+
+    command_id: int
+    outcome: Outcome
+    evaluation: dict[str, Any] | None = None  # training.session.Evaluation as JSON
+    checkpoint: str | None = None  # URL of the last one, when known
+    error: str | None = None
+    retry: bool = True  # after RESTARTED: may another worker group do better?
+    recycle: str | None = None  # why the worker group renews itself after this
+    seconds: float = 0.0  # on rank 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One rank of a worker group, as it registers."""
+
+    rank: int
+    pid: int
+    handle: Any = None  # Ray actor handle, to kill it by
+    placement_group: Any = None  # what the Train run reserved
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beat:
+    """A heartbeat, sent from a side thread."""
+
+    rank: int
+    ticks: int  # steps and commands so far
+    stalled_s: float  # since the main loop was last seen to move
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pulse:
+    """The answer to a heartbeat."""
+
+    abort: str | None  # why the command in flight is to stop
+    stale: bool  # another worker group has taken over
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneState:
+    """What a mailbox knows of its lane."""
+
+    version: int
+    generation: int
+    ready: bool
+    busy: bool
+    holds: str | None  # trial whose session the workers hold
+    strikes: int
+    deaths: int
+    last_error: str | None
+    condemned: str | None
+    broken: str | None
+    members: tuple[Member, ...] = ()

@@ -1,0 +1,130 @@
+"""One rank's session: builds, advances and frees it as commands say."""
+
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mixfront.exceptions import AbortedError, DivergedError, MixfrontError
+from mixfront.lanes.agreement import Code
+from mixfront.lanes.memory import Held, excess, measure
+from mixfront.lanes.messages import Command, CommandKind
+from mixfront.lanes.session import Session, SessionFactory
+from mixfront.training.request import TrialRequest
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Local:
+    """How a command went on this rank."""
+
+    code: Code
+    evaluation: dict[str, Any] | None = None
+    checkpoint: str | None = None
+    error: str | None = None
+    recycle: str | None = None
+
+
+class SessionRunner:
+    """Holds at most one session.
+
+    Args:
+        factory: Makes a session.
+        device: Where it trains, "cpu" or "cuda:0".
+        host_margin_mb: Host memory above the first trial's rest that is put up with.
+        gpu_margin_mb: Device memory likewise, above what was held before the first trial.
+        recycle_after: Trials after which the processes are renewed.
+        measure: What is held now.
+    """
+
+    def __init__(
+        self,
+        factory: SessionFactory,
+        *,
+        device: str,
+        host_margin_mb: float,
+        gpu_margin_mb: float,
+        recycle_after: int,
+        measure: Callable[[], Held] = measure,
+    ) -> None:
+        self._factory = factory
+        self._device = device
+        self._margins = (host_margin_mb, gpu_margin_mb)
+        self._recycle_after = recycle_after
+        self._measure = measure
+        self._session: Session | None = None
+        self._trials = 0
+        self._baseline: Held | None = None
+        self._damage: str | None = None
+
+    def run(self, command: Command, check: Callable[[int], bool]) -> Local:
+        """Obey; what a session raises becomes part of the answer."""
+        try:
+            return self._obey(command, check)
+        except DivergedError as error:
+            return self._failed(Code.DIVERGED, error)
+        except AbortedError as error:
+            return self._failed(Code.ABORTED, error)
+        except Exception as error:
+            return self._failed(Code.FAILED, error)
+
+    def _obey(self, command: Command, check: Callable[[int], bool]) -> Local:
+        if command.kind is CommandKind.SETUP:
+            self._close()
+            self._setup(command.payload)
+            return Local(code=Code.OK)
+        if command.kind is CommandKind.ADVANCE:
+            return Local(code=Code.OK, evaluation=self._advance(check))
+        self._close()
+        return Local(code=Code.OK, recycle=self._why_recycle())
+
+    def _setup(self, payload: Mapping[str, Any]) -> None:
+        self._trials += 1
+        request = TrialRequest.model_validate(payload)
+        self._session = self._factory(request, device=self._device)
+
+    def _advance(self, check: Callable[[int], bool]) -> dict[str, Any]:
+        assert self._session is not None
+        evaluation = self._session.advance(check)
+        result = evaluation.model_dump(mode="json")
+        if evaluation.fidelity >= 1.0 and result.get("final") is None:
+            result["final"] = self._session.finish()
+        return result
+
+    def _close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def _why_recycle(self) -> str | None:
+        """Why the processes must be renewed before the next trial, if they must."""
+        held = self._measure()
+        if self._baseline is None:
+            self._baseline = Held(host_mb=held.host_mb, gpu_mb=0.0)
+        if self._damage is not None:
+            return self._damage
+        if self._trials >= self._recycle_after:
+            return f"{self._trials} trials ran in these processes"
+        return excess(held, self._baseline, *self._margins)
+
+    def _failed(self, code: Code, error: Exception) -> Local:
+        if _is_cuda_error(error):
+            self._damage = f"after a CUDA error: {describe(error)}"
+        logger.warning("%s on this rank", code.name, exc_info=error)
+        traceback.clear_frames(error.__traceback__)  # their locals hold tensors
+        checkpoint = self._session.latest if self._session is not None else None
+        return Local(code=code, checkpoint=checkpoint, error=describe(error))
+
+
+def describe(error: BaseException) -> str:
+    """One line: our own errors speak for themselves, others by their type too."""
+    text = " ".join(str(error).split())[:500]
+    if isinstance(error, MixfrontError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _is_cuda_error(error: Exception) -> bool:
+    return "CUDA" in str(error) or type(error).__name__ == "AcceleratorError"

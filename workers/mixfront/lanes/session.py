@@ -1,0 +1,62 @@
+"""What a lane asks of a trial's session, and which one it makes unless told otherwise.
+
+`mixfront.training.session.TrialSession` is the real one; tests hand over small ones.
+"""
+
+import importlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from mixfront.training.request import TrialRequest
+
+WARM_MODULES = ("mixfront.training.session",)  # imported before a lane says that it is ready
+
+
+class Evaluation(Protocol):
+    """Result of one advance: a pydantic model (`mixfront.training.session.Evaluation`)."""
+
+    @property
+    def fidelity(self) -> float:
+        """Share of all steps of all passes."""
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        """As JSON values."""
+
+
+class Session(Protocol):
+    """One trial in one worker group, made on every rank."""
+
+    @property
+    def latest(self) -> str | None:
+        """URL of its last checkpoint."""
+
+    def advance(self, check: Callable[[int], bool] | None = None) -> Evaluation:
+        """Train to the next evaluation point, evaluate, write a checkpoint.
+
+        `check(step)` is called after every optimizer step on every rank; once it returns True,
+        the session writes a checkpoint and raises AbortedError.
+
+        Raises:
+            DivergedError: If the loss is not finite.
+            AbortedError: If `check` asked for it.
+        """
+
+    def finish(self) -> str:
+        """At full fidelity: export the model; its URL."""
+
+    def close(self) -> None:
+        """Free everything."""
+
+
+class SessionFactory(Protocol):
+    """Makes a session, on every rank alike."""
+
+    def __call__(self, request: TrialRequest, *, device: str) -> Session:
+        """Build it, and load `request.resume_from`."""
+
+
+def make_session(request: TrialRequest, *, device: str) -> Session:
+    """The real session; imported late, so that only workers pay for DeepSpeed."""
+    module = importlib.import_module(WARM_MODULES[0])
+    session: Session = module.TrialSession(request, device=device)
+    return session
