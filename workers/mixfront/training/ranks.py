@@ -44,7 +44,8 @@ class Ranks:
         if self.world_size == 1:
             return tensor.unsqueeze(0)
         gathered = tensor.new_empty((self.world_size, *tensor.shape))
-        dist.all_gather_into_tensor(gathered, tensor.contiguous(), group=self.group)
+        # gloo takes a flat output only, nccl any shape of the right size
+        dist.all_gather_into_tensor(gathered.view(-1), tensor.flatten(), group=self.group)
         return gathered
 
     def gather(self, tensor: Tensor) -> list[Tensor]:
