@@ -16,7 +16,7 @@ from mixfront.tracking import Objective, TrialRecord, TrialState
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#8C6D31")
 INK, FAINT, GRID = "#1d2733", "#9aa5b1", "#e8ecf0"
 FRONT_LINE = "#1d2733"
-FEW = 8  # trials; with fewer the axis shows them all
+FEW = 8  # trials; with fewer an axis shows them all
 
 
 def family_colours(trials: Sequence[TrialRecord]) -> dict[str, str]:
@@ -42,7 +42,7 @@ def front_chart(
     figure.add_traces(_scatters(shown, front, x.metric, y.metric))
     _name_axis(figure.layout.xaxis, x)
     _name_axis(figure.layout.yaxis, y)
-    figure.update_yaxes(range=_interesting_range(front, y))
+    figure.update_yaxes(range=interesting_range(front, y))
     return _styled(figure)
 
 
@@ -58,6 +58,7 @@ def progress_chart(trials: Sequence[TrialRecord], front: Front) -> go.Figure:
     figure.add_traces(_scatters(shown, front, None, objective.metric))
     figure.update_xaxes(title="trial")
     _name_axis(figure.layout.yaxis, objective)
+    figure.update_yaxes(range=interesting_range(front, objective))
     return _styled(figure)
 
 
@@ -77,7 +78,7 @@ def hypervolume_chart(trials: Sequence[TrialRecord], front: Front) -> go.Figure:
         showlegend=False,
     )
     figure = go.Figure(line)
-    figure.update_xaxes(title="complete trials")
+    figure.update_xaxes(title="complete trials", dtick=1 if len(steps) <= FEW else None)
     figure.update_yaxes(title="hypervolume", rangemode="tozero")
     return _styled(figure)
 
@@ -172,8 +173,8 @@ def _line(xs: Sequence[float], ys: Sequence[float], name: str, shape: str = "hv"
     return go.Scatter(x=xs, y=ys, mode="lines", name=name, line=line, hoverinfo="skip")
 
 
-def _interesting_range(front: Front, y: Objective) -> list[float] | None:
-    """Without the few models that learned nothing; a double click shows all."""
+def interesting_range(front: Front, y: Objective) -> list[float] | None:
+    """The y axis without the few models that learned nothing; None = show all."""
     values = np.array([trial.values[y.metric] for trial in front.candidates])
     if len(values) < FEW or is_log10(y.metric):
         return None
@@ -201,9 +202,15 @@ def _styled(figure: go.Figure) -> go.Figure:
             "color": INK,
             "size": 13,
         },
-        margin={"l": 70, "r": 20, "t": 16, "b": 56},
+        margin={"l": 70, "r": 20, "t": 30, "b": 56},
         height=460,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        legend={
+            "orientation": "h",
+            "y": -0.17,
+            "yanchor": "top",
+            "x": 0,
+            "itemsizing": "constant",
+        },
         hoverlabel={"align": "left", "bgcolor": "white", "bordercolor": FAINT},
         paper_bgcolor="white",
         plot_bgcolor="white",

@@ -15,6 +15,15 @@ from mixfront.tracking import SearchRecord, TrialRecord
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+HOW_TO_READ = (
+    "Outlined points are on the front. Point at one to read its configuration; "
+    "a double click shows those outside the picture."
+)
+CHART_CONFIG = {
+    "displaylogo": False,
+    "responsive": True,
+    "modeBarButtonsToRemove": ["lasso2d", "select2d", "zoomIn2d", "zoomOut2d"],
+}
 NO_FRONT = "<p>No trial is complete and feasible yet.</p>"
 
 
@@ -71,21 +80,22 @@ def _charts(trials: Sequence[TrialRecord], front: Front) -> str:
     from mixfront.pareto import charts
 
     cards = [
-        (f"{y.metric} against {x.metric}", charts.front_chart(trials, front, x, y))
+        (f"{y.metric} against {x.metric}", HOW_TO_READ, charts.front_chart(trials, front, x, y))
         for x, y in charts.objective_pairs(front.objectives)
-    ] or [("Every trial", charts.progress_chart(trials, front))]
-    cards.append(("Hypervolume", charts.hypervolume_chart(trials, front)))
+    ] or [("Every trial", HOW_TO_READ, charts.progress_chart(trials, front))]
+    volume = charts.hypervolume_chart(trials, front)
+    cards.append(("Hypervolume", "What the front covers; it never falls.", volume))
     return "".join(_card(f"chart-{i}", *card) for i, card in enumerate(cards))
 
 
-def _card(div_id: str, title: str, figure: "go.Figure") -> str:
+def _card(div_id: str, title: str, caption: str, figure: "go.Figure") -> str:
     chart = figure.to_html(
         full_html=False,
         include_plotlyjs=False,
         div_id=div_id,
-        config={"displaylogo": False, "responsive": True},
+        config=CHART_CONFIG,
     )
-    return f'<div class="card"><h2>{escape(title)}</h2>{chart}</div>'
+    return f'<div class="card"><h2>{escape(title)}</h2><p>{escape(caption)}</p>{chart}</div>'
 
 
 def _table(front: Front) -> str:

@@ -37,7 +37,13 @@ def save_picture(search: SearchRecord, trials: Sequence[TrialRecord], path: Path
 
 
 def _draw(axes: "Axes", front: Front) -> None:
-    from mixfront.pareto.charts import FRONT_LINE, GRID, family_colours, objective_pairs
+    from mixfront.pareto.charts import (
+        FRONT_LINE,
+        GRID,
+        family_colours,
+        interesting_range,
+        objective_pairs,
+    )
 
     x, y = objective_pairs(front.objectives)[0]
     for family, colour in family_colours(front.candidates).items():
@@ -49,6 +55,8 @@ def _draw(axes: "Axes", front: Front) -> None:
         xs, ys = ([trial.values[o.metric] for trial in members] for o in (x, y))
         axes.step(xs, ys, where="post", color=FRONT_LINE, linewidth=1.2, zorder=2, label="front")
     _name_axes(axes, x, y)
+    if (interesting := interesting_range(front, y)) is not None:
+        axes.set_ylim(*interesting)
     axes.grid(color=GRID)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -64,18 +72,20 @@ def _scatter(
     colour: str,
     family: str,
 ) -> None:
-    is_best = [front.ranks[trial.trial_id] == 0 for trial in trials]
-    axes.scatter(
-        [trial.values[x.metric] for trial in trials],
-        [trial.values[y.metric] for trial in trials],
-        s=[70 if best else 24 for best in is_best],
-        alpha=[1.0 if best else 0.45 for best in is_best],
-        linewidths=[1.2 if best else 0 for best in is_best],
-        color=colour,
-        edgecolors="black",
-        label=family,
-        zorder=3,
-    )
+    best = [trial for trial in trials if front.ranks[trial.trial_id] == 0]
+    rest = [trial for trial in trials if front.ranks[trial.trial_id] > 0]
+    for group, size, alpha, edge in ((rest, 24, 0.45, 0.0), (best, 70, 1.0, 1.2)):
+        axes.scatter(
+            [trial.values[x.metric] for trial in group],
+            [trial.values[y.metric] for trial in group],
+            s=size,
+            alpha=alpha,
+            linewidths=edge,
+            color=colour,
+            edgecolors="black",
+            label=family if group is best else None,
+            zorder=3,
+        )
 
 
 def _name_axes(axes: "Axes", x: Objective, y: Objective) -> None:

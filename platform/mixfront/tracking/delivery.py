@@ -145,8 +145,8 @@ class Delivery:
         return is_time and self._is_page_due()
 
     def _refresh_page(self) -> None:
-        if self._page is None or self._front_seq > self._mark.through:
-            return  # the front itself has yet to arrive
+        if self._page is None:
+            return
         shown = self._front_seq
         try:
             html = self._page()

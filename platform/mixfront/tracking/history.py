@@ -12,6 +12,7 @@ class History:
     def __init__(self) -> None:
         self.last_seq = 0
         self.front_seq = 0  # the last note that brought a front
+        self._front = ""
         self._metrics: set[tuple[str | None, int, str]] = set()
         self._ranks: dict[str, str] = {}
         self._states: dict[str, str] = {}
@@ -21,7 +22,7 @@ class History:
         self.last_seq = max(self.last_seq, note.seq)
         self._metrics.update((note.trial_id, note.step, key) for key in note.metrics)
         if FRONT_FILE in note.texts:
-            self.front_seq = note.seq
+            self.front_seq, self._front = note.seq, note.texts[FRONT_FILE]
         if note.trial_id is not None:
             self._remember(self._ranks, note, RANK_TAG)
             self._remember(self._states, note, STATE_TAG)
@@ -35,6 +36,10 @@ class History:
             for key, value in metrics.items()
             if (trial_id, step, key) not in self._metrics
         }
+
+    def is_new_front(self, text: str) -> bool:
+        """Whether it differs from the front that was told last."""
+        return text != self._front
 
     def new_ranks(self, ranks: Mapping[str, int]) -> dict[str, int]:
         """Those that differ from what was told."""

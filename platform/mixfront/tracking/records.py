@@ -6,12 +6,14 @@ Together with the Optuna study these are the truth; MLflow is told from them.
 import json
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import fsspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mixfront.exceptions import SpecError, UnknownNameError
+from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
+
+R = TypeVar("R", bound=BaseModel)
 
 
 class TrialState(StrEnum):
@@ -42,7 +44,8 @@ class Objective(BaseModel):
 class TrialRecord(BaseModel):
     """One trial. `trial_id` is the Optuna number as a string."""
 
-    model_config = ConfigDict(extra="forbid")
+    # JSON has no NaN, which metrics may be; pydantic's default null could not be read back.
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
 
     trial_id: str
     family: str
@@ -135,7 +138,7 @@ class RecordStore:
         if not self.exists():
             storage = self._root.rsplit("/", 1)[0]
             raise UnknownNameError("search", self.name, list_searches(storage, self._fs))
-        return SearchRecord.model_validate_json(self._fs.cat_file(f"{self._root}/search.json"))
+        return self._read(SearchRecord, f"{self._root}/search.json")
 
     def save_search(self, record: SearchRecord) -> None:
         """Write or replace the search's record."""
@@ -150,7 +153,7 @@ class RecordStore:
         path = f"{self._root}/trials/{trial_id}/record.json"
         if not self._fs.exists(path):
             raise UnknownNameError("trial", trial_id, [t.trial_id for t in self.trials()])
-        return TrialRecord.model_validate_json(self._fs.cat_file(path))
+        return self._read(TrialRecord, path)
 
     def trials(self) -> list[TrialRecord]:
         """All trials, in the order of their numbers."""
@@ -167,7 +170,16 @@ class RecordStore:
     def _read_trials(self) -> Iterator[TrialRecord]:
         self._fs.invalidate_cache()
         for path in self._fs.glob(f"{self._root}/trials/*/record.json"):
-            yield TrialRecord.model_validate_json(self._fs.cat_file(path))
+            yield self._read(TrialRecord, path)
+
+    def _read(self, kind: type[R], path: str) -> R:
+        try:
+            return kind.model_validate_json(self._fs.cat_file(path))
+        except ValidationError:
+            raise TrackingError(
+                f"{path} is not a {kind.__name__} that this version of mixfront can read: "
+                "it was damaged, or written by another version"
+            ) from None
 
     def _write(self, name: str, text: str) -> None:
         """Replace a file whole: a reader sees the old text or the new one, never half."""

@@ -145,10 +145,12 @@ class MlflowWriter:
             hypervolume: Of this front.
             description: Markdown for the top of the search's page.
         """
-        tags = {DESCRIPTION_TAG: as_tag(description)} if description else {}
         text = json.dumps(scrub(front), indent=1)
-        metrics = {"hypervolume": hypervolume}
-        self._tell(None, texts={FRONT_FILE: text}, metrics=metrics, step=step, tags=tags)
+        words: dict[str, Any] = {"metrics": {"hypervolume": hypervolume}}
+        if self._history.is_new_front(text):
+            words["texts"] = {FRONT_FILE: text}
+            words["tags"] = {DESCRIPTION_TAG: as_tag(description)} if description else {}
+        self._tell(None, step=step, **words)
         for trial_id, rank in self._history.new_ranks(ranks).items():
             self._tell(trial_id, tags={RANK_TAG: str(rank)})
 

@@ -1,0 +1,102 @@
+"""`mixfront pareto`: the front of a search."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mixfront.pareto import Front
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("pareto")(pareto)
+
+
+def pareto(
+    search: Annotated[str, typer.Argument(help="Name, folder (path or URL) or spec of a search.")],
+    storage: Annotated[
+        str | None,
+        typer.Option(envvar="MIXFRONT_STORAGE", help="Where searches are kept."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an interactive page.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw it: .svg, .png or .pdf.")
+    ] = None,
+) -> None:
+    """Show the Pareto front of a search: the trials that no other trial beats.
+
+    Example: `mixfront pareto demo --html front.html`
+    """
+    from mixfront.pareto import front_json, front_of
+    from mixfront.tracking import locate_search
+
+    store = locate_search(search, storage)
+    record, trials = store.search(), store.trials()
+    front = front_of(trials, record.objectives, record.reference_point)
+    if html is not None:
+        from mixfront.pareto import front_page
+
+        write_page(html, front_page(record, trials))
+    if picture is not None:
+        from mixfront.pareto import save_picture
+
+        save_picture(record, trials, picture)
+    if as_json:
+        typer.echo(json.dumps(front_json(record, trials, front), indent=2))
+    else:
+        _print(record.name, front, [path for path in (html, picture) if path is not None])
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write a page where a person asked for it.
+
+    Raises:
+        UsageError: If that place cannot be written.
+    """
+    from mixfront.exceptions import UsageError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8")
+    except OSError as problem:
+        raise UsageError(
+            f"cannot write {str(path)!r}: {problem.strerror}; name another file"
+        ) from None
+
+
+def _print(name: str, front: "Front", written: list[Path]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    if front.members:
+        console.print(front_table(front))
+        of = f"of {len(front.candidates)} complete trials"
+        print(f"\n{len(front.members)} {of} are on the front, hypervolume {front.hypervolume:.5g}")
+    else:
+        print(f"search {name} has no complete feasible trial yet: see `mixfront trials {name}`")
+    for path in written:
+        print(f"written: {path}")
+
+
+def front_table(front: "Front") -> "Table":
+    """The front for the terminal: a row a trial, the objectives, what the model is."""
+    from rich.table import Table
+
+    from mixfront.pareto.wording import human, key_params
+
+    table = Table("trial", "family", box=None, pad_edge=False)
+    for objective in front.objectives:
+        table.add_column(objective.metric, justify="right")
+    table.add_column("model")
+    for member in front.members:
+        values = [human(o.metric, member.values[o.metric]) for o in front.objectives]
+        table.add_row(member.trial_id, member.family, *values, key_params(member.config))
+    return table

@@ -1,0 +1,113 @@
+"""`mixfront trials`: every trial of a search."""
+
+import json
+import math
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mixfront.tracking import SearchRecord, TrialRecord
+
+STYLES = {
+    "complete": "green",
+    "running": "cyan",
+    "interrupted": "yellow",
+    "failed": "red",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("trials")(trials)
+
+
+def trials(
+    search: Annotated[str, typer.Argument(help="Name, folder (path or URL) or spec of a search.")],
+    storage: Annotated[
+        str | None,
+        typer.Option(envvar="MIXFRONT_STORAGE", help="Where searches are kept."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the trials of a search: state, objectives, model.
+
+    Example: `mixfront trials demo`
+    """
+    from mixfront.tracking import locate_search
+
+    store = locate_search(search, storage)
+    found = store.trials()
+    if as_json:
+        typer.echo(json.dumps([_as_json(trial) for trial in found], indent=2))
+        return
+    from rich.console import Console
+
+    from mixfront.pareto import count_states
+
+    console = Console()
+    console.print(_table(store.search(), found))
+    counts = ", ".join(f"{count} {state}" for state, count in count_states(found).items() if count)
+    console.print(
+        f"\n{counts or 'no trial yet'}; * is on the front (`mixfront pareto {store.name}`)"
+    )
+
+
+def _as_json(trial: "TrialRecord") -> dict[str, Any]:
+    return {
+        "trial_id": trial.trial_id,
+        "family": trial.family,
+        "state": str(trial.state),
+        "fidelity": trial.fidelity,
+        "values": {name: finite_or_none(value) for name, value in trial.values.items()},
+        "config": trial.config,
+        "run_id": trial.run_id,
+    }
+
+
+def finite_or_none(value: float) -> float | None:
+    """A number that JSON has."""
+    return value if math.isfinite(value) else None
+
+
+def _table(search: "SearchRecord", found: "list[TrialRecord]") -> "Table":
+    from rich.table import Table
+
+    from mixfront.pareto import front_of
+
+    front = front_of(found, search.objectives, search.reference_point)
+    table = Table("trial", "state", "family", box=None, pad_edge=False)
+    table.add_column("trained", justify="right")
+    for objective in search.objectives:
+        table.add_column(objective.metric, justify="right")
+    table.add_column("model, or what went wrong")
+    for trial in found:
+        table.add_row(*_row(trial, search, is_best=front.ranks.get(trial.trial_id) == 0))
+    return table
+
+
+def _row(trial: "TrialRecord", search: "SearchRecord", is_best: bool) -> list[str]:
+    from rich.markup import escape
+
+    from mixfront.pareto.wording import human, key_params
+
+    style = STYLES.get(trial.state, "dim")
+    values = [
+        human(o.metric, trial.values.get(o.metric, trial.costs.get(o.metric)))
+        for o in search.objectives
+    ]
+    return [
+        f"{trial.trial_id}{'*' if is_best else ''}",
+        f"[{style}]{trial.state}[/{style}]",
+        trial.family,
+        f"{trial.fidelity:.0%}",
+        *values,
+        escape(_violations(trial) or trial.error or key_params(trial.config)),
+    ]
+
+
+def _violations(trial: "TrialRecord") -> str:
+    broken = [name for name, amount in trial.violations.items() if amount > 0]
+    return f"breaks the constraint on {', '.join(broken)}" if broken else ""

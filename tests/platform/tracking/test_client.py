@@ -1,0 +1,89 @@
+"""MLflow's client, quiet and without global state."""
+
+import logging
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from mixfront.exceptions import TrackingError
+from mixfront.tracking.client import (
+    artifact_location,
+    brief_requests,
+    check_reachable,
+    connect,
+    sqlite_file,
+)
+
+
+def test_an_sqlite_file_is_made_where_it_is_named_without_chatter(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    check_reachable(f"sqlite:///{tmp_path}/new/folder/mixfront.db")
+    assert (tmp_path / "new/folder/mixfront.db").exists()
+    assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
+
+
+def test_a_server_that_is_not_there_is_refused_quickly() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, never listening: connections are refused
+        uri = f"http://me:secret@127.0.0.1:{taken.getsockname()[1]}"
+        started = time.monotonic()
+        with pytest.raises(TrackingError, match=r"cannot be used \(.*refused") as problem:
+            check_reachable(uri)
+    assert time.monotonic() - started < 12
+    assert "secret" not in str(problem.value)
+    assert "\n" not in str(problem.value)
+
+
+def test_a_server_that_never_answers_is_refused_at_the_deadline() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(TrackingError, match=r"no answer within 0\.5 s"):
+            check_reachable(uri, timeout=0.5)
+
+
+def test_a_deleted_experiment_is_refused_at_the_start(tracking_uri: str) -> None:
+    client = connect(tracking_uri)
+    client.delete_experiment(client.create_experiment("gone"))
+    with pytest.raises(TrackingError, match="'gone' was deleted: restore it"):
+        check_reachable(tracking_uri, "gone")
+
+
+def test_an_experiment_that_is_not_there_yet_is_fine(tracking_uri: str) -> None:
+    check_reachable(tracking_uri, "to be made")
+
+
+def test_nothing_global_is_left_behind(tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "7")
+    before = dict(os.environ)
+    with brief_requests():
+        assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
+        assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "7"
+        connect(tracking_uri)
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(
+    ("uri", "file"),
+    [
+        ("sqlite:////a/b.db", Path("/a/b.db")),
+        ("sqlite:////a/b.db?timeout=5", Path("/a/b.db")),
+        ("sqlite:///:memory:", None),
+        ("postgresql://h/d", None),
+        ("http://h:5000", None),
+    ],
+)
+def test_which_uris_are_files(uri: str, file: Path | None) -> None:
+    assert sqlite_file(uri) == file
+
+
+def test_artifacts_lie_beside_the_database_file() -> None:
+    assert artifact_location("sqlite:////a/b.db") == "file:///a/mlartifacts"
+    assert artifact_location("http://h:5000") is None

@@ -1,0 +1,171 @@
+"""The writer, from records to what MLflow shows: a real SQLite store."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from mixfront.tracking import MlflowWriter, RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.tracking.client import connect
+
+FRONT = {"search_id": "demo", "front": [{"trial_id": "0"}]}
+
+
+@pytest.fixture
+def client(tracking_uri: str) -> MlflowClient:
+    return connect(tracking_uri)
+
+
+def run_search(writer: MlflowWriter, trial: TrialRecord) -> None:
+    """One trial with two evaluations, and a front of it."""
+    writer.open_search({"family": ["unimixer"]})
+    writer.open_trial(trial)
+    for step in (10, 20):
+        writer.log_evaluation(trial, step, {"auc": step / 100, "logloss": 0.5})
+    trial.state, trial.fidelity = TrialState.COMPLETE, 1.0
+    writer.close_trial(trial)
+    writer.log_front(FRONT, {"0": 0}, step=1, hypervolume=0.4, description="| trial |")
+
+
+def run_of(client: MlflowClient, writer: MlflowWriter, trial_id: str | None = None) -> Run:
+    run_id = writer.run_id(trial_id)
+    assert run_id is not None
+    return client.get_run(run_id)
+
+
+def test_a_search_as_mlflow_shows_it(
+    client: MlflowClient, search: SearchRecord, store: RecordStore, trial: TrialRecord
+) -> None:
+    told: dict[str | None, str] = {}
+    writer = MlflowWriter(search, store, on_run=told.__setitem__, page=lambda: "<html>")
+    run_search(writer, trial)
+    search.state = "finished"
+    assert writer.close(search)
+    parent, child = run_of(client, writer), run_of(client, writer, "0")
+    assert told == {None: parent.info.run_id, "0": child.info.run_id}
+    assert (parent.info.status, child.info.status) == ("FINISHED", "FINISHED")
+    assert parent.data.metrics == {"hypervolume": 0.4}
+    assert child.data.tags["pareto.rank"] == "0"
+    assert child.data.tags["mixfront.state"] == "complete"
+    assert child.data.params["optimizer.lr"] == "0.001"
+    auc = client.get_metric_history(child.info.run_id, "auc")
+    assert [(metric.step, metric.value) for metric in auc] == [(10, 0.1), (20, 0.2)]
+    folder = Path(parent.info.artifact_uri.removeprefix("file://"))
+    assert {file.name for file in folder.iterdir()} == {
+        "environment.json",
+        "front.html",
+        "front.json",
+        "space.yaml",
+        "spec.yaml",
+    }
+    assert json.loads((folder / "front.json").read_text()) == FRONT
+
+
+def test_a_second_writer_doubles_nothing(
+    client: MlflowClient, search: SearchRecord, store: RecordStore, trial: TrialRecord
+) -> None:
+    for _ in range(2):
+        writer = MlflowWriter(search, store)
+        run_search(writer, trial)
+        assert writer.close(search)
+    child = run_of(client, writer, "0")
+    assert len(client.get_metric_history(child.info.run_id, "auc")) == 2
+    assert len(client.get_metric_history(child.info.run_id, "flops")) == 1
+    assert len(client.get_metric_history(run_of(client, writer).info.run_id, "hypervolume")) == 1
+
+
+def test_what_a_killed_driver_left_in_the_spool_is_delivered(
+    client: MlflowClient,
+    search: SearchRecord,
+    store: RecordStore,
+    trial: TrialRecord,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "blocked").write_text("no folder can be made here")
+    away = search.model_copy(update={"tracking_uri": f"sqlite:///{tmp_path}/blocked/x.db"})
+    killed = MlflowWriter(away, store)
+    run_search(killed, trial)
+    assert not killed.close(timeout=0.1)
+    writer = MlflowWriter(search, store)
+    assert writer.flush(30)
+    assert writer.close()
+    child = run_of(client, writer, "0")
+    assert len(client.get_metric_history(child.info.run_id, "auc")) == 2
+    assert child.info.status == "FINISHED"
+
+
+def test_records_that_know_more_than_mlflow_are_caught_up_with(
+    client: MlflowClient, search: SearchRecord, store: RecordStore, trial: TrialRecord
+) -> None:
+    writer = MlflowWriter(search, store)
+    writer.open_trial(trial)
+    never_told = trial.model_copy(update={"trial_id": "1", "state": TrialState.INFEASIBLE})
+    trial.state, trial.error = TrialState.FAILED, "out of memory"
+    writer.catch_up([trial, never_told])
+    writer.catch_up([trial, never_told])
+    assert writer.close(search)
+    assert run_of(client, writer, "0").info.status == "FAILED"
+    assert run_of(client, writer, "0").data.tags["mixfront.error"] == "out of memory"
+    assert run_of(client, writer, "1").data.tags["mixfront.state"] == "infeasible"
+
+
+def test_a_run_that_the_record_knows_is_used(
+    client: MlflowClient, search: SearchRecord, store: RecordStore, trial: TrialRecord
+) -> None:
+    first = MlflowWriter(search, store)
+    first.open_trial(trial)
+    assert first.close()
+    trial.run_id, search.run_id = first.run_id("0"), first.run_id()
+    (Path(store.url) / "spool" / "delivered.json").unlink()
+    second = MlflowWriter(search, store)
+    assert second.open_trial(trial) == trial.run_id
+    assert second.close()
+    assert client.get_run(str(trial.run_id)).data.tags["mixfront.trial_id"] == "0"
+
+
+def test_the_caller_is_not_held_up_by_a_server_that_is_away(
+    search: SearchRecord, store: RecordStore, trial: TrialRecord
+) -> None:
+    away = search.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
+    writer = MlflowWriter(away, store)
+    started = time.monotonic()
+    run_search(writer, trial)
+    for step in range(100, 300):
+        writer.log_evaluation(trial, step, {"auc": 0.7})
+    assert time.monotonic() - started < 5  # a single connection attempt and its retry take longer
+    assert not writer.close(timeout=0.1)
+
+
+def test_a_full_disk_does_not_stop_the_search(
+    client: MlflowClient,
+    search: SearchRecord,
+    store: RecordStore,
+    trial: TrialRecord,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    writer = MlflowWriter(search, store)
+    monkeypatch.setattr(writer._spool, "append", refuse)
+    writer.open_trial(trial)
+    assert writer.close()
+    assert "No space left" in caplog.text
+    assert run_of(client, writer, "0").data.params["block_size"] == "4"
+
+
+def test_mlflow_s_own_state_is_left_alone(
+    search: SearchRecord, store: RecordStore, trial: TrialRecord
+) -> None:
+    import mlflow
+
+    uri = mlflow.get_tracking_uri()
+    writer = MlflowWriter(search, store)
+    run_search(writer, trial)
+    assert writer.close(search)
+    assert mlflow.get_tracking_uri() == uri
+    assert mlflow.active_run() is None
