@@ -2,19 +2,18 @@
 
 import json
 import os
+import re
 import secrets
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from mixfront.cluster.environment import write_environment
-from mixfront.cluster.jobs import Jobs, is_this_machine
-from mixfront.exceptions import ClusterError, SpecError, UnknownNameError
+from mixfront.cluster.jobs import LAUNCH
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -56,11 +55,182 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
                 "RAY_API_SERVER_ADDRESS": address,
                 "RAY_AUTH_MODE": "token",
                 "RAY_AUTH_TOKEN": token,
-                "temp_dir": str(folder),
+                "RAY_TMPDIR": str(folder),
             }
         finally:
             head.terminate()
             head.wait(timeout=60)
+
+
+@pytest.fixture(autouse=True)
+def reachable(cluster: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The environment of somebody who works with the cluster.
+
+    Ray reads how to authenticate once, when it is imported: whatever talks to the cluster does
+    so in a process of its own.
+    """
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    for name, value in cluster.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MIXFRONT_TEST_KEY", SECRET)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRET)
+    monkeypatch.chdir(tmp_path)
+
+
+# Sends the files of a folder as a job: SEARCH ENTRYPOINT FOLDER [ENV ...]
+SEND = """
+import shutil, sys
+from mixfront.cluster.environment import write_environment
+from mixfront.cluster.jobs import Jobs
+from mixfront.exceptions import MixfrontError
+
+search, entrypoint, folder, *names = sys.argv[1:]
+
+def fill(parcel):
+    shutil.copytree(folder, parcel, dirs_exist_ok=True)
+    write_environment(parcel, names)
+
+try:
+    print(Jobs().send(search, entrypoint, fill).submission_id)
+except MixfrontError as error:
+    print(f"{type(error).__name__}: {error}")
+"""
+
+# What a job sees: in its driver, and in a worker of its own.
+PROBE = """
+import json, os
+import mixfront, ray
+from mixfront.cluster.environment import load_in_driver
+
+def look():
+    names = ("MIXFRONT_TEST_KEY", "MLFLOW_TRACKING_PASSWORD")
+    return {name: len(os.environ.get(name, "")) for name in names}
+
+load_in_driver()
+ray.init(log_to_driver=False, logging_level="ERROR")
+seen = {
+    "driver": look(),
+    "worker": ray.get(ray.remote(look).remote()),
+    "code": list(mixfront.__path__)[0],
+}
+print("SEEN", json.dumps(seen))
+"""
+
+# Takes its time to end, as a search that writes checkpoints does.
+SLOW = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (time.sleep(4), print("wrote a checkpoint"), sys.exit(1)))
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_wheel_and_environment_arrive_and_nothing_is_told(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "probe.py").write_text(PROBE)
+    names = ["MIXFRONT_TEST_KEY", "MLFLOW_TRACKING_PASSWORD"]
+    _send("probe", "python probe.py", tmp_path, *names)
+    assert _wait("probe") == "SUCCEEDED", _mixfront("search", "logs", "probe")
+    told = _mixfront("search", "logs", "probe")
+    seen = json.loads(told.split("SEEN ")[1].splitlines()[0])
+    assert seen["driver"] == dict.fromkeys(names, len(SECRET))
+    assert seen["worker"] == {names[0]: len(SECRET), names[1]: 0}
+    assert "py_modules_files" in seen["code"]
+    _nowhere_but_in_the_parcel(folder)
+
+
+def test_command_line_runs_from_the_wheel(tmp_path: Path) -> None:
+    _send("families", f"{LAUNCH} families --json", tmp_path)
+    told = _mixfront("search", "logs", "families", "--follow")
+    assert '"name": "unimixer"' in told
+    assert _wait("families") == "SUCCEEDED", told
+
+
+def test_one_job_of_a_name_at_a_time_and_stop_waits(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    assert _send("long", "python slow.py", tmp_path) == "mixfront-long"
+    refused = _send("long", "python slow.py", tmp_path)
+    assert re.match(r"SpecError: .*'long' is (pending|running) as mixfront-long", refused)
+    _wait_until(lambda: "ready" in _mixfront("search", "logs", "long"))
+    assert _status("long") == "RUNNING"
+    assert "mixfront-long is stopped" in _mixfront("search", "stop", "long")
+    assert "wrote a checkpoint" in _mixfront("search", "logs", "long")
+    assert _send("long", "true", tmp_path) == "mixfront-long-2"
+    assert _wait("long") == "SUCCEEDED"
+
+
+def test_unknown_search() -> None:
+    told = _fails("search", "logs", "nobody", status=2)
+    assert told.startswith("mixfront: unknown submitted search 'nobody'")
+
+
+def test_wrong_token_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
+    told = _fails("search", "logs", "long", status=1)
+    assert re.fullmatch(r"mixfront: the Ray cluster at http://127\.0\.0\.1:\d+ said: .+\n", told)
+
+
+def test_no_cluster_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://127.0.0.1:9")
+    told = _fails("search", "logs", "long", status=1)
+    assert told.startswith("mixfront: the Ray cluster at http://127.0.0.1:9")
+    assert told.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def folder(cluster: dict[str, str]) -> Path:
+    """Ray's folder, logs and all."""
+    return Path(cluster["RAY_TMPDIR"])
+
+
+def _nowhere_but_in_the_parcel(folder: Path) -> None:
+    """The secret is in the files that travelled, which are private, and in no log."""
+    logs = [path for path in (folder / "session_latest").resolve().rglob("*") if path.is_file()]
+    assert any(path.name.startswith("job-driver-") for path in logs)
+    holders = [path for path in logs if SECRET.encode() in path.read_bytes()]
+    assert {path.name for path in holders} == {"environment.json"}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in holders)
+
+
+def _send(search: str, entrypoint: str, folder: Path, *names: str) -> str:
+    done = _run(["-c", SEND, search, entrypoint, str(folder), *names])
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def _mixfront(*words: str) -> str:
+    done = _run(["-m", "mixfront.cli", *words])
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _fails(*words: str, status: int) -> str:
+    done = _run(["-m", "mixfront.cli", *words])
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stderr
+
+
+def _run(words: list[str]) -> "subprocess.CompletedProcess[str]":
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    assert SECRET not in done.stdout + done.stderr
+    return done
+
+
+def _status(search: str) -> str:
+    return str(json.loads(_mixfront("search", "status", search, "--json"))["job"]["status"])
+
+
+def _wait(search: str, seconds: float = 120) -> str:
+    """Status of the last job when it is over."""
+    code = "import sys; from mixfront.cluster.jobs import Jobs; "
+    code += "print(Jobs().wait(sys.argv[1], float(sys.argv[2])).status)"
+    return _run(["-c", code, search, str(seconds)]).stdout.strip()
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
 
 
 def _free_ports(number: int) -> list[int]:

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from mixfront.cluster.environment import HOOK
 from mixfront.cluster.parcel import SPEC, pack
 from mixfront.exceptions import ClusterError, SpecError, UnknownNameError, UsageError
-from mixfront.registry.wheel import build_wheel
 from mixfront.tracking.scrub import scrub_text
 
 if TYPE_CHECKING:
@@ -113,6 +112,8 @@ class Jobs:
             SpecError: If a job of this search is not over.
             ClusterError: If the cluster refuses.
         """
+        from mixfront.registry.wheel import build_wheel  # the registry imports much
+
         submission_id = self._free_id(search)
         with tempfile.TemporaryDirectory(prefix="mixfront-submit-") as work, _sentences():
             parcel = Path(work) / "parcel"
@@ -264,9 +265,11 @@ def _sentences() -> Iterator[None]:
     """
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
+    from ray.exceptions import RayError  # of a token that is missing or wrong
+
     try:
         yield
-    except (RuntimeError, ConnectionError, ValueError) as problem:
+    except (RayError, RuntimeError, OSError, ValueError) as problem:
         if isinstance(problem, UsageError):
             raise
         lines = [line for line in str(problem).splitlines() if line.strip()]

@@ -1,7 +1,9 @@
 """A trial's exported model as an MLflow model, and as a version in the registry."""
 
 from collections.abc import Mapping
+from contextlib import redirect_stderr
 from importlib import metadata
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +64,8 @@ def register(model_id: str, name: str, tags: Mapping[str, str]) -> "ModelVersion
     """A new version of the registered model `name`, made if it is the first."""
     import mlflow
 
-    return mlflow.register_model(f"models:/{model_id}", name, tags=dict(tags))
+    with hushed(), redirect_stderr(StringIO()):  # it prints what the caller is about to say
+        return mlflow.register_model(f"models:/{model_id}", name, tags=dict(tags))
 
 
 def _pinned() -> list[str]:

@@ -1,5 +1,6 @@
 """MLflow as the registry sees it: one server at a time, errors as one sentence."""
 
+import logging
 import os
 import re
 import warnings
@@ -13,6 +14,8 @@ from mixfront.tracking.scrub import scrub_text
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+_PROGRESS_BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 
 
 def tracking_uri(recorded: str | None) -> str:
@@ -51,11 +54,23 @@ def registry(uri: str) -> Iterator["MlflowClient"]:
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Silence what MLflow provokes itself: it warns of its own type hints and of its pandas."""
-    with warnings.catch_warnings():
-        for message in (".*Any type hint is inferred", "Operation with range is deprecated"):
-            warnings.filterwarnings("ignore", message=message)
-        yield
+    """Silence MLflow's chatter, and the warnings that its own code provokes.
+
+    Those are of its own type hints, and of its use of pandas.
+    """
+    level, bar = logging.root.manager.disable, os.environ.get(_PROGRESS_BAR)
+    logging.disable(max(level, logging.INFO))
+    os.environ[_PROGRESS_BAR] = "false"
+    try:
+        with warnings.catch_warnings():
+            for message in (".*Any type hint is inferred", "Operation with range is deprecated"):
+                warnings.filterwarnings("ignore", message=message)
+            yield
+    finally:
+        logging.disable(level)
+        os.environ.pop(_PROGRESS_BAR)
+        if bar is not None:
+            os.environ[_PROGRESS_BAR] = bar
 
 
 def check_name(kind: str, name: str) -> None:
