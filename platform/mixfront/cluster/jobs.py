@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import socket
 import tempfile
@@ -100,7 +101,7 @@ class Jobs:
             lambda folder: pack(spec, folder, env=env, shared=shared),
         )
 
-    def send(self, search: str, entrypoint: str, fill: Callable[[Path], None]) -> Job:
+    def send(self, search: str, entrypoint: str, fill: Callable[[Path], object]) -> Job:
         """Run a command as a job, with this mixfront on its path.
 
         Args:
@@ -133,7 +134,7 @@ class Jobs:
         with _sentences():
             found = self._client.list_jobs()
         jobs = [_as_job(details) for details in found if _SEARCH in (details.metadata or {})]
-        return sorted(jobs, key=lambda job: job.started or float("inf"))
+        return sorted(jobs, key=_start)
 
     def latest(self, search: str) -> Job:
         """The last job of a search.
@@ -243,6 +244,11 @@ def _runtime_env(parcel: Path, wheel: Path) -> dict[str, Any]:
         "worker_process_setup_hook": HOOK,
         "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S), "PYTHONUNBUFFERED": "1"},
     }
+
+
+def _start(job: Job) -> float:
+    """For sorting; a job that has not started is the last one."""
+    return math.inf if job.started is None else job.started
 
 
 def _as_job(details: "JobDetails") -> Job:

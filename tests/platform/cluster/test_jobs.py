@@ -1,0 +1,165 @@
+"""Searches as jobs, over a Jobs API of a few lines; the real one is in tests/integration."""
+
+import zipfile
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mixfront.cluster import jobs as module
+from mixfront.cluster.jobs import LAUNCH, Job, Jobs, is_this_machine
+from mixfront.exceptions import ClusterError, SpecError, UnknownNameError, UsageError
+
+
+class _Status(Enum):
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+
+
+@dataclass
+class _Details:
+    submission_id: str
+    metadata: dict[str, str] | None
+    start_time: int | None
+    status: _Status = _Status.RUNNING
+    message: str | None = None
+    end_time: int | None = None
+
+
+@dataclass
+class _Client:
+    """Keeps what it is given."""
+
+    jobs: list[_Details] = field(default_factory=list)
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    parcel: dict[str, str] = field(default_factory=dict)
+
+    def get_address(self) -> str:
+        return "http://127.0.0.1:8265"
+
+    def submit_job(self, **request: Any) -> str:
+        self.sent.append(request)
+        folder = Path(request["runtime_env"]["working_dir"])
+        self.parcel = {path.name: path.read_text() for path in folder.iterdir()}
+        with zipfile.ZipFile(request["runtime_env"]["py_modules"][0]) as wheel:
+            assert "mixfront/cluster/launch.py" in wheel.namelist()
+        number = len(self.jobs)
+        self.jobs.append(_Details(request["submission_id"], request["metadata"], 1000 * number))
+        return str(request["submission_id"])
+
+    def list_jobs(self) -> list[_Details]:
+        return list(reversed(self.jobs))
+
+    def get_job_info(self, submission_id: str) -> _Details:
+        return next(job for job in self.jobs if job.submission_id == submission_id)
+
+    def stop_job(self, submission_id: str) -> bool:
+        self.get_job_info(submission_id).status = _Status.STOPPED
+        return True
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> _Client:
+    """The client that `Jobs` finds."""
+    import ray.job_submission
+
+    client = _Client()
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://127.0.0.1:8265")
+    monkeypatch.setattr(ray.job_submission, "JobSubmissionClient", lambda: client)
+    return client
+
+
+def _send(search: str) -> Job:
+    return Jobs().send(search, f"{LAUNCH} families", lambda _folder: None)
+
+
+def test_sends_a_wheel_and_no_value_in_the_runtime_environment(client: _Client) -> None:
+    job = Jobs().send(
+        "clicks",
+        f"{LAUNCH} search run spec.yaml",
+        lambda folder: (folder / "spec.yaml").write_text("x"),
+    )
+    [request] = client.sent
+    assert job.submission_id == "mixfront-clicks"
+    assert request["entrypoint"] == "python -m mixfront.cluster.launch search run spec.yaml"
+    assert set(request["runtime_env"]["env_vars"]) == {
+        "RAY_JOB_STOP_WAIT_TIME_S",
+        "PYTHONUNBUFFERED",
+    }
+    assert client.parcel == {"spec.yaml": "x"}
+
+
+def test_name_that_runs_is_refused(client: _Client) -> None:
+    assert client
+    _send("clicks")
+    with pytest.raises(SpecError, match="'clicks' is running as mixfront-clicks: stop it with"):
+        _send("clicks")
+
+
+def test_name_of_an_ended_job_gets_a_number(client: _Client) -> None:
+    _send("clicks")
+    client.jobs[0].status = _Status.FAILED
+    assert _send("clicks").submission_id == "mixfront-clicks-2"
+    assert Jobs().latest("clicks").submission_id == "mixfront-clicks-2"
+
+
+def test_search_whose_name_ends_like_a_number_is_not_taken_for_another(client: _Client) -> None:
+    _send("clicks-2")
+    client.jobs.append(_Details("mixfront-clicks", {"mixfront.search": "clicks"}, 5))
+    client.jobs[1].status = _Status.FAILED
+    assert _send("clicks").submission_id == "mixfront-clicks-3"
+    assert Jobs().latest("clicks-2").submission_id == "mixfront-clicks-2"
+
+
+def test_jobs_of_others_are_not_ours(client: _Client) -> None:
+    client.jobs.append(_Details("raysubmit_1", None, 5))
+    client.jobs.append(_Details("raysubmit_2", {"owner": "x"}, 6))
+    assert Jobs().all() == []
+    with pytest.raises(UnknownNameError, match="unknown submitted search 'clicks'"):
+        Jobs().latest("clicks")
+
+
+def test_stop_waits_until_it_is_over(client: _Client) -> None:
+    _send("clicks")
+    assert Jobs().stop("clicks").status == "STOPPED"
+    assert client.jobs[0].status is _Status.STOPPED
+
+
+def test_job_that_does_not_end(client: _Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert client
+    monkeypatch.setattr(module, "_POLL_S", 0.01)
+    _send("clicks")
+    with pytest.raises(ClusterError, match=r"mixfront-clicks is still running after 0\.05 s"):
+        Jobs().wait("clicks", 0.05)
+
+
+def test_rays_errors_are_one_sentence_without_passwords(
+    client: _Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> list[_Details]:
+        raise RuntimeError("no way\nTraceback and so on")
+
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://me:hidden@127.0.0.1:8265")
+    monkeypatch.setattr(client, "list_jobs", refuse)
+    with pytest.raises(ClusterError) as told:
+        Jobs().all()
+    assert str(told.value) == "the Ray cluster at http://***@127.0.0.1:8265 said: no way"
+
+
+def test_no_cluster_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in module.ADDRESS_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UsageError, match="set RAY_API_SERVER_ADDRESS"):
+        Jobs()
+
+
+@pytest.mark.parametrize(
+    ("address", "here"),
+    [("http://127.0.0.1:8265", True), ("http://localhost:1", True), ("http://192.0.2.1:1", False)],
+)
+def test_which_addresses_are_this_machine(address: str, here: bool) -> None:
+    assert is_this_machine(address) is here
