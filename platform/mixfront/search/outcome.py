@@ -83,6 +83,8 @@ def take_in(
     record.final = report.final or record.final
     record.attempts = before.attempts + report.attempts
     record.accelerator_seconds = before.accelerator_seconds + report.accelerator_seconds
+    for phase, seconds in finite(report.seconds).items():
+        record.seconds[phase] = record.seconds.get(phase, 0.0) + seconds
 
 
 def settle(
@@ -126,7 +128,7 @@ def _verdict(
         return TrialState.PRUNED, budget_spent
     if budget_spent is not None:
         return TrialState.PRUNED, budget_spent
-    return TrialState.INTERRUPTED, None
+    return TrialState.INTERRUPTED, report.error
 
 
 def _verdict_at_the_end(

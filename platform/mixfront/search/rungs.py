@@ -36,8 +36,8 @@ def goes_on(
     allowed = math.ceil(keep * len(ids))
     better = int((ranks < ranks[own]).sum())
     front = np.flatnonzero(ranks == ranks[own])
-    if better >= allowed or better + len(front) <= allowed:
-        return better < allowed
+    if better >= allowed or better + len(front) <= allowed or len(objectives) == 1:
+        return better < allowed  # with one objective a front is a tie
     added = moocore.hv_contributions(points[front], ref=_reference(points))
     mine = added[front == own][0]
     return better + int((added > mine).sum()) < allowed

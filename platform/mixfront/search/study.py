@@ -36,7 +36,9 @@ def open_study(spec: SearchSpec, storage_url: str, search_id: str) -> optuna.Stu
             f"({type(problem).__name__}: {str(problem).splitlines()[0]}); "
             f"check `optuna_storage:` or OPTUNA_STORAGE"
         ) from problem
-    study.set_metric_names([objective.metric for objective in spec.objectives])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # names for optuna-dashboard
+        study.set_metric_names([objective.metric for objective in spec.objectives])
     study.sampler = make_sampler(spec, len(study.get_trials(deepcopy=False)))
     return study
 

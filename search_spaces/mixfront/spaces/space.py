@@ -80,7 +80,7 @@ class Space:
                 chosen[key] = config.get(key, parameter.value)
             elif key in config:
                 chosen[key] = _plain(config[key])
-                params |= _enqueued(name, key, _narrow(parameter, chosen), chosen[key], source)
+                params |= _enqueued(name, key, parameter, chosen, source)
         searched = {key for key, (_, p) in known.items() if not isinstance(p, Fixed)}
         extra = {k: v for k, v in config.items() if k != FAMILY and k not in searched}
         return Enqueued(params=params, extra=extra)
@@ -139,9 +139,8 @@ class Space:
             return next(iter(self.families))
         family = config.get(FAMILY)
         if not isinstance(family, str):
-            raise SpecError(
-                f"{source} names no family; add `family:` and one of {[*self.families]}"
-            )
+            known = ", ".join(self.families)
+            raise SpecError(f"{source} names no family; add `family:` and one of {known}")
         if family not in self.families:
             remedy = nearest(family, self.families)
             raise SpecError(f"{source}: unknown family {family!r} in this space: {remedy}")
@@ -171,14 +170,13 @@ def _suggest(trial: Suggesting, name: str, parameter: Searched) -> Any:
 
 
 def _enqueued(
-    name: str, key: str, parameter: Searched | None, value: Any, source: str
+    name: str, key: str, parameter: Searched, chosen: Mapping[str, Any], source: str
 ) -> dict[str, Any]:
-    if parameter is None or not contains(parameter, value):
-        offer = (
-            "nothing that suits the keys before it" if parameter is None else describe(parameter)
-        )
+    narrowed, value = _narrow(parameter, chosen), chosen[key]
+    if narrowed is None or not contains(narrowed, value):
+        offer = "nothing that suits the rest" if narrowed is None else describe(narrowed)
         raise SpecError(f"{source}: {key!r} is {value!r}, and the space offers {offer}")
-    return {name: _to_study(value)}
+    return {_study_name(name, parameter, narrowed): _to_study(value)}
 
 
 def _ends(parameter: Fixed | Searched) -> list[Any]:

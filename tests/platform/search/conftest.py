@@ -1,0 +1,238 @@
+"""A small search without Ray: a space, made-up costs, and a loop that plays Tune."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import optuna
+import pytest
+from ray._private.dict import flatten_dict
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
+
+from mixfront.exceptions import SpecError
+from mixfront.search.budget import Budget
+from mixfront.search.outcome import Report
+from mixfront.search.proposals import Proposals
+from mixfront.search.reconcile import Reconciled, reconcile
+from mixfront.search.request import make_request
+from mixfront.search.scheduler import SearchScheduler
+from mixfront.search.searcher import LaneSearcher
+from mixfront.search.spec import SearchSpec
+from mixfront.search.study import make_sampler, seconds_so_far
+from mixfront.spaces import Space
+from mixfront.spaces.parameters import Choice, Float, Int
+from mixfront.tracking.records import RecordStore, SearchRecord, TrialRecord
+
+Lane = Callable[[Mapping[str, Any]], Iterator[dict[str, Any]]]
+
+SPACE = Space(
+    name="fake",
+    families={
+        "unimixer": {"num_blocks": Int(low=1, high=8)},
+        "rankmixer": {"num_tokens": Choice(values=(2, 4, 8))},
+    },
+    shared={"optimizer.lr": Float(low=1e-3, high=1e-1, log=True)},
+)
+
+
+def fake_costs(flat: Mapping[str, Any]) -> dict[str, float]:
+    """Costs that grow with the only size a family has; eight tokens cannot be built."""
+    if flat.get("num_tokens") == 8:
+        raise SpecError("eight tokens do not fit")
+    size = flat.get("num_blocks", flat.get("num_tokens"))
+    return {"params": 1e6 * size, "flops": 1e9 * size, "params_total": 2e6 * size}
+
+
+def result(fidelity: float, status: str | None = None, **more: Any) -> dict[str, Any]:
+    """A lane's result, as the contract has it."""
+    return {
+        "fidelity": fidelity,
+        "status": status or ("complete" if fidelity >= 1 else "running"),
+        "metrics": {"auc": 0.6 + 0.1 * fidelity, "logloss": 0.6},
+        "checkpoint": f"memory://step-{fidelity:g}",
+        "final": "memory://final" if fidelity >= 1 else None,
+        "error": None,
+        "attempts": 0,
+        "accelerator_seconds": 10.0 * fidelity,
+        "seconds": {"train": 1.0},
+        "done": fidelity >= 1 or status not in (None, "running"),
+    } | more
+
+
+def good_lane(_request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Trains without trouble."""
+    yield result(0.25)
+    yield result(0.5)
+    yield result(1.0)
+
+
+class Seen:
+    """Hooks that note what they were told."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.results: list[tuple[str, float]] = []
+        self.ended: list[tuple[str, str]] = []
+
+    def on_start(self, record: TrialRecord) -> None:
+        record.run_id = record.run_id or f"run-{record.trial_id}"
+        self.started.append(record.trial_id)
+
+    def on_result(self, record: TrialRecord, report: Report) -> None:
+        self.results.append((record.trial_id, report.fidelity))
+
+    def on_end(self, record: TrialRecord) -> None:
+        self.ended.append((record.trial_id, str(record.state)))
+
+
+@dataclass
+class Driver:
+    """One driver of the fake search; a second one on the same study and store is a resume."""
+
+    spec: SearchSpec
+    study: optuna.Study
+    store: RecordStore
+    num_lanes: int = 2
+    clock: Callable[[], float] = lambda: 0.0
+    seen: Seen = field(default_factory=Seen)
+
+    def __post_init__(self) -> None:
+        self.study.sampler = make_sampler(self.spec, len(self.study.trials))
+        self.proposals = Proposals.of_spec(self.spec, self.study, SPACE, fake_costs)
+        self.reconciled: Reconciled = reconcile(self.store, self.proposals)
+        self.budget = Budget(self.spec.search, clock=self.clock).resume(
+            self.store.trials(), seconds_so_far(self.study)
+        )
+        search = SearchRecord(
+            search_id="s-1",
+            name="s",
+            spec=self.spec.dump(),
+            objectives=list(self.spec.objectives),
+            reference_point=[],
+            optuna_storage="",
+            tracking_uri="",
+            experiment="",
+            encoder=f"{self.store.url}/encoder",
+        )
+        self.searcher = LaneSearcher(
+            self.proposals,
+            self.store,
+            self.budget,
+            make_request=lambda r: make_request(self.spec, search, self.store, r),
+            pool="pool",
+            capacity=lambda: self.num_lanes,
+            hooks=self.seen,
+            unfinished=self.reconciled.unfinished,
+            max_infeasible_in_a_row=self.spec.search.max_infeasible_in_a_row,
+        )
+        self.scheduler = SearchScheduler(
+            self.spec.stopping, self.proposals, self.budget, self.searcher.costs_of
+        )
+
+    def run(self, lane: Lane = good_lane, max_results: int = 10_000) -> "Driver":
+        """Play Tune until the searcher has finished, or the driver is killed."""
+        FakeTune(self.searcher, self.scheduler, lane).run(max_results)
+        return self
+
+
+class FakeTune:
+    """Asks, trains and tells in the order in which Ray Tune 2.60 does."""
+
+    def __init__(self, searcher: LaneSearcher, scheduler: SearchScheduler, lane: Lane) -> None:
+        self._searcher, self._scheduler, self._lane = searcher, scheduler, lane
+        self._running: dict[str, tuple[dict[str, Any], Iterator[dict[str, Any]]]] = {}
+        self._iterations: dict[str, int] = {}
+        self._names = (f"tune_{i}" for i in itertools.count())
+
+    def run(self, max_results: int) -> None:
+        finished = False
+        while not finished or self._running:
+            if not finished:
+                finished = self._ask()
+            for tune_id in list(self._running)[:1]:
+                if max_results == 0:
+                    return  # killed: nobody is told anything
+                max_results -= 1
+                self._running[tune_id] = (config := self._running.pop(tune_id))  # round robin
+                self._one_result(tune_id, *config)
+
+    def _ask(self) -> bool:
+        while True:
+            tune_id = next(self._names)
+            config = self._searcher.suggest(tune_id)
+            if config == Searcher.FINISHED:
+                return True
+            if config is None:
+                assert self._running, "None while nothing runs: Tune would block"
+                return False
+            self._running[tune_id] = (config, self._lane(config["request"]))
+
+    def _one_result(
+        self, tune_id: str, config: dict[str, Any], lane: Iterator[dict[str, Any]]
+    ) -> None:
+        try:
+            found = next(lane)
+        except Exception:  # as when the trial's actor dies
+            del self._running[tune_id]
+            self._searcher.on_trial_complete(tune_id, error=True)
+            return
+        self._iterations[tune_id] = self._iterations.get(tune_id, 0) + 1
+        found |= {"trial_id": tune_id, "training_iteration": self._iterations[tune_id]}
+        flat = flatten_dict(found)
+        stop = bool(found["done"])
+        if not stop:
+            trial = SimpleNamespace(config=config)
+            decision = self._scheduler.on_trial_result(None, trial, flat)  # type: ignore[arg-type]
+            stop = decision == TrialScheduler.STOP
+        if stop:
+            found["done"] = True
+            del self._running[tune_id]
+            self._searcher.on_trial_complete(tune_id, flatten_dict(found))
+        else:
+            self._searcher.on_trial_result(tune_id, flat)
+
+
+MakeDriver = Callable[..., Driver]
+
+
+@pytest.fixture
+def make_spec(tmp_path: Path) -> Callable[..., SearchSpec]:
+    """A spec from its least, with parts of it replaced."""
+
+    def make(**parts: Any) -> SearchSpec:
+        return SearchSpec.model_validate(
+            {
+                "name": "s",
+                "data": {"path": "/data", "schema": "/schema.yaml", "validation": "day == 2"},
+                "storage": str(tmp_path),
+                "search": {"trials": 6, "startup_trials": 3},
+            }
+            | parts
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_driver(tmp_path: Path, make_spec: Callable[..., SearchSpec]) -> MakeDriver:
+    """Drivers of one and the same search."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    studies: list[optuna.Study] = []
+
+    def make(
+        *, num_lanes: int = 2, clock: Callable[[], float] = lambda: 0.0, **parts: Any
+    ) -> Driver:
+        spec = make_spec(**parts)
+        if not studies:
+            maximise = [o.direction == "max" for o in spec.objectives]
+            studies.append(
+                optuna.create_study(directions=["maximize" if m else "minimize" for m in maximise])
+            )
+        store = RecordStore(str(tmp_path), "s")
+        return Driver(spec, studies[0], store, num_lanes=num_lanes, clock=clock)
+
+    return make

@@ -1,0 +1,45 @@
+"""Costs of configurations, before any lane."""
+
+import pytest
+
+from mixfront.exceptions import SpecError
+from mixfront.models import count_cost, make_config
+from mixfront.search.cost_check import ModelCosts, fits
+from mixfront.training.config import TrainingConfig
+
+FLAT = {"family": "rankmixer", "num_tokens": 4, "token_dim": 8, "num_blocks": 1, "optimizer.lr": 1}
+
+
+def test_costs_are_those_of_the_model() -> None:
+    config = make_config("rankmixer", {"num_tokens": 4, "token_dim": 8, "num_blocks": 1})
+    assert ModelCosts(TrainingConfig())(FLAT) == count_cost("rankmixer", config).metrics()
+
+
+def test_each_model_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = ModelCosts(TrainingConfig())
+    first = costs(FLAT)
+    monkeypatch.setattr("mixfront.search.cost_check.count_cost", lambda *_a, **_k: 1 / 0)
+    assert costs(FLAT | {"optimizer.lr": 0.5}) == first
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"token_dim": 9}, "does not divide"),
+        ({"num_tokns": 9}, "unknown key 'num_tokns'"),
+        ({"optimizer.lr": -1}, "'optimizer.lr' is -1"),
+        ({"family": "rank"}, "unknown family 'rank'"),
+    ],
+)
+def test_what_cannot_be_built_or_trained(change: dict[str, object], message: str) -> None:
+    costs = ModelCosts(TrainingConfig())
+    with pytest.raises(ValueError, match=message):
+        costs(FLAT | change)
+
+
+def test_fits() -> None:
+    costs = ModelCosts(TrainingConfig())
+    assert fits(costs, FLAT) == costs(FLAT)
+    with pytest.raises(SpecError):
+        costs(FLAT | {"token_dim": 9})
+    assert fits(costs, FLAT | {"token_dim": 9}) is None

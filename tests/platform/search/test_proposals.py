@@ -1,0 +1,127 @@
+"""Configurations from the study, and outcomes back to it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState as OptunaState
+
+from mixfront.exceptions import SpecError
+from mixfront.search.proposals import Proposals
+from mixfront.tracking.records import TrialRecord, TrialState
+
+
+@pytest.fixture
+def proposals(make_driver: Any) -> Proposals:
+    made: Proposals = make_driver(constraints={"params": "<= 4e6", "auc": ">= 0.6"}).proposals
+    return made
+
+
+def test_a_proposal_is_checked_before_it_costs_anything(proposals: Proposals) -> None:
+    records = [proposals.ask() for _ in range(60)]
+    feasible = [r for r in records if r.state is TrialState.RUNNING]
+    large = [r for r in records if r.costs.get("params", 0) > 4e6]
+    unbuildable = [r for r in records if r.config.get("num_tokens") == 8]
+    assert feasible
+    assert large
+    assert unbuildable
+    assert len(feasible) + len(large) + len(unbuildable) == 60
+    for record in feasible:
+        assert record.violations["params"] <= 0
+        assert record.values == {"flops": record.costs["flops"]}
+        assert record.family in ("unimixer", "rankmixer")
+    assert {r.state for r in large + unbuildable} == {TrialState.INFEASIBLE}
+    assert large[0].violations["params"] > 0
+    assert large[0].error is not None
+    assert large[0].error.endswith("not <= 4e+06")
+    assert unbuildable[0].error == "eight tokens do not fit"
+
+
+def test_an_infeasible_one_is_pruned_with_its_constraint(proposals: Proposals) -> None:
+    record = next(r for r in asked(proposals) if r.state is TrialState.INFEASIBLE)
+    proposals.tell(record)
+    frozen = proposals.study.trials[int(record.trial_id)]
+    assert frozen.state is OptunaState.PRUNED
+    assert max(frozen.constraints.values()) > 0
+
+
+def ask_feasible(proposals: Proposals) -> TrialRecord:
+    return next(record for record in asked(proposals) if record.state is TrialState.RUNNING)
+
+
+def asked(proposals: Proposals) -> Iterator[TrialRecord]:
+    while True:
+        yield proposals.ask()
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (TrialState.COMPLETE, OptunaState.COMPLETE),
+        (TrialState.PRUNED, OptunaState.PRUNED),
+        (TrialState.INFEASIBLE, OptunaState.PRUNED),
+        (TrialState.FAILED, OptunaState.FAIL),
+    ],
+)
+def test_outcomes_are_told_once(
+    proposals: Proposals, state: TrialState, told: OptunaState
+) -> None:
+    record = ask_feasible(proposals)
+    record.state, record.values = state, {"auc": 0.7, "flops": 1e9}
+    proposals.tell(record)
+    proposals.tell(record)
+    frozen = proposals.study.trials[int(record.trial_id)]
+    assert frozen.state is told
+    assert frozen.values == ([0.7, 1e9] if told is OptunaState.COMPLETE else None)
+
+
+def test_measured_constraints_are_judged_at_the_end(proposals: Proposals) -> None:
+    good, bad, missing = (ask_feasible(proposals) for _ in range(3))
+    for record, metrics in ((good, {"auc": 0.7}), (bad, {"auc": 0.5}), (missing, {"uauc": 0.5})):
+        record.state, record.metrics = TrialState.COMPLETE, metrics
+        record.values = {"auc": 0.5, "flops": 1e9}
+        proposals.judge_measured(record)
+        proposals.tell(record)
+    assert good.state is TrialState.COMPLETE
+    assert bad.state is TrialState.INFEASIBLE
+    assert bad.error == "auc is 0.5, not >= 0.6"
+    assert missing.state is TrialState.FAILED
+    assert missing.error == "the constrained metric 'auc' was not reported"
+    study = proposals.study
+    assert [t.number for t in study.best_trials] == [int(good.trial_id)]
+    assert study.trials[int(bad.trial_id)].constraints["auc"] == pytest.approx(0.1)
+
+
+def test_enqueued_configurations_come_first_and_once(make_driver: Any) -> None:
+    wanted = [
+        {"family": "unimixer", "num_blocks": 2, "optimizer.lr": 0.01, "seed": seed}
+        for seed in (1, 2)
+    ]
+    search = {"trials": 6, "enqueue": wanted}
+    first = make_driver(search=search).proposals
+    assert first.ask().config == wanted[0]
+    again = make_driver(search=search)  # a resumed driver enqueues nothing anew
+    assert len(again.study.trials) == 2
+    assert len(again.reconciled.orphans) == 1
+    assert again.proposals.ask().config == wanted[1]
+    more = make_driver(search={"trials": 6, "enqueue": [*wanted, {"family": "rankmixer"}]})
+    assert more.proposals.ask().family == "rankmixer"
+
+
+def test_what_cannot_be_enqueued(make_driver: Any) -> None:
+    search = {"enqueue": [{"family": "unimixer", "num_blocks": 99}]}
+    with pytest.raises(SpecError, match=r"search.enqueue\[0\]: 'num_blocks' is 99"):
+        make_driver(search=search)
+
+
+def test_rungs_are_remembered_by_the_study(proposals: Proposals) -> None:
+    record = ask_feasible(proposals)
+    proposals.note_rung(record.trial_id, 0.25, {"auc": 0.6, "flops": 1e9})
+    assert proposals.rung_values(0.25) == {record.trial_id: {"auc": 0.6, "flops": 1e9}}
+    assert proposals.rung_values(0.5) == {}
+
+
+def test_state_of(proposals: Proposals) -> None:
+    record = proposals.ask()
+    assert proposals.state_of(record.trial_id) is OptunaState.RUNNING
+    assert proposals.state_of("99") is None

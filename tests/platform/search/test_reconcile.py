@@ -1,0 +1,139 @@
+"""Whenever the driver dies, a resumed search loses nothing and runs nothing twice."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from copy import copy
+from typing import Any
+
+import optuna
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from optuna.trial import TrialState as OptunaState
+
+from mixfront.exceptions import SpecError
+from mixfront.search.proposals import Proposals
+from mixfront.search.reconcile import reconcile
+from mixfront.tracking.records import RecordStore, TrialState
+
+Result = dict[str, Any]
+
+
+@pytest.mark.parametrize("killed_after", range(12))
+def test_killed_after_any_result(make_driver: Any, killed_after: int) -> None:
+    finished: Counter[str] = Counter()
+
+    def lane(request: Mapping[str, Any]) -> Iterator[Result]:
+        for fidelity in (0.5, 1.0):
+            if request["resume_from"] == f"step-{fidelity}":
+                continue
+            finished[request["trial_id"]] += fidelity == 1
+            yield {
+                "status": "complete" if fidelity == 1 else "running",
+                "fidelity": fidelity,
+                "metrics": {"auc": 0.7},
+                "checkpoint": f"step-{fidelity}",
+                "done": fidelity == 1,
+            }
+
+    first = make_driver()
+    first.run(lane, max_results=killed_after)
+    complete = {r.trial_id for r in first.store.trials() if r.state is TrialState.COMPLETE}
+    second = make_driver().run(lane)
+    states = {r.trial_id: r.state for r in second.store.trials()}
+    assert all(states[trial_id] is TrialState.COMPLETE for trial_id in complete)
+    assert list(states.values()).count(TrialState.COMPLETE) == 6
+    assert all(state.is_finished for state in states.values())
+    assert max(finished.values()) == 1
+    assert all(t.state.is_finished() for t in second.study.trials)
+
+
+class Killed(BaseException):
+    """As SIGKILL: nothing is caught, nothing is tidied up."""
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(killed_at=st.integers(0, 60))
+def test_killed_at_any_write(
+    make_spec: Any, make_driver: Any, tmp_path_factory: pytest.TempPathFactory, killed_at: int
+) -> None:
+    """Killed before the n-th write to the records or the study, then resumed."""
+    make = type(make_driver())
+    folder = tmp_path_factory.mktemp("search")
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    spec = make_spec(search={"trials": 4}, constraints={"params": "<= 6e6"})
+    writes = 0
+
+    def counted(function: Any) -> Any:
+        def call(*args: Any, **options: Any) -> Any:
+            nonlocal writes
+            writes += 1
+            if writes > killed_at:
+                raise Killed
+            return function(*args, **options)
+
+        return call
+
+    store, fragile = RecordStore(str(folder), "s"), RecordStore(str(folder), "s")
+    fragile.save_trial = counted(fragile.save_trial)  # type: ignore[method-assign]
+    fragile_study = copy(study)
+    fragile_study.tell = counted(study.tell)  # type: ignore[method-assign]
+    fragile_study.ask = counted(study.ask)  # type: ignore[method-assign]
+    with suppress(Killed):
+        make(spec, fragile_study, fragile).run()
+    complete = {r.trial_id for r in store.trials() if r.state is TrialState.COMPLETE}
+    again = make(spec, study, store)
+    resumed = {r.trial_id for r in again.reconciled.unfinished}
+    assert not resumed & complete
+    again.run()
+    records = store.trials()
+    assert [r.state for r in records].count(TrialState.COMPLETE) == 4
+    assert all(r.state.is_finished for r in records)
+    assert [r.trial_id for r in records] == [str(t.number) for t in study.trials]
+    assert all(t.state.is_finished() for t in study.trials)
+
+
+def test_what_the_study_had_not_heard_is_told(make_driver: Any) -> None:
+    driver = make_driver()
+    driver.searcher.suggest("a")
+    record = driver.store.trials()[-1]
+    record.state, record.values = TrialState.COMPLETE, {"auc": 0.7, "flops": 1e9}
+    driver.store.save_trial(record)
+    found = reconcile(driver.store, driver.proposals)
+    assert [r.trial_id for r in found.told] == [record.trial_id]
+    assert driver.study.trials[-1].values == [0.7, 1e9]
+
+
+def test_what_the_records_had_not_heard_is_not_run_again(make_driver: Any) -> None:
+    driver = make_driver()
+    driver.searcher.suggest("a")
+    number = int(driver.store.trials()[-1].trial_id)
+    driver.study.tell(number, [0.7, 1e9])
+    found = reconcile(driver.store, driver.proposals)
+    assert found.unfinished == ()
+    record = driver.store.trials()[-1]
+    assert record.state is TrialState.COMPLETE
+    assert record.values == {"auc": 0.7, "flops": 1e9}
+
+
+def test_orphans_fail_with_what_is_known_of_them(make_driver: Any) -> None:
+    driver = make_driver()
+    driver.proposals.ask()  # drawn, never written down
+    driver.study.ask()  # not even drawn
+    found = reconcile(driver.store, driver.proposals)
+    assert [r.state for r in found.orphans] == [TrialState.FAILED] * 2
+    assert found.orphans[0].config["family"] == found.orphans[0].family
+    assert found.orphans[1].config == {}
+    assert [t.state for t in driver.study.trials] == [OptunaState.FAIL] * 2
+    assert reconcile(driver.store, driver.proposals).orphans == ()
+
+
+def test_a_study_that_is_not_this_searchs(make_driver: Any) -> None:
+    driver = make_driver().run()
+    other = optuna.create_study(directions=["maximize", "minimize"])
+    stranger = Proposals.of_spec(driver.spec, other, driver.proposals.space, lambda _f: {})
+    with pytest.raises(SpecError, match=r"the study has no trial 0 although .* OPTUNA_STORAGE"):
+        reconcile(driver.store, stranger)

@@ -1,0 +1,266 @@
+"""Whole searches without Ray: what runs, what is said, what is remembered."""
+
+import itertools
+import math
+import pickle
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState as OptunaState
+from ray.tune.search import Searcher
+
+from mixfront.tracking.records import TrialState
+from mixfront.training.request import TrialRequest
+
+TOLD = {
+    "complete": OptunaState.COMPLETE,
+    "pruned": OptunaState.PRUNED,
+    "infeasible": OptunaState.PRUNED,
+    "failed": OptunaState.FAIL,
+    "running": OptunaState.RUNNING,
+    "interrupted": OptunaState.RUNNING,
+}
+
+
+def assert_one_truth(driver: Any) -> None:
+    """Records and study agree on every trial."""
+    records = driver.store.trials()
+    assert [r.trial_id for r in records] == [str(t.number) for t in driver.study.trials]
+    for record, frozen in zip(records, driver.study.trials, strict=True):
+        assert TOLD[record.state] is frozen.state, record
+
+
+def lane_of(result: Any, *outcomes: Any) -> Any:
+    """A lane whose trials end in the given ways, one after the other."""
+    left = iter(outcomes)
+
+    def lane(_request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        yield result(0.5)
+        last: Any = next(left, {})
+        if isinstance(last, Exception):
+            raise last
+        yield result(1.0, **last)
+
+    return lane
+
+
+@pytest.fixture
+def result() -> Any:
+    """A lane's result, as the contract has it."""
+
+    def make(fidelity: float, status: str | None = None, **more: Any) -> dict[str, Any]:
+        return {
+            "fidelity": fidelity,
+            "status": status or ("complete" if fidelity >= 1 else "running"),
+            "metrics": {"auc": 0.6 + 0.1 * fidelity},
+            "checkpoint": f"memory://step-{fidelity:g}",
+            "final": None,
+            "error": None,
+            "attempts": 0,
+            "accelerator_seconds": 10.0 * fidelity,
+            "seconds": {},
+            "done": fidelity >= 1 or status not in (None, "running"),
+        } | more
+
+    return make
+
+
+def test_a_search_to_its_end(make_driver: Any) -> None:
+    driver = make_driver().run()
+    records = driver.store.trials()
+    ran = [r for r in records if r.state is TrialState.COMPLETE]
+    assert len(ran) == 6
+    assert driver.searcher.ended_because == "the trial budget is spent: 6 of 6 trials"
+    assert_one_truth(driver)
+    for record in ran:
+        assert record.fidelity == 1
+        assert record.values == {"auc": pytest.approx(0.7), "flops": record.costs["flops"]}
+        assert record.final == "memory://final"
+        assert record.run_id == f"run-{record.trial_id}"
+        assert record.accelerator_seconds == 10
+        assert [f for t, f in driver.seen.results if t == record.trial_id] == [0.25, 0.5, 1.0]
+    assert sorted(driver.seen.started) == sorted(r.trial_id for r in ran)
+    assert len(driver.seen.ended) == len(records)  # infeasible ones end without a start
+
+
+def test_infeasible_ones_cost_no_budget(make_driver: Any) -> None:
+    driver = make_driver(constraints={"params": "<= 2e6"}).run()
+    states = [record.state for record in driver.store.trials()]
+    assert states.count(TrialState.COMPLETE) == 6
+    assert states.count(TrialState.INFEASIBLE) >= 1
+    assert all(r.started is None for r in driver.store.trials() if r.state == "infeasible")
+    assert_one_truth(driver)
+
+
+def test_a_space_without_a_feasible_model_is_given_up(make_driver: Any) -> None:
+    search = {"trials": 6, "max_infeasible_in_a_row": 12}
+    driver = make_driver(constraints={"params": "<= 1"}, search=search).run()
+    assert len(driver.store.trials()) == 12
+    assert driver.searcher.ended_because.startswith("12 configurations in a row were infeasible")
+    assert driver.searcher.ended_because.endswith("loosen the constraints or narrow the space")
+    assert_one_truth(driver)
+
+
+def test_states_of_trials_that_go_wrong(make_driver: Any, result: Any) -> None:
+    lane = lane_of(
+        result,
+        {},
+        {"metrics": {"auc": math.nan}},
+        {"metrics": {}},
+        {"status": "failed", "error": "out of memory", "metrics": {}},
+        RuntimeError("the actor died"),
+        {},
+    )
+    driver = make_driver().run(lane)
+    ran = [r for r in driver.store.trials() if r.started is not None]
+    assert [r.state for r in ran] == ["complete", *["failed"] * 4, "complete"]
+    errors = {r.error for r in ran if r.state == "failed"}
+    assert errors == {
+        "the objective 'auc' is nan", "the objective 'auc' is missing", "out of memory",
+        "the process that followed the trial died",
+    }  # fmt: skip
+    assert_one_truth(driver)
+
+
+def test_it_never_asks_for_more_lanes_than_there_are(make_driver: Any, result: Any) -> None:
+    running = most = 0
+
+    def lane(_request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        yield result(0.5)
+        running -= 1
+        yield result(1.0)
+
+    make_driver(num_lanes=3).run(lane)
+    assert most == 3
+
+
+def test_lanes_may_come_and_go(make_driver: Any) -> None:
+    driver = make_driver(num_lanes=1)
+    assert isinstance(driver.searcher.suggest("a"), dict)
+    assert driver.searcher.suggest("b") is None
+    driver.num_lanes = 2
+    assert isinstance(driver.searcher.suggest("b"), dict)
+    driver.num_lanes = 0
+    assert driver.searcher.suggest("c") is None  # two still run
+    driver.searcher.interrupt("the end")
+    assert driver.searcher.suggest("c") == Searcher.FINISHED
+
+
+def test_without_any_lane_it_ends_instead_of_blocking(make_driver: Any) -> None:
+    driver = make_driver(num_lanes=0)
+    assert driver.searcher.suggest("a") == Searcher.FINISHED
+    assert "no lane is left" in driver.searcher.ended_because
+
+
+def test_a_lane_is_sent_a_request(make_driver: Any) -> None:
+    driver = make_driver()
+    config = driver.searcher.suggest("a")
+    assert config["pool"] == "pool"
+    request = TrialRequest.model_validate(config["request"])
+    assert request.search_id == "s-1"
+    assert request.data.path == "/data"
+    assert request.folder == driver.store.trial_url(request.trial_id)
+    assert request.resume_from is None
+    record = driver.store.trial(request.trial_id)
+    assert request.training.optimizer.lr == record.config["optimizer.lr"]
+    assert driver.searcher.costs_of(request.trial_id) == record.costs
+    assert driver.searcher.costs_of("99") == {}
+
+
+def test_time_is_up(make_driver: Any, result: Any) -> None:
+    ticks = itertools.count()
+    driver = make_driver(clock=lambda: next(ticks) * 1.0, search={"time": "100s"})
+
+    def lane(_request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        yield from (result(f) for f in (0.1, 0.2, 0.3, 0.4, 1.0))
+
+    driver.run(lane)
+    states = [record.state for record in driver.store.trials()]
+    assert TrialState.PRUNED in states
+    assert TrialState.COMPLETE in states
+    assert all(state.is_finished for state in states)
+    assert "time budget is spent" in driver.searcher.ended_because
+    assert_one_truth(driver)
+
+
+def test_accelerator_hours_are_up(make_driver: Any) -> None:
+    driver = make_driver(search={"accelerator_hours": 35 / 3600}).run()
+    seconds = sum(record.accelerator_seconds for record in driver.store.trials())
+    assert 35 <= seconds < 35 + 2 * 10  # noticed at the next result of either lane
+    assert "accelerator budget is spent" in driver.searcher.ended_because
+    assert_one_truth(driver)
+
+
+def test_an_interruption_leaves_what_can_be_resumed(make_driver: Any, result: Any) -> None:
+    def lane(_request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        yield result(0.25)
+        driver.searcher.finish("interrupted by SIGINT")
+        yield result(0.4, "interrupted", metrics={}, error="SIGINT")
+
+    driver = make_driver()
+    driver.run(lane)
+    records = [r for r in driver.store.trials() if r.started is not None]
+    assert {r.state for r in records} == {TrialState.INTERRUPTED}
+    assert all(r.checkpoint == "memory://step-0.4" for r in records)
+    assert driver.searcher.ended_because == "interrupted by SIGINT"
+    assert_one_truth(driver)
+
+    again = make_driver()
+    assert [r.trial_id for r in again.reconciled.unfinished] == [r.trial_id for r in records]
+    sent = again.searcher.suggest("x")["request"]
+    assert sent["trial_id"] == records[0].trial_id
+    assert sent["resume_from"] == "memory://step-0.4"
+    again.searcher.interrupt("once more")
+    assert again.store.trial(records[0].trial_id).state is TrialState.INTERRUPTED
+
+
+def test_what_is_left_to_resume_when_time_is_up_is_pruned(make_driver: Any) -> None:
+    driver = make_driver(search={"trials": 3, "time": "50s"})
+    driver.searcher.suggest("a")
+    driver.searcher.interrupt("SIGTERM")
+    late = make_driver(
+        search={"trials": 3, "time": "50s"}, clock=iter([0.0, *[99.0] * 50]).__next__
+    )
+    assert late.searcher.suggest("b") == Searcher.FINISHED
+    assert {r.state for r in late.store.trials()} <= {TrialState.PRUNED, TrialState.INFEASIBLE}
+    assert_one_truth(late)
+
+
+def test_the_last_result_is_taken_in_once(make_driver: Any, result: Any) -> None:
+    driver = make_driver()
+    driver.searcher.suggest("a")
+    first = result(0.5) | {"training_iteration": 1}
+    driver.searcher.on_trial_result("a", first)
+    driver.searcher.on_trial_complete("a", first)  # stopped by the scheduler: shown again
+    assert len(driver.seen.results) == 1
+    assert driver.store.trials()[-1].state is TrialState.PRUNED
+    driver.searcher.on_trial_complete("a", error=True)
+    driver.searcher.on_trial_result("a", first)
+    assert driver.store.trials()[-1].state is TrialState.PRUNED
+
+
+def test_a_failure_half_way_through_an_end_is_only_repeated(
+    make_driver: Any, result: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = make_driver()
+    request = driver.searcher.suggest("a")["request"]
+    with monkeypatch.context() as patch:
+        patch.setattr(driver.study, "tell", lambda *_a, **_k: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            driver.searcher.on_trial_complete("a", result(1.0))
+    assert driver.store.trial(request["trial_id"]).state is TrialState.COMPLETE  # saved first
+    driver.searcher.on_trial_complete("a", error=True)  # as Tune does then
+    assert driver.store.trial(request["trial_id"]).state is TrialState.COMPLETE
+    assert_one_truth(driver)
+
+
+def test_tune_may_pickle_it_and_gets_nothing(make_driver: Any) -> None:
+    driver = make_driver()
+    for thing in (driver.searcher, driver.scheduler):
+        assert vars(pickle.loads(pickle.dumps(thing))) == {}
+    assert driver.searcher.metric is None
+    driver.searcher.save_to_dir("/nowhere")

@@ -1,0 +1,70 @@
+"""The study on disk."""
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from mixfront.exceptions import SpecError
+from mixfront.search.study import (
+    enqueued_so_far,
+    make_sampler,
+    open_study,
+    remember_enqueued,
+    remember_seconds,
+    running_trial,
+    seconds_so_far,
+)
+
+
+def test_it_is_made_once_and_opened_again(make_spec: Any, tmp_path: Path) -> None:
+    spec, url = make_spec(), f"sqlite:///{tmp_path}/optuna.db"
+    study = open_study(spec, url, "s-1")
+    assert study.metric_names == ["auc", "flops"]
+    assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
+    trial = study.ask()
+    first = trial.suggest_float("x", 0, 1)
+    remember_enqueued(study, 2)
+    remember_seconds(study, 12.5)
+
+    again = open_study(spec, url, "s-1")
+    assert enqueued_so_far(again) == 2
+    assert seconds_so_far(again) == 12.5
+    assert isinstance(again.sampler, optuna.samplers.TPESampler)
+    handle = running_trial(again, 0)
+    assert handle is not None
+    handle.set_constraint("params", 0.5)
+    handle.set_user_attr("mixfront:rung:0.25", {"auc": 0.6})
+    again.tell(0, state=optuna.trial.TrialState.PRUNED)
+    frozen = study.trials[0]
+    assert frozen.params == {"x": first}
+    assert frozen.constraints == {"params": 0.5}
+    assert running_trial(again, 0) is None
+    assert running_trial(again, 7) is None
+
+
+def test_a_storage_that_cannot_be_opened_is_one_sentence(make_spec: Any, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"Optuna cannot open 'sqlite:///.*' \(") as caught:
+        open_study(make_spec(), f"sqlite:///{tmp_path}/no/such/optuna.db", "s-1")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_password_is_not_printed(make_spec: Any) -> None:
+    with pytest.raises(SpecError, match="host/db") as caught:
+        open_study(make_spec(), "nosuchdb://me:secret@host/db", "s-1")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_a_seed_gives_one_sequence_and_a_resumed_study_another(
+    make_spec: Any, sampler: str
+) -> None:
+    spec = make_spec(search={"sampler": sampler, "seed": 3})
+
+    def draws(num_trials: int) -> list[float]:
+        study = optuna.create_study(sampler=make_sampler(spec, num_trials))
+        return [study.ask().suggest_float("x", 0, 1) for _ in range(3)]
+
+    assert draws(0) == draws(0)
+    assert draws(0) != draws(5)

@@ -1,0 +1,103 @@
+"""Space files: composition, bad input, and the packaged ones."""
+
+import warnings
+from pathlib import Path
+
+import optuna
+import pytest
+
+from mixfront.exceptions import SpecError, UnknownNameError
+from mixfront.models import make_config
+from mixfront.spaces import load_space, packaged_spaces, split_flat
+from mixfront.spaces.parameters import Choice, Fixed
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def write(folder: Path, name: str, text: str) -> str:
+    path = folder / name
+    path.write_text(text)
+    return str(path)
+
+
+def test_the_packaged_ones() -> None:
+    assert packaged_spaces() == ["all_families", "rankmixer", "small", "unimixer", "unimixer_lite"]
+
+
+@pytest.mark.parametrize("name", packaged_spaces())
+def test_every_model_sampled_can_be_built(name: str) -> None:
+    space = load_space(name)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    seen = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(200):
+            family, model, _ = split_flat(space.suggest(study.ask()))
+            make_config(family, model)
+            seen.add(family)
+    assert seen == set(space.families)
+    for corner in space.extremes():
+        family, model, _ = split_flat(corner)
+        make_config(family, model)
+
+
+def test_the_composed_one_holds_its_parts() -> None:
+    whole = load_space("all_families")
+    assert list(whole.families) == ["unimixer", "unimixer_lite", "rankmixer"]
+    assert whole.families["rankmixer"] == load_space("rankmixer").families["rankmixer"]
+    assert "embedding_optimizer.l2" in whole.shared
+
+
+def test_a_file_adds_to_what_it_includes_and_wins(tmp_path: Path) -> None:
+    write(tmp_path, "base.yaml", "families: {rankmixer: {num_tokens: 4, num_blocks: 1}}")
+    text = """
+        include: [base.yaml]
+        families: {rankmixer: {num_blocks: {kind: choice, values: [1, 2]}}}
+        shared: {passes: 2}
+    """
+    space = load_space(write(tmp_path, "mine.yaml", text))
+    assert space.name == "mine"
+    assert space.families == {
+        "rankmixer": {"num_tokens": Fixed(value=4), "num_blocks": Choice(values=(1, 2))}
+    }
+    assert space.shared == {"passes": Fixed(value=2)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("families: {rankmxer: {}}", "unknown family 'rankmxer': did you mean 'rankmixer'"),
+        ("families: {rankmixer: {num_token: 4}}", "unknown key 'num_token'.*mean 'num_tokens'"),
+        ("families: {rankmixer: {}}\nshared: {optimizr.lr: 1}", "unknown key 'optimizr.lr'"),
+        ("shared: {passes: 2}", "has no family"),
+        ("familys: {}", "unknown key 'familys': did you mean 'families'"),
+        ("families: {rankmixer: {num_blocks: {kind: int, low: 3, high: 1}}}", "low 3 is above"),
+        ("families: {rankmixer: {family: x}}", "'family' is no parameter"),
+        ("include: [mine.yaml]", "includes itself"),
+        ("include: [nowhere]", "unknown space 'nowhere'"),
+        ("families: !!python/object/apply:os.system [ls]", "plain YAML is expected"),
+        (
+            "families: {unimixer: {block_size: "
+            "{kind: choice, values: [4], divides: [num_tokens]}}}",
+            "'block_size' of family 'unimixer' refers to 'num_tokens', which must be a parameter",
+        ),
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises((SpecError, UnknownNameError), match=message) as caught:
+        load_space(write(tmp_path, "mine.yaml", text))
+    assert "\n" not in str(caught.value)
+
+
+def test_two_includes_that_disagree_want_a_decision(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml", "families: {rankmixer: {}}\nshared: {passes: 1}")
+    write(tmp_path, "b.yaml", "families: {unimixer: {}}\nshared: {passes: 2}")
+    with pytest.raises(SpecError, match="includes two different 'passes'"):
+        load_space(write(tmp_path, "mine.yaml", "include: [a.yaml, b.yaml]"))
+    decided = write(tmp_path, "decided.yaml", "include: [a.yaml, b.yaml]\nshared: {passes: 3}")
+    assert load_space(decided).shared == {"passes": Fixed(value=3)}
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"cannot read .*nothing\.yaml"):
+        load_space(str(tmp_path / "nothing.yaml"))
