@@ -19,6 +19,7 @@ from mixfront.exceptions import SchemaError
 
 SAMPLE_ROWS = 500_000
 HIGH_NULLS = 0.5
+_FEW = 100  # distinct values below which lists and columns agree by chance
 _SHARED = 0.25  # of the values of a list and of an id column: so many in common, at least
 _NAMES = {
     "label": r"(^|_)(click|clicked|label|target|is_click|conversion)$",
@@ -112,17 +113,20 @@ def _features(
     links: dict[str, LabelLink],
     apart: set[str | None],
 ) -> tuple[list[Feature], list[str]]:
-    features: list[Feature] = []
+    found: dict[str, Feature] = {}
     warnings: list[str] = []
-    for profile in profiles:
+    lists_last = sorted(profiles, key=lambda profile: profile.shape == "list")
+    for profile in lists_last:
         if profile.name in apart:
             continue
         warning, usable = _judge(profile, links.get(profile.name))
         warnings += [f"{profile.name}: {warning}"] if warning else []
-        share = _shared_table(profile, profiles, rows) if profile.shape == "list" else None
+        owners = [name for name, feature in found.items() if feature.kind == "categorical"]
+        share = _shared_table(profile, owners, rows) if profile.shape == "list" else None
         feature = propose_feature(profile, rows.num_rows, share) if usable else None
-        features += [feature] if feature else []
-    return features, warnings
+        found |= {profile.name: feature} if feature else {}
+    order = [profile.name for profile in profiles if profile.name in found]
+    return [found[name] for name in order], warnings
 
 
 def _judge(profile: ColumnProfile, link: LabelLink | None) -> tuple[str | None, bool]:
@@ -145,24 +149,22 @@ def _judge(profile: ColumnProfile, link: LabelLink | None) -> tuple[str | None, 
     return None, True
 
 
-def _shared_table(
-    profile: ColumnProfile, profiles: Sequence[ColumnProfile], rows: pa.Table
-) -> str | None:
+def _shared_table(profile: ColumnProfile, owners: Sequence[str], rows: pa.Table) -> str | None:
     """The id column that a list's items come from: the one with most values in common."""
-    if profile.distinct < 100:
+    if profile.distinct < _FEW:
         return None
     items = pc.list_flatten(rows[profile.name]).unique()
     best, best_name = _SHARED, None
-    for other in profiles:
-        column = rows[other.name]
-        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-        if other.shape == "list" or other.distinct < 100 or not _same_family(kind, items.type):
+    for name in owners:
+        values = rows[name].unique()
+        if len(values) < _FEW or not _same_family(values.type, items.type):
             continue
-        values = column.unique().cast(items.type, safe=False)
-        common = int(pc.sum(pc.is_in(items, value_set=values)).as_py())
+        common = int(
+            pc.sum(pc.is_in(items, value_set=values.cast(items.type, safe=False))).as_py()
+        )
         jaccard = common / (len(items) + len(values) - common)
         if jaccard > best:
-            best, best_name = jaccard, other.name
+            best, best_name = jaccard, name
     return best_name
 
 

@@ -64,7 +64,8 @@ class QuantileSample:
         if not len(self._kept):
             return ()
         inner = np.quantile(self._kept, np.arange(1, buckets) / buckets, method="inverted_cdf")
-        return tuple(float(edge) for edge in np.unique(inner))
+        # nothing seen lies over an edge at the maximum: its bucket would never be trained
+        return tuple(float(edge) for edge in np.unique(inner[inner < self._kept.max()]))
 
 
 class NumericScaling(BaseModel):

@@ -19,7 +19,10 @@ _DOMAINS = (
     ("user", r"(^|_)(user|uid|member|age|gender|sex|city|register|follow|follows|fans|friend"
              r"|onehot|active|streamer|history)(_|$)"),
 )  # fmt: skip
-_ID = re.compile(r"(^|_)(id|uid|pid|sku|feat\d*|code|type|index|idx)$", re.IGNORECASE)
+_ID = re.compile(
+    r"(^|_)(id|uid|pid|sku|feat\d*|code|type|index|idx)$|^(user|item|video|author|product|ad)$",
+    re.IGNORECASE,
+)
 _QUANTITY = re.compile(
     r"(^|_)(num|count|cnt|days|len|length|duration|price|age|width|height|size|amount|score|ms)$",
     re.IGNORECASE,

@@ -9,6 +9,13 @@ from mixfront.data.id_table import IdTable, Rows
 from mixfront.exceptions import SchemaError
 
 
+def is_list(kind: Any) -> bool:
+    """Whether an Arrow type is one of its kinds of list."""
+    types = pa.types
+    plain = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return bool(plain or types.is_list_view(kind) or types.is_large_list_view(kind))
+
+
 def items_of(column: Any, feature: str) -> tuple[Any, np.ndarray[Any, np.dtype[np.int64]]]:
     """All items of a list column behind one another, and how many each row has (N,).
 
@@ -18,14 +25,7 @@ def items_of(column: Any, feature: str) -> tuple[Any, np.ndarray[Any, np.dtype[n
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_null(array.type):
         return pa.nulls(0), np.zeros(len(array), np.int64)
-    types = pa.types
-    if types.is_list_view(array.type) or types.is_large_list_view(array.type):
-        array = array.cast(pa.large_list(array.type.value_type))
-    if not (
-        types.is_list(array.type)
-        or types.is_large_list(array.type)
-        or types.is_fixed_size_list(array.type)
-    ):
+    if not is_list(array.type):
         raise SchemaError(
             f"the feature {feature!r} is a sequence but its column holds {array.type}; "
             "give lists, or make it categorical"

@@ -92,6 +92,7 @@ class World:
                 drawn = rng.choice(liked, (len(fans), MAX_HISTORY))
                 history[fans] = np.where(swap, drawn, history[fans])
         lengths = np.minimum(rng.poisson(10, self.num_users), MAX_HISTORY)
+        lengths[rng.random(self.num_users) < 0.1] = 0  # new users
         return np.where(np.arange(MAX_HISTORY) < lengths[:, None], history, -1)
 
     def _logit(self, user: Ints, item: Ints, device: Ints, page: Ints, hour: Ints) -> Floats:

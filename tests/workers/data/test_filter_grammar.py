@@ -1,0 +1,100 @@
+"""The grammar of filters: what is understood, and where errors are seen."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixfront.data.filter_grammar import MAX_LIST, Comparison, Junction, parse
+from mixfront.exceptions import SpecError
+
+
+def test_and_binds_more_than_or() -> None:
+    a, b, c = (Comparison(name, "==", (1,)) for name in "abc")
+    assert parse("a == 1 or b == 1 and c == 1") == Junction("or", (a, Junction("and", (b, c))))
+    assert parse("(a == 1 or b == 1) and c == 1") == Junction("and", (Junction("or", (a, b)), c))
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("x == 3", (3,)),
+        ("x == -3.5e2", (-350.0,)),
+        ("x == .5", (0.5,)),
+        (r"x == 'it\'s'", ("it's",)),
+        ('x == "a b"', ("a b",)),
+        ("x == TRUE", (True,)),
+        ("x != null", (None,)),
+        ("x in [1, 2]", (1, 2)),
+        ("x in ('a',\n 'b')", ("a", "b")),
+        ("x in [false]", (False,)),
+    ],
+)
+def test_literals(text: str, values: tuple[object, ...]) -> None:
+    node = parse(text)
+    assert isinstance(node, Comparison)
+    assert node.values == values
+    assert [type(v) for v in node.values] == [type(v) for v in values]
+
+
+def test_odd_column_names_stand_in_backquotes() -> None:
+    assert parse("`user id` == 1 and a.b == 2") == Junction(
+        "and", (Comparison("user id", "==", (1,)), Comparison("a.b", "==", (2,)))
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "message"),
+    [
+        ("", 1, "expected a column"),
+        ("date", 5, "expected one of ==, !=, <"),
+        ("date = 3", 6, "equality is `==`"),
+        ("date == ", 9, "expected a number"),
+        ("date == today", 9, "text stands in quotes"),
+        ("date == 3 4", 11, "expected `and`, `or` or the end"),
+        ("date == 3 and", 14, "expected a column"),
+        ("(date == 3", 11, "expected `)`"),
+        ("date == 3)", 10, "expected `and`, `or` or the end"),
+        ("3 == date", 1, "expected a column"),
+        ("x in 3", 6, "expected a list"),
+        ("x in []", 7, "expected a number"),
+        ("x in [1, 2)", 11, "expected `]`"),
+        ("x in [null]", 7, "null cannot stand in a list"),
+        ("x < null", 5, "null can only stand after"),
+        ("x == 99999999999999999999", 6, "more than 64 bits"),
+        ("x == 'open", 6, "cannot stand here"),
+        ("__import__('os').system('ls')", 17, "this cannot stand here"),
+        ("x == 1; y == 2", 7, "cannot stand here"),
+        ("not x == 1", 5, "expected one of"),
+    ],
+)
+def test_errors_give_the_position_and_the_text(text: str, position: int, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse(text)
+    assert f"position {position}," in str(caught.value)
+    assert message in str(caught.value)
+    assert repr(text) in str(caught.value)
+
+
+def test_deep_nesting_is_refused_without_running_out_of_stack() -> None:
+    with pytest.raises(SpecError, match="parentheses"):
+        parse("(" * 5000 + "x == 1" + ")" * 5000)
+    assert parse("(" * 50 + "x == 1" + ")" * 50) == Comparison("x", "==", (1,))
+
+
+def test_many_parentheses_side_by_side_are_fine() -> None:
+    node = parse(" or ".join(["(x == 1)"] * 200))
+    assert isinstance(node, Junction)
+    assert len(node.parts) == 200
+
+
+def test_long_lists_are_refused() -> None:
+    with pytest.raises(SpecError, match="list of more than"):
+        parse(f"x in [{', '.join(['1'] * (MAX_LIST + 1))}]")
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_parsed_or_refused(text: str) -> None:
+    with contextlib.suppress(SpecError):
+        parse(text)
