@@ -114,8 +114,8 @@ class DenseEngine:
         """Take whole weights, the same on every rank (a collective)."""
         with self._gathered(0):
             self.module.load_state_dict(weights)
-        if self._stage in (1, 2):
-            # These stages update a copy of their partition; it must follow.
+        if self._stage:
+            # ZeRO updates a copy of its partition; it must follow.
             self._engine.optimizer.refresh_fp32_params()
 
     def optimizer_state(self) -> dict[str, Tensor]:

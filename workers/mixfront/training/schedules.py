@@ -38,4 +38,5 @@ def tau_at(config: TemperatureConfig, step: int, total_steps: int) -> float:
     switch = restart_step(config, total_steps)
     if switch is not None:
         return start if step < switch else end
-    return max(start - (start - end) * step / total_steps, end)
+    # The same line seen from its end, so that the trained model's is tau_e to the bit.
+    return max(end + (start - end) * (total_steps - step) / total_steps, end)

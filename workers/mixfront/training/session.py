@@ -1,5 +1,6 @@
 """One trial in one worker group: train to an evaluation, evaluate, checkpoint, export."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -53,6 +54,7 @@ class TrialSession:
         self._progress = Progress()
         self._stream: Iterator[Batch] | None = None
         self._final: tuple[str, dict[str, float]] | None = None
+        self.last_loss = math.nan  # of the last step, over all ranks
         self._trainer = Trainer(
             request.family,
             self._config,
@@ -198,9 +200,9 @@ class TrialSession:
         rows = 0.0
         while self.step < target:
             batch = self._next_batch()
-            loss = self._trainer.step(batch, self.step)
+            self.last_loss = self._trainer.step(batch, self.step)
             rows += batch.global_weight
-            self._progress = self._progress.after_step(loss)
+            self._progress = self._progress.after_step(self.last_loss)
             if check is not None and check(self.step):
                 url = self.checkpoint()
                 raise AbortedError(f"stopped after step {self.step}; it goes on from {url}")

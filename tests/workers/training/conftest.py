@@ -1,0 +1,68 @@
+"""A small encoded data set, and requests for trials on it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mixfront.data import DataConfig, Encoder, load_schema
+from mixfront.data.synthetic import write_synthetic
+from mixfront.training import DataRequest, TrainingConfig, TrialRequest
+
+MakeRequest = Callable[..., TrialRequest]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIXFRONT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("MIXFRONT_PEAK_FLOPS", "1e11")
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _random_state() -> Iterator[None]:
+    state = torch.get_rng_state()
+    yield
+    torch.set_rng_state(state)
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> DataRequest:
+    root = tmp_path_factory.mktemp("logs")
+    report = write_synthetic(root / "data", 1500, seed=3)
+    config = DataConfig.model_validate(
+        {"path": report.path, "schema": report.schema, **report.filters}
+    )
+    Encoder.fit(config, load_schema(report.schema)).save(str(root / "encoder"))
+    return DataRequest(path=report.path, encoder=str(root / "encoder"), **report.filters)
+
+
+@pytest.fixture
+def make_request(data: DataRequest, tmp_path: Path) -> MakeRequest:
+    """A request for a tiny UniMixer; arguments are fields of its parts."""
+
+    def make(
+        *,
+        zero_stage: int = 2,
+        name: str = "trial",
+        resume_from: str | None = None,
+        **training: Any,
+    ) -> TrialRequest:
+        values = {"batch_size": 256, "passes": 2, "evaluate_every": 0.5, **training}
+        model = {"embedding_dim": 4, "num_tokens": 4, "token_dim": 8, "block_size": 4}
+        return TrialRequest(
+            search_id="s-1",
+            trial_id="0",
+            family="unimixer",
+            model={**model, "num_blocks": 1, "ffn_hidden": 8, "sinkhorn_iters": 5},
+            data=data,
+            training=TrainingConfig.model_validate(values),
+            zero_stage=zero_stage,
+            folder=str(tmp_path / name),
+            resume_from=resume_from,
+        )
+
+    return make

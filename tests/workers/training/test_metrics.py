@@ -1,0 +1,66 @@
+"""Metrics against scikit-learn, with ties, single-class users and odd numbers of rows."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import log_loss as sklearn_log_loss
+from sklearn.metrics import roc_auc_score
+
+from mixfront.training.metrics import auc_by_group, ranking_metrics, uauc
+
+
+def by_user(scores: Any, labels: Any, users: Any) -> tuple[list[float], list[int]]:
+    """AUC and impressions of every user that has both classes, one user at a time."""
+    areas, sizes = [], []
+    for user in np.unique(users):
+        mine = users == user
+        if len(np.unique(labels[mine])) == 2:
+            areas.append(float(roc_auc_score(labels[mine], scores[mine])))
+            sizes.append(int(mine.sum()))
+    return areas, sizes
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**31), rows=st.integers(2, 300), levels=st.sampled_from([2, 5, 10**6]))
+def test_metrics_agree_with_sklearn(seed: int, rows: int, levels: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = ((rng.integers(0, levels, rows) + 0.5) / levels).astype(np.float32)
+    labels = rng.integers(0, 2, rows).astype(np.float32)
+    labels[:2] = [0, 1]
+    users = rng.integers(-5, max(1, rows // 4), rows)
+    found = ranking_metrics(scores, labels, users)
+    areas, sizes = by_user(scores, labels, users)
+    assert found["auc"] == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
+    clipped = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
+    assert found["logloss"] == pytest.approx(sklearn_log_loss(labels, clipped), abs=1e-12)
+    assert ("uauc" in found) == bool(areas)
+    if areas:
+        assert found["uauc"] == pytest.approx(np.mean(areas), abs=1e-12)
+        assert uauc(scores, labels, users) == found["uauc"]
+        assert found["gauc"] == pytest.approx(np.average(areas, weights=sizes), abs=1e-12)
+
+
+def test_ties_count_half() -> None:
+    sizes, areas = auc_by_group(np.full(4, 0.3), np.array([0, 1, 1, 0]), np.zeros(4, dtype=int))
+    assert sizes.tolist() == [4]
+    assert areas.tolist() == [0.5]
+
+
+def test_equal_scores_of_two_users_are_no_tie() -> None:
+    scores = np.array([0.2, 0.9, 0.9, 0.1])
+    _, areas = auc_by_group(scores, np.array([0, 1, 0, 1]), np.array([1, 1, 2, 2]))
+    assert areas.tolist() == [1.0, 0.0]
+
+
+def test_what_is_not_defined_is_left_out() -> None:
+    one_class = ranking_metrics(np.array([0.1, 0.2]), np.ones(2), np.array([1, 2]))
+    assert set(one_class) == {"logloss"}
+    assert ranking_metrics(np.zeros(0), np.zeros(0), np.zeros(0, dtype=int)) == {}
+    assert np.isnan(uauc(np.array([0.1]), np.ones(1), np.array([1])))
+
+
+def test_certain_and_wrong_has_a_finite_log_loss() -> None:
+    assert np.isfinite(ranking_metrics(np.array([1.0]), np.zeros(1), np.zeros(1, int))["logloss"])

@@ -1,0 +1,69 @@
+"""The exported model gives the scores that its trial gave."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mixfront.data import Encoder, open_split, raw_rows
+from mixfront.exceptions import SchemaError, TrialError
+from mixfront.training import Predictor, TrialRequest, TrialSession
+from mixfront.training.metrics import ranking_metrics
+
+MakeRequest = Callable[..., TrialRequest]
+ALL = 10**9
+
+
+@pytest.fixture
+def trained(make_request: MakeRequest) -> tuple[TrialRequest, Any]:
+    request = make_request(passes=1, evaluate_every=1.0, zero_stage=3)
+    session = TrialSession(request)
+    evaluation = session.advance()
+    session.close()
+    return request, evaluation
+
+
+def test_scores_of_raw_rows_are_those_of_the_trial(trained: tuple[TrialRequest, Any]) -> None:
+    request, evaluation = trained
+    predictor = Predictor.load(evaluation.final)
+    sample = pq.read_table(f"{evaluation.final}/sample.parquet")
+    told = json.loads(Path(f"{evaluation.final}/sample_scores.json").read_text())["scores"]
+    found = predictor.predict(sample)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, told, atol=1e-7)
+    data = request.data
+    rows = raw_rows(data.path, data.validation, list(predictor.columns), ALL)
+    split = open_split(data.path, data.validation, Encoder.load(data.encoder))
+    metrics = ranking_metrics(predictor.predict(rows), split.label, split.user)
+    for name, value in metrics.items():
+        assert evaluation.metrics[name] == pytest.approx(value, abs=1e-6)
+
+
+def test_one_row_and_none_are_scored(trained: tuple[TrialRequest, Any]) -> None:
+    predictor = Predictor.load(trained[1].final)
+    sample = pq.read_table(f"{trained[1].final}/sample.parquet")
+    whole = predictor.predict(sample)
+    assert predictor.predict(sample.slice(3, 1)) == pytest.approx(whole[3:4], abs=1e-6)
+    assert predictor.predict(sample.slice(0, 0)).shape == (0,)
+    listed = pa.Table.from_pylist(sample.to_pylist())
+    assert predictor.predict(listed) == pytest.approx(whole, abs=1e-6)
+
+
+def test_a_missing_column_is_named(trained: tuple[TrialRequest, Any]) -> None:
+    predictor = Predictor.load(trained[1].final)
+    sample = pq.read_table(f"{trained[1].final}/sample.parquet")
+    with pytest.raises(SchemaError, match="user_id"):
+        predictor.predict(sample.drop_columns(["user_id"]))
+
+
+def test_exchanged_weights_are_refused(trained: tuple[TrialRequest, Any]) -> None:
+    weights = Path(trained[1].final) / "weights.safetensors"
+    data = weights.read_bytes()
+    weights.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(TrialError, match="digest differs"):
+        Predictor.load(trained[1].final)

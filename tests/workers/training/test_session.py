@@ -1,0 +1,203 @@
+"""Trials on a small data set in this process: curves, resuming, stopping, exporting."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mixfront.exceptions import AbortedError, DivergedError, SpecError, TrialError
+from mixfront.training import TrialRequest, TrialSession
+from mixfront.training.checkpoint import read_manifest
+from mixfront.training.evaluation import Evaluation
+
+MakeRequest = Callable[..., TrialRequest]
+
+
+def run(request: TrialRequest, stop_after: int | None = None) -> tuple[list[float], Any]:
+    """Losses of all steps, and the last evaluation or, if stopped, the checkpoint's URL."""
+    session = TrialSession(request)
+    losses: list[float] = []
+    evaluation: Evaluation | None = None
+
+    def check(step: int) -> bool:
+        losses.append(session.last_loss)
+        return step == stop_after
+
+    try:
+        while session.fidelity < 1 or evaluation is None:
+            evaluation = session.advance(check)
+        return losses, evaluation
+    except AbortedError:
+        return losses, session.latest
+    finally:
+        session.close()
+
+
+def test_a_trial_learns_and_is_evaluated_at_its_points(make_request: MakeRequest) -> None:
+    request = make_request(passes=4, optimizer={"lr": 0.01}, embedding_optimizer={"lr": 0.01})
+    session = TrialSession(request)
+    half = session.advance()
+    assert half.fidelity == session.step / session.total_steps == 0.5
+    assert half.final is None
+    assert {"auc", "uauc", "gauc", "logloss", "train_loss", "mfu"} <= half.metrics.keys()
+    assert half.metrics["samples_per_s"] > 0
+    whole = session.advance()
+    assert whole.fidelity == 1
+    assert whole.final == session.finish() == f"{request.folder}/final"
+    assert whole.metrics["auc"] > 0.6
+    assert 0 <= whole.metrics["test_auc"] <= 1
+    assert whole.metrics["train_loss"] < half.metrics["train_loss"]
+    assert session.advance().metrics["auc"] == whole.metrics["auc"]  # nothing is left to do
+    session.close()
+    assert Evaluation.model_validate_json(whole.model_dump_json()) == whole
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_a_resumed_trial_takes_the_same_steps_to_the_bit(
+    stage: int, make_request: MakeRequest
+) -> None:
+    tricky = {
+        "optimizer": {"warmup": 0.3, "clip_norm": 1.0, "weight_decay": 0.01},
+        "embedding_optimizer": {"l2": 1e-3},
+        "gradient_accumulation": 2,
+        "seed": 5,
+    }
+    curve, whole = run(make_request(zero_stage=stage, **tricky))
+    stop = len(curve) // 2 + 1  # past the evaluation, inside a pass
+    first, url = run(make_request(zero_stage=stage, name="again", **tricky), stop_after=stop)
+    rest, resumed = run(make_request(zero_stage=stage, name="again", resume_from=url, **tricky))
+    assert len(first) == stop
+    assert first + rest == curve
+    for name in ("auc", "uauc", "logloss", "train_loss", "test_auc"):
+        assert resumed.metrics[name] == whole.metrics[name]
+
+
+def test_dropout_goes_on_where_it_stopped(make_request: MakeRequest) -> None:
+    def request(**values: Any) -> TrialRequest:
+        made = make_request(**values)
+        return made.model_copy(update={"model": {**made.model, "dropout": 0.3}})
+
+    curve, _ = run(request())
+    first, url = run(request(name="again"), stop_after=5)
+    rest, _ = run(request(name="again", resume_from=url))
+    assert first + rest == curve
+
+
+def test_two_stages_restart_cold(make_request: MakeRequest) -> None:
+    def request(**values: Any) -> TrialRequest:
+        made = make_request(**values)
+        schedule = {"tau_schedule": "two_stage", "hot_share": 0.5}
+        return made.model_copy(update={"model": {**made.model, **schedule}})
+
+    curve, _ = run(request())
+    half = len(curve) // 2
+    first, url = run(request(name="again"), stop_after=half + 2)
+    assert read_manifest(url).tau == 0.05
+    assert read_manifest(url).sparse_steps == 2  # counted from the restart
+    rest, _ = run(request(name="again", resume_from=url))
+    assert first + rest == curve
+    _, hot = run(request(name="hot"), stop_after=half)
+    assert read_manifest(hot).sparse_steps == half
+
+
+def test_a_trial_without_zero_and_with_micro_batches_has_the_same_curve(
+    make_request: MakeRequest,
+) -> None:
+    expected, _ = run(make_request(zero_stage=0))
+    for stage, parts in ((0, 3), (1, 1), (2, 3), (3, 1)):
+        found, _ = run(make_request(zero_stage=stage, gradient_accumulation=parts))
+        assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_bf16_trains(make_request: MakeRequest) -> None:
+    expected, _ = run(make_request())
+    found, evaluation = run(make_request(precision="bf16", name="bf16"))
+    assert found == pytest.approx(expected, rel=0.02)
+    assert found != expected
+    assert math.isfinite(evaluation.metrics["auc"])
+
+
+def test_stopping_at_an_evaluation_point_evaluates_after_resuming(
+    make_request: MakeRequest,
+) -> None:
+    curve, _ = run(make_request())
+    half = len(curve) // 2
+    first, url = run(make_request(name="again"), stop_after=half)
+    session = TrialSession(make_request(name="again", resume_from=url))
+    assert session.step == half
+    evaluation = session.advance()
+    session.close()
+    assert (evaluation.step, evaluation.fidelity) == (half, 0.5)
+    assert evaluation.metrics["train_loss"] == pytest.approx(sum(first) / half)
+    assert "samples_per_s" not in evaluation.metrics
+
+
+def test_old_checkpoints_go(make_request: MakeRequest) -> None:
+    request = make_request(evaluate_every=0.25, keep_checkpoints=2)
+    session = TrialSession(request)
+    urls = [session.advance().checkpoint for _ in range(3)]
+    session.close()
+    names = {path.name for path in Path(request.folder).iterdir()}
+    assert names == {url.rsplit("/", 1)[1] for url in urls[1:]}
+
+
+def test_a_checkpoint_without_manifest_or_with_another_bit_is_refused(
+    make_request: MakeRequest,
+) -> None:
+    _, url = run(make_request(), stop_after=2)
+    tables = Path(url) / "tables-0.safetensors"
+    data = tables.read_bytes()
+    tables.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(TrialError, match="digest differs"):
+        TrialSession(make_request(resume_from=url))
+    (Path(url) / "manifest.json").unlink()
+    with pytest.raises(TrialError, match="no checkpoint"):
+        TrialSession(make_request(resume_from=url))
+
+
+def test_a_checkpoint_of_another_trial_is_refused(make_request: MakeRequest) -> None:
+    _, url = run(make_request(), stop_after=2)
+    with pytest.raises(TrialError, match=r"zero_stage 2, this trial has 1"):
+        TrialSession(make_request(zero_stage=1, resume_from=url))
+    with pytest.raises(TrialError, match="this trial has"):
+        TrialSession(make_request(seed=9, resume_from=url))
+
+
+def test_a_loss_that_is_not_finite_ends_the_trial(make_request: MakeRequest) -> None:
+    session = TrialSession(make_request(optimizer={"lr": 1e30}))
+    with pytest.raises(DivergedError, match="lower the learning rate"):
+        session.advance()
+    session.close()
+
+
+def test_only_a_finished_trial_is_exported(make_request: MakeRequest) -> None:
+    session = TrialSession(make_request())
+    with pytest.raises(TrialError, match="at step 0 of"):
+        session.finish()
+    session.close()
+
+
+def test_more_micro_batches_than_rows_are_refused(make_request: MakeRequest) -> None:
+    with pytest.raises(SpecError, match="gradient_accumulation is 8"):
+        TrialSession(make_request(batch_size=4, gradient_accumulation=8))
+
+
+def test_seeds_differ_and_repeat(make_request: MakeRequest) -> None:
+    one, _ = run(make_request(seed=1), stop_after=3)
+    torch.rand(7)  # what happened before must not matter
+    same, _ = run(make_request(seed=1), stop_after=3)
+    other, _ = run(make_request(seed=2), stop_after=3)
+    assert one == same != other
+
+
+def test_model_json_tells_what_was_trained(make_request: MakeRequest) -> None:
+    _, evaluation = run(make_request())
+    about = json.loads((Path(evaluation.final) / "model.json").read_text())
+    assert about["family"] == "unimixer"
+    assert about["tau"] == 0.05
+    assert about["metrics"]["auc"] == evaluation.metrics["auc"]
+    assert about["columns"][0] == "user_id"
