@@ -60,7 +60,8 @@ def _draw(axes: "Axes", front: Front) -> None:
     axes.grid(color=GRID)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    if front.candidates:
+        axes.legend(frameon=False)
 
 
 def _scatter(

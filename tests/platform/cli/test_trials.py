@@ -1,0 +1,107 @@
+"""`mixfront trials`."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from mixfront.cli import trials as command
+from mixfront.exceptions import UnknownNameError
+from mixfront.tracking import Objective, RecordStore, SearchRecord, TrialRecord, TrialState
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    app = typer.Typer()
+    command.register(app)
+    return app
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> str:
+    search = SearchRecord(
+        search_id="demo-1",
+        name="demo",
+        spec={},
+        objectives=[
+            Objective(metric="auc", direction="max"),
+            Objective(metric="flops", direction="min"),
+        ],
+        reference_point=[0.5, 12.0],
+        optuna_storage="",
+        tracking_uri="",
+        experiment="",
+    )
+    store = RecordStore(str(tmp_path), "demo")
+    store.create(search)
+    config = {"family": "unimixer", "rank": 4}
+    for record in (
+        TrialRecord(
+            trial_id="0",
+            family="unimixer",
+            config=config,
+            state=TrialState.COMPLETE,
+            fidelity=1.0,
+            values={"auc": 0.7, "flops": 1e9},
+            run_id="abc",
+        ),
+        TrialRecord(
+            trial_id="1",
+            family="unimixer",
+            config=config,
+            state=TrialState.FAILED,
+            fidelity=0.25,
+            values={"auc": math.nan},
+            error="loss is not finite [step 3]",
+        ),
+        TrialRecord(
+            trial_id="2",
+            family="unimixer",
+            config=config,
+            state=TrialState.INFEASIBLE,
+            costs={"flops": 9e12},
+            violations={"flops": 1.2, "params": -1.0},
+        ),
+    ):
+        store.save_trial(record)
+    return str(tmp_path)
+
+
+def test_table(app: typer.Typer, storage: str) -> None:
+    result = CliRunner().invoke(app, ["demo", "--storage", storage], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    lines = [line.split() for line in result.output.splitlines()]
+    assert lines[1] == ["0*", "complete", "unimixer", "100%", "0.70000", "1G", "rank=4"]
+    assert "loss is not finite [step 3]" in result.output
+    assert "breaks the constraint on flops" in result.output
+    assert "9T" in result.output
+    assert "1 complete, 1 failed, 1 infeasible" in result.output
+
+
+def test_json(app: typer.Typer, storage: str) -> None:
+    result = CliRunner().invoke(app, ["demo", "--storage", storage, "--json"])
+    found = json.loads(result.output)
+    assert found[0] == {
+        "trial_id": "0",
+        "family": "unimixer",
+        "state": "complete",
+        "fidelity": 1.0,
+        "values": {"auc": 0.7, "flops": 1e9},
+        "config": {"family": "unimixer", "rank": 4},
+        "run_id": "abc",
+    }
+    assert found[1]["values"] == {"auc": None}
+
+
+def test_storage_from_the_environment(app: typer.Typer, storage: str) -> None:
+    result = CliRunner().invoke(app, ["demo", "--json"], env={"MIXFRONT_STORAGE": storage})
+    assert len(json.loads(result.output)) == 3
+
+
+def test_unknown_search(app: typer.Typer, storage: str) -> None:
+    result = CliRunner().invoke(app, ["dmo", "--storage", storage])
+    assert isinstance(result.exception, UnknownNameError)
+    assert "did you mean 'demo'" in str(result.exception)

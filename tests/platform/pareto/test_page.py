@@ -1,0 +1,64 @@
+"""The page stands alone and says what is true."""
+
+import re
+from typing import Any
+
+import pytest
+
+from mixfront.pareto import front_page
+from mixfront.pareto.front import front_of
+from mixfront.pareto.page import _badges
+from mixfront.tracking import Objective, SearchRecord, TrialRecord
+
+
+def body_of(page: str) -> str:
+    """Without plotly's own script."""
+    return page[page.index("<body>") :]
+
+
+def test_it_needs_no_network(search: SearchRecord, trials: list[TrialRecord]) -> None:
+    page = front_page(search, trials)
+    assert len(page) > 3_000_000  # plotly is inside
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
+
+
+def test_front_and_counts(search: SearchRecord, trials: list[TrialRecord]) -> None:
+    body = body_of(front_page(search, trials))
+    assert "<b>4</b><span>on the front</span>" in body
+    assert "<b>6</b><span>complete</span>" in body
+    assert "<b>2</b><span>infeasible</span>" in body
+    assert "interrupted" not in body
+    rows = re.findall(r"<tr><td>(\d+)</td>", body)
+    assert rows == ["4", "7", "2", "1"]
+    assert "hypervolume is measured from auc 0.5, log10 flops 12" in body
+
+
+@pytest.mark.parametrize("num_objectives", [1, 2, 3, 4])
+def test_any_number_of_objectives(
+    search: SearchRecord, make_trial: Any, num_objectives: int
+) -> None:
+    metrics = ["auc", "flops", "params", "logloss"][:num_objectives]
+    search.objectives = [
+        Objective(metric=m, direction="max" if m == "auc" else "min") for m in metrics
+    ]
+    search.reference_point = [0.5, 12.0, 9.0, 0.7][:num_objectives]
+    values = {"auc": 0.7, "flops": 1e9, "params": 1e6, "logloss": 0.5}
+    trials = [make_trial(n, **{m: values[m] * (1 + n / 10) for m in metrics}) for n in range(5)]
+    body = body_of(front_page(search, trials))
+    assert len(set(re.findall(r'id="(chart-\d)"', body))) == max(2, num_objectives)
+
+
+def test_a_search_without_a_front(search: SearchRecord) -> None:
+    assert "No trial is complete and feasible yet" in body_of(front_page(search, []))
+
+
+def test_what_users_wrote_is_shown_as_text(
+    search: SearchRecord, trials: list[TrialRecord]
+) -> None:
+    search.name = trials[1].config["num_tokens"] = "</script><script>alert(1)</script>"
+    assert "<script>alert(1)" not in front_page(search, trials)
+
+
+def test_badges(search: SearchRecord, trials: list[TrialRecord]) -> None:
+    front = front_of(trials, search.objectives, search.reference_point)
+    assert _badges(front) == {"4": ["best auc"], "1": ["best flops"], "2": ["knee"]}

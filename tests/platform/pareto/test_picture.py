@@ -1,0 +1,34 @@
+"""A still picture of the front."""
+
+from pathlib import Path
+
+import pytest
+
+from mixfront.exceptions import UsageError
+from mixfront.pareto import save_picture
+from mixfront.tracking import SearchRecord, TrialRecord
+
+
+@pytest.mark.parametrize(
+    ("name", "magic"), [("a/front.svg", b"<?xml"), ("front.png", b"\x89PNG"), ("f.pdf", b"%PDF")]
+)
+def test_formats(
+    search: SearchRecord, trials: list[TrialRecord], tmp_path: Path, name: str, magic: bytes
+) -> None:
+    save_picture(search, trials, tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(magic)
+
+
+def test_a_search_without_trials_gives_an_empty_picture(
+    search: SearchRecord, tmp_path: Path
+) -> None:
+    save_picture(search, [], tmp_path / "front.svg")
+    assert (tmp_path / "front.svg").exists()
+
+
+def test_refusals(search: SearchRecord, trials: list[TrialRecord], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"'front\.gif' is of no known format"):
+        save_picture(search, trials, tmp_path / "front.gif")
+    search.objectives = search.objectives[:1]
+    with pytest.raises(UsageError, match="one objective"):
+        save_picture(search, trials, tmp_path / "front.svg")
