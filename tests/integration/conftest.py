@@ -1,5 +1,6 @@
 """What integration tests share: one local Ray for the whole session."""
 
+import logging
 import os
 from collections.abc import Iterator
 
@@ -27,7 +28,7 @@ def ray_cluster() -> Iterator[str]:
             num_cpus=CLUSTER_CPUS,
             include_dashboard=False,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             object_store_memory=256 * 2**20,
         )
         address = ray.get_runtime_context().gcs_address

@@ -3,9 +3,9 @@
 from typing import Any
 
 import ray
-from ray.util.placement_group import remove_placement_group
 
 from mixfront.lanes import CommandKind, Mailbox, Member
+from mixfront.search.lane_groups import remove_groups, remove_leaked
 from mixfront.search.lane_run import RunPlan, quiet_train, run_lane
 from mixfront.search.lane_supervisor import Supervisor
 
@@ -26,7 +26,7 @@ class LaneActor(Mailbox):
             self,
             run=lambda: run_lane(plan, me),
             kill=_kill,
-            remove_group=remove_placement_group,
+            remove_groups=_remove_groups,
             settings=plan.settings,
             needs=plan.needs(),
         )
@@ -65,3 +65,8 @@ class LaneActor(Mailbox):
 def _kill(member: Member) -> None:
     if member.handle is not None:
         ray.kill(member.handle)
+
+
+def _remove_groups(recorded: list[Any]) -> None:
+    remove_groups(recorded)
+    remove_leaked()

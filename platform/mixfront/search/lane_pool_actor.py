@@ -9,19 +9,20 @@ from typing import Any, Literal
 
 import ray
 from ray.exceptions import RayActorError
-from ray.util.placement_group import remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from mixfront.lanes import LaneSettings
 from mixfront.lanes.changes import Changes
 from mixfront.lanes.messages import LaneState
 from mixfront.search.lane_actor import LaneActor
+from mixfront.search.lane_groups import remove_groups, remove_leaked
 from mixfront.search.lane_leases import LaneUse, Lease, Leases
 from mixfront.search.lane_run import RunPlan
 
 logger = logging.getLogger(__name__)
 
 _WATCH_S = 5.0
+_SWEEPS = 20  # for placement groups, until the last controller is dead
 _NAME_TRIES = 100  # a killed actor's name is free again within a second or two
 
 
@@ -154,6 +155,10 @@ class PoolActor:
         """End every lane: politely for a while, then not."""
         await self.abort_all("the lane pool is closing")
         await asyncio.gather(*(self._end(number, grace_s) for number in range(len(self._plans))))
+        for _ in range(_SWEEPS):
+            if remove_leaked() == 0:
+                return
+            await asyncio.sleep(0.2)
 
     # -- inside
 
@@ -212,8 +217,7 @@ class PoolActor:
         """End a lane's processes; its Train controller goes with its owner, the lane's actor."""
         groups = await self._placement_groups(number)
         ray.kill(self._lanes[number])
-        for group in groups:
-            remove_placement_group(group)
+        remove_groups(groups)
 
     async def _placement_groups(self, number: int) -> list[Any]:
         state = self._states[number]

@@ -25,7 +25,7 @@ class Supervisor:
         mailbox: The lane's.
         run: Blocks for as long as a Train run lives; raises when its controller dies.
         kill: Ends one worker process.
-        remove_group: Gives back a placement group; a dead controller leaks its own.
+        remove_groups: Gives placement groups back; a dead controller leaks its own.
         settings: Clocks.
         needs: The resources of a lane in words, for the sentence when they never come.
     """
@@ -36,14 +36,14 @@ class Supervisor:
         *,
         run: Callable[[], None],
         kill: Callable[[Member], None],
-        remove_group: Callable[[Any], None],
+        remove_groups: Callable[[list[Any]], object],
         settings: LaneSettings,
         needs: str,
     ) -> None:
         self._mailbox = mailbox
         self._run = run
         self._kill = kill
-        self._remove_group = remove_group
+        self._remove_groups = remove_groups
         self._settings = settings
         self._needs = needs
         self._wanted = False
@@ -92,9 +92,7 @@ class Supervisor:
     async def _after_run(self, error: str) -> None:
         """The run is over: give back what a dead controller still holds."""
         state = await self._mailbox.state()
-        for group in {id(m.placement_group): m.placement_group for m in state.members}.values():
-            if group is not None:
-                self._remove_group(group)
+        self._remove_groups([m.placement_group for m in state.members[:1] if m.placement_group])
         if self._wanted:
             logger.warning("lane: %s", error)
             await self._mailbox.group_died(error)
@@ -106,6 +104,8 @@ class Supervisor:
             state = await self._mailbox.state(version, _LOOK_S)
             version = state.version
             await self._look(state)
+            if not state.ready:  # what a controller left that died before it had workers
+                self._remove_groups([])
 
     async def _look(self, state: LaneState) -> None:
         hung = self._mailbox.hung(self._settings.hung_after_s)

@@ -1,5 +1,6 @@
 """One rank's session: builds, advances and frees it as commands say."""
 
+import gc
 import logging
 import traceback
 from collections.abc import Callable, Mapping
@@ -103,6 +104,7 @@ class SessionRunner:
         held = self._measure()
         if self._baseline is None:
             self._baseline = Held(host_mb=held.host_mb, gpu_mb=0.0)
+            gc.freeze()  # libraries stay: no need to look through them after every trial
         if self._damage is not None:
             return self._damage
         if self._trials >= self._recycle_after:

@@ -1,0 +1,376 @@
+"""Lanes on a real Ray: what a trial sees, whatever happens to its workers."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import ray
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler
+
+from mixfront.lanes import LaneSettings, TrialConfig
+from mixfront.lanes.rehearsal import RehearsalSession, Script
+from mixfront.search.lane_leases import LaneUse
+from mixfront.search.lane_pool import LanePool
+from mixfront.search.lane_trial import LaneTrial
+
+pytestmark = pytest.mark.integration
+
+SETTINGS = LaneSettings(
+    hung_after_s=8,
+    noop_s=1,
+    beat_s=0.5,
+    check_every_s=0.3,
+    agree_after_error_s=3,
+    memory_margin_mb=64,
+)
+CLUSTER_CPUS = 16  # of conftest.py
+RUN_LIMIT_S = 60.0  # within which a misfortune on one rank is over
+
+
+class Lanes:
+    """One lane, and trials on it without Tune in between."""
+
+    def __init__(
+        self, name: str, folder: Path, trial: TrialConfig, settings: LaneSettings
+    ) -> None:
+        self.folder = folder
+        self.pool = LanePool.start(name, 1, trial, str(folder), RehearsalSession, settings)
+        self._numbers = iter(range(1000))
+
+    def begin(self, script: Script, resume_from: str | None = None) -> LaneTrial:
+        """A trial that has not taken a step yet."""
+        trial_id = f"{next(self._numbers)}"
+        request = script.request(str(self.folder), trial_id, resume_from)
+        return LaneTrial({"pool": self.pool.name, "request": request.model_dump(mode="json")})
+
+    def run(self, **script: Any) -> list[dict[str, Any]]:
+        """All results of one trial."""
+        trial = self.begin(Script(**script))
+        results = [trial.step()]
+        while not results[-1]["done"]:
+            results.append(trial.step())
+        stop(trial)
+        return results
+
+    def wait_until(self, condition: Callable[[], bool], limit_s: float = 60.0) -> None:
+        """Wait for something that must come."""
+        deadline = time.monotonic() + limit_s
+        while not condition():
+            assert time.monotonic() < deadline, self.pool.status()
+            time.sleep(0.1)
+
+    def wait_warm(self) -> int:
+        """Wait for the worker group; its generation."""
+        self.wait_until(lambda: self.pool.status()[0].warm, 120)
+        return self.pool.status()[0].generation
+
+    def members(self) -> list[Any]:
+        """The lane's registered workers."""
+        lane: Any = ray.get_actor(self.pool.name.removesuffix("s") + "-0")
+        state: Any = ray.get(lane.state.remote())
+        return list(state.members)
+
+
+def stop(trial: Any) -> None:
+    """What Tune does with an actor that it does not reuse."""
+    trial.stop()
+
+
+@pytest.fixture
+def in_background() -> Iterator[Callable[[LaneTrial], list[dict[str, Any]]]]:
+    """Takes one step of a trial in a thread; the list gets its result."""
+    threads = []
+
+    def start(trial: LaneTrial) -> list[dict[str, Any]]:
+        results: list[dict[str, Any]] = []
+        threads.append(threading.Thread(target=lambda: results.append(trial.step())))
+        threads[-1].start()
+        return results
+
+    yield start
+    for thread in threads:
+        thread.join(timeout=60)
+
+
+@contextmanager
+def opened(
+    factory: pytest.TempPathFactory,
+    name: str,
+    settings: LaneSettings = SETTINGS,
+    isolation: Literal["lane", "process"] = "lane",
+    **trial: Any,
+) -> Iterator[Lanes]:
+    config = TrialConfig(
+        workers=2, max_failures=1, collective_timeout_s=20, isolation=isolation
+    ).model_copy(update=trial)
+    lanes = Lanes(name, factory.mktemp(name), config, settings)
+    try:
+        yield lanes
+    finally:
+        lanes.pool.close()
+    lanes.wait_until(lambda: _reserved_groups() == 0, 20)
+
+
+def _reserved_groups() -> int:
+    table = ray.util.placement_group_table()
+    return sum(group["state"] != "REMOVED" for group in table.values())
+
+
+@pytest.fixture(scope="class")
+def lanes(
+    request: pytest.FixtureRequest, ray_cluster: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lanes]:
+    """One lane of two workers for a class of tests, isolated as the class says."""
+    assert ray_cluster
+    isolation = request.cls.isolation
+    with opened(tmp_path_factory, isolation, isolation=isolation) as lanes:
+        yield lanes
+
+
+class StopEarly(FIFOScheduler):
+    """Stops one trial at its first result."""
+
+    def on_trial_result(self, _controller: Any, _trial: Any, result: dict[str, Any]) -> str:
+        early = result["trial_id"] == "tune1" and result["fidelity"] < 1
+        return self.STOP if early else self.CONTINUE
+
+
+class TestLane:
+    """One worker group, one trial after another."""
+
+    isolation = "lane"
+
+    def test_trials_follow_each_other_in_the_same_processes(self, lanes: Lanes) -> None:
+        generation = lanes.wait_warm()
+        pids = {member.pid for member in lanes.members()}
+        for steps, evaluations in ((4, 2), (9, 3), (1, 1)):
+            results = lanes.run(steps=steps, evaluations=evaluations)
+            assert [r["fidelity"] for r in results] == [
+                (i + 1) / evaluations for i in range(evaluations)
+            ]
+            assert [r["status"] for r in results] == ["running"] * (evaluations - 1) + ["complete"]
+            assert results[-1]["metrics"]["ranks"] == 2
+            assert results[-1]["final"].endswith("/final")
+            assert results[-1]["accelerator_seconds"] > 0
+        assert {member.pid for member in lanes.members()} == pids
+        assert lanes.wait_warm() == generation
+
+    @pytest.mark.parametrize("misfortune", ["error", "memory", "nan"])
+    def test_a_failure_on_all_ranks_fails_the_trial_in_place(
+        self, lanes: Lanes, misfortune: str
+    ) -> None:
+        generation = lanes.wait_warm()
+        results = lanes.run(misfortune=misfortune, before_step=2)
+        assert [r["status"] for r in results] == ["running", "failed"]
+        assert "planted" in results[-1]["error"]
+        assert results[-1]["attempts"] == 0
+        assert results[-1]["checkpoint"].endswith("step-2.json")
+        assert lanes.run()[-1]["status"] == "complete"
+        assert lanes.wait_warm() == generation
+
+    def test_an_error_on_one_rank_fails_the_trial_after_its_retries(self, lanes: Lanes) -> None:
+        started = time.monotonic()
+        result = lanes.run(misfortune="error", rank=1)[-1]
+        assert time.monotonic() - started < RUN_LIMIT_S
+        assert (result["status"], result["attempts"]) == ("failed", 2)
+        assert result["error"] == "rank 1: RuntimeError: planted error"
+
+    def test_a_memory_shortage_on_one_rank_is_retried_from_the_checkpoint(
+        self, lanes: Lanes
+    ) -> None:
+        started = time.monotonic()
+        results = lanes.run(
+            misfortune="memory", rank=1, before_step=3, once=str(lanes.folder / "memory")
+        )
+        assert time.monotonic() - started < RUN_LIMIT_S
+        assert [r["status"] for r in results] == ["running", "complete"]
+        assert results[-1]["attempts"] == 1
+
+    def test_a_nan_on_one_rank_fails_the_trial_without_a_retry(self, lanes: Lanes) -> None:
+        started = time.monotonic()
+        result = lanes.run(misfortune="nan", rank=1)[-1]
+        assert time.monotonic() - started < RUN_LIMIT_S
+        assert (result["status"], result["attempts"]) == ("failed", 1)
+        assert "the loss is nan" in result["error"]
+        assert lanes.run()[-1]["status"] == "complete"
+
+    def test_a_killed_worker_costs_the_trial_one_attempt(
+        self, lanes: Lanes, in_background: Callable[[LaneTrial], list[dict[str, Any]]]
+    ) -> None:
+        generation = lanes.wait_warm()
+        trial = lanes.begin(Script(steps=40, evaluations=2, step_seconds=0.05))
+        assert trial.step()["fidelity"] == 0.5
+        results = in_background(trial)
+        time.sleep(0.5)
+        os.kill(lanes.members()[1].pid, signal.SIGKILL)
+        lanes.wait_until(lambda: bool(results), RUN_LIMIT_S)
+        stop(trial)
+        assert (results[0]["status"], results[0]["attempts"]) == ("complete", 1)
+        assert lanes.wait_warm() == generation + 1
+
+    @pytest.mark.parametrize("rank", [None, 0])
+    def test_the_watchdog_ends_what_hangs(self, lanes: Lanes, rank: int | None) -> None:
+        started = time.monotonic()
+        results = lanes.run(misfortune="hang", rank=rank, once=str(lanes.folder / f"hang{rank}"))
+        assert time.monotonic() - started < RUN_LIMIT_S
+        assert (results[-1]["status"], results[-1]["attempts"]) == ("complete", 1)
+        assert "hang" in (lanes.pool.status()[0].last_error or "")
+
+    def test_an_aborted_trial_stops_at_a_checkpoint_and_can_go_on(
+        self, lanes: Lanes, in_background: Callable[[LaneTrial], list[dict[str, Any]]]
+    ) -> None:
+        lanes.wait_warm()
+        trial = lanes.begin(Script(steps=400, evaluations=1, step_seconds=0.05))
+        results = in_background(trial)
+        lanes.wait_until(lambda: lanes.pool.status()[0].trial_id is not None)
+        time.sleep(1.0)
+        lanes.pool.abort(trial.config["request"]["trial_id"], "enough")
+        lanes.wait_until(lambda: bool(results), 10)
+        stop(trial)
+        stopped = results[0]
+        assert stopped["status"] == "interrupted"
+        step = int(Path(stopped["checkpoint"]).stem.removeprefix("step-"))
+        assert 0 < step < 400
+        again = lanes.begin(Script(steps=step + 1, evaluations=1), stopped["checkpoint"])
+        assert again.step()["status"] == "complete"
+        stop(again)
+
+    def test_memory_that_a_trial_left_behind_renews_the_processes(self, lanes: Lanes) -> None:
+        generation = lanes.wait_warm()
+        assert lanes.run()[-1]["status"] == "complete"  # the baseline
+        deaths = lanes.pool.status()[0].deaths
+        assert lanes.run(leak_mb=200)[-1]["status"] == "complete"
+        assert lanes.run()[-1]["status"] == "complete"
+        lanes.wait_until(lambda: lanes.pool.status()[0].generation == generation + 1)
+        assert "host memory are still held" in (lanes.pool.status()[0].last_error or "")
+        assert lanes.pool.status()[0].deaths == deaths
+
+    def test_tune_runs_trials_over_the_lane(self, lanes: Lanes) -> None:
+        def config(number: int) -> dict[str, Any]:
+            script = Script(steps=2 + number, misfortune="error" if number == 2 else None)
+            request = script.request(str(lanes.folder), f"tune{number}")
+            return {"pool": lanes.pool.name, "request": request.model_dump(mode="json")}
+
+        make_scheduler: Any = StopEarly
+        scheduler = make_scheduler()
+        results: Any = tune.Tuner(
+            tune.with_resources(LaneTrial, {"cpu": 0.01}),
+            param_space=tune.grid_search([config(number) for number in range(4)]),
+            tune_config=tune.TuneConfig(
+                reuse_actors=True, max_concurrent_trials=1, scheduler=scheduler
+            ),
+            run_config=tune.RunConfig(storage_path=str(lanes.folder), name="tune", verbose=0),
+        ).fit()
+        assert results.num_errors == 0
+        found = {r.metrics["trial_id"]: r.metrics["status"] for r in results if r.metrics}
+        assert found == {
+            "tune0": "complete",
+            "tune1": "running",
+            "tune2": "failed",
+            "tune3": "complete",
+        }
+        lanes.wait_until(lambda: lanes.pool.status()[0].use is LaneUse.FREE)
+
+    def test_a_closing_pool_interrupts_its_trials(
+        self, lanes: Lanes, in_background: Callable[[LaneTrial], list[dict[str, Any]]]
+    ) -> None:
+        trial = lanes.begin(Script(steps=400, evaluations=1, step_seconds=0.05))
+        results = in_background(trial)
+        lanes.wait_until(lambda: lanes.pool.status()[0].trial_id is not None)
+        lanes.pool.abort_all("the search was stopped")
+        lanes.wait_until(lambda: bool(results), 10)
+        assert results[0]["status"] == "interrupted"
+        late = lanes.run()
+        assert [r["status"] for r in late] == ["interrupted"]
+        assert late[0]["error"] == "the search was stopped"
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_idling_longer_than_the_collective_timeout_does_no_harm(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    settings = LaneSettings.for_trial(TrialConfig(collective_timeout_s=5))
+    with opened(
+        tmp_path_factory, "idle", settings, collective_timeout_s=5, recycle_after=2
+    ) as lanes:
+        generation = lanes.wait_warm()
+        time.sleep(20)
+        assert lanes.run()[-1]["status"] == "complete"
+        status = lanes.pool.status()[0]
+        assert (status.generation, status.deaths) == (generation, 0)
+        assert lanes.run()[-1]["status"] == "complete"
+        lanes.wait_until(lambda: lanes.pool.status()[0].generation == generation + 1)
+        assert lanes.pool.status()[0].last_error == "2 trials ran in these processes"
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_killed_controller_gives_the_lane_back_its_resources(
+    tmp_path_factory: pytest.TempPathFactory,
+    in_background: Callable[[LaneTrial], list[dict[str, Any]]],
+) -> None:
+    with opened(tmp_path_factory, "whole", cpus_per_worker=CLUSTER_CPUS / 2) as lanes:
+        lanes.wait_warm()
+        trial = lanes.begin(Script(steps=40, evaluations=2, step_seconds=0.05))
+        assert trial.step()["fidelity"] == 0.5
+        results = in_background(trial)
+        time.sleep(0.5)
+        os.kill(_controller_pid(), signal.SIGKILL)
+        lanes.wait_until(lambda: bool(results), 90)
+        assert (results[0]["status"], results[0]["attempts"]) == ("complete", 1)
+        stop(trial)
+
+
+def _controller_pid() -> int:
+    """The process of the one Train controller among this process's descendants."""
+    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    found = [pid for pid in pids if _title(pid).startswith("ray::TrainController") and _mine(pid)]
+    assert len(found) == 1
+    return found[0]
+
+
+def _title(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:  # it ended meanwhile
+        return ""
+
+
+def _mine(pid: int) -> bool:
+    while pid > 1 and pid != os.getpid():
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    return pid == os.getpid()
+
+
+class TestProcessIsolation:
+    """The same interface, a fresh worker group for every trial."""
+
+    isolation = "process"
+
+    def test_every_trial_has_its_own_processes(self, lanes: Lanes) -> None:
+        assert _reserved_groups() == 0
+        first = lanes.run(steps=2)
+        assert [r["status"] for r in first] == ["running", "complete"]
+        second = lanes.run(misfortune="error", before_step=0)
+        assert (second[-1]["status"], second[-1]["attempts"]) == ("failed", 0)
+        assert lanes.pool.status()[0].generation == 2
+        lanes.wait_until(lambda: _reserved_groups() == 0, 30)
+
+    def test_an_aborted_trial_stops_at_a_checkpoint(
+        self, lanes: Lanes, in_background: Callable[[LaneTrial], list[dict[str, Any]]]
+    ) -> None:
+        trial = lanes.begin(Script(steps=400, evaluations=1, step_seconds=0.05))
+        results = in_background(trial)
+        lanes.wait_until(lambda: lanes.pool.status()[0].warm, 60)
+        time.sleep(1.0)
+        lanes.pool.abort(trial.config["request"]["trial_id"], "enough")
+        lanes.wait_until(lambda: bool(results), 10)
+        stop(trial)
+        assert results[0]["status"] == "interrupted"
+        assert results[0]["checkpoint"] is not None

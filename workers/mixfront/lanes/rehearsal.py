@@ -1,0 +1,151 @@
+"""A session that trains nothing: real collectives, no model, and misfortune on request.
+
+For drills of a lane without data: tests, and measuring what a lane itself costs.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.distributed as dist
+from pydantic import BaseModel, ConfigDict
+
+from mixfront.exceptions import AbortedError, DivergedError
+from mixfront.training.config import TrainingConfig
+from mixfront.training.evaluation import Evaluation
+from mixfront.training.request import DataRequest, TrialRequest
+
+_HOURS = 3600.0
+
+
+class Script(BaseModel):
+    """What happens in a rehearsal; travels as `TrialRequest.model`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = 4
+    evaluations: int = 2
+    step_seconds: float = 0.0
+    misfortune: Literal["error", "memory", "nan", "hang"] | None = None
+    before_step: int = 0  # when it strikes: before this step's all-reduce
+    rank: int | None = None  # whom it strikes; None = all ranks
+    once: str | None = None  # a file: strikes only while it does not exist
+    leak_mb: int = 0  # held after the session is closed
+
+    def request(self, folder: str, trial_id: str, resume_from: str | None = None) -> TrialRequest:
+        """The request of a trial that follows this script."""
+        return TrialRequest(
+            search_id="rehearsal",
+            trial_id=trial_id,
+            family="rehearsal",
+            model=self.model_dump(),
+            data=DataRequest(path="", train=None, validation="", encoder=""),
+            training=TrainingConfig(),
+            folder=f"{folder}/{trial_id}",
+            resume_from=resume_from,
+        )
+
+
+class RehearsalSession:
+    """Follows a Script, as `mixfront.lanes.session.Session`.
+
+    Args:
+        request: `model` is a Script; `folder` is a local path.
+        device: Not used.
+    """
+
+    _leaked: list[torch.Tensor] = []  # noqa: RUF012 - shared on purpose: it outlives sessions
+
+    def __init__(self, request: TrialRequest, *, device: str) -> None:
+        self._device = device
+        self._folder = Path(request.folder)
+        self._script = Script.model_validate(request.model)
+        self._rank = dist.get_rank()
+        self.latest = request.resume_from
+        self._step = json.loads(Path(self.latest).read_text())["step"] if self.latest else 0
+        self._leaked.append(torch.ones(self._script.leak_mb * 2**18))
+
+    def advance(self, check: Callable[[int], bool] | None = None) -> Evaluation:
+        """All-reduce once per step, up to the next evaluation.
+
+        Raises:
+            AbortedError: If `check` asked for it.
+        """
+        script, total = self._script, torch.zeros(1)
+        interval = max(1, script.steps // script.evaluations)
+        target = min(script.steps, (self._step // interval + 1) * interval)
+        while self._step < target:
+            self._strike()
+            total = torch.ones(1)
+            dist.all_reduce(total)
+            time.sleep(script.step_seconds)
+            self._step += 1
+            if check is not None and check(self._step):
+                raise AbortedError(
+                    f"stopped after step {self._step}; it goes on from {self._save()}"
+                )
+        return Evaluation(
+            step=self._step,
+            fidelity=self._step / script.steps,
+            metrics={"auc": 0.5 + self._step / 1000, "ranks": total.item()},
+            checkpoint=self._save(),
+            seconds={"train": 0.0, "evaluate": 0.0, "checkpoint": 0.0},
+        )
+
+    def finish(self) -> str:
+        """Nothing is exported; where it would be."""
+        return f"{self._folder}/final"
+
+    def close(self) -> None:
+        """Wait for the other ranks."""
+        dist.barrier()
+
+    def _save(self) -> str:
+        path = self._folder / f"step-{self._step}.json"
+        if self._rank == 0:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps({"step": self._step, "pid": os.getpid()}))
+        dist.barrier()
+        self.latest = str(path)
+        return self.latest
+
+    def _strike(self) -> None:
+        script = self._script
+        if script.misfortune is None or self._step != script.before_step:
+            return
+        if script.rank not in (None, self._rank):
+            return
+        if script.once is not None:
+            marker = Path(f"{script.once}-{self._rank}")
+            if marker.exists():
+                return
+            marker.touch()
+        _STRIKES[script.misfortune]()
+
+
+def _error() -> None:
+    raise RuntimeError("planted error")
+
+
+def _memory() -> None:
+    raise MemoryError("planted shortage of memory")
+
+
+def _nan() -> None:
+    raise DivergedError("the loss is nan, as planted")
+
+
+def _hang() -> None:
+    time.sleep(_HOURS)
+
+
+_STRIKES: dict[str, Callable[[], None]] = {
+    "error": _error,
+    "memory": _memory,
+    "nan": _nan,
+    "hang": _hang,
+}
