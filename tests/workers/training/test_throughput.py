@@ -2,7 +2,9 @@
 
 import pytest
 
-from mixfront.training.throughput import PEAK_VARIABLE, mfu, peak_flops
+from mixfront.data import FeatureLayout, FieldLayout
+from mixfront.models import FAMILIES, build_ranker, count_cost, make_config
+from mixfront.training.throughput import PEAK_VARIABLE, mfu, peak_flops, training_flops
 
 
 def test_a_given_peak_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,3 +21,12 @@ def test_a_measured_peak_is_plausible(monkeypatch: pytest.MonkeyPatch) -> None:
     found = peak_flops("cpu", "fp32")
     peak_flops.cache_clear()
     assert 1e8 < found < 1e15
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_training_flops_are_those_of_the_cost_count(family: str) -> None:
+    fields = tuple(FieldLayout(name=n, domain="any", kind="categorical") for n in "abcdef")
+    layout = FeatureLayout(fields=fields, num_rows=40, pad_rows=(0,))
+    config = make_config(family, {"head_hidden": [32]})
+    expected = count_cost(family, config, batch_size=100, layout=layout).training_flops(100)
+    assert training_flops(family, build_ranker(family, config, layout), 100) == expected

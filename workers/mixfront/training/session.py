@@ -7,7 +7,7 @@ from typing import Any
 
 from mixfront.data import Batch, Encoder, TrainBatches, open_split
 from mixfront.exceptions import AbortedError, SpecError, TrialError
-from mixfront.models import count_cost, make_config
+from mixfront.models import make_config
 from mixfront.training.checkpoint import Checkpoints, Identity, Progress
 from mixfront.training.evaluation import Evaluation, evaluate
 from mixfront.training.export import export_model
@@ -232,22 +232,14 @@ class TrialSession:
         """Nothing if no step was taken, as after resuming at an evaluation point."""
         if not steps:
             return {}
-        training = self.request.training
-        cost = count_cost(
-            self.request.family,
-            self._config,
-            batch_size=training.batch_size,
-            layout=self._encoder.layout,
-        )
-        flops = cost.training_flops(training.batch_size) * steps
         return {
             "samples_per_s": rows / seconds,
             "step_seconds": seconds / steps,
             "mfu": mfu(
-                flops,
+                self._trainer.flops_per_step * steps,
                 seconds,
                 device=self._ranks.device,
-                precision=training.precision,
+                precision=self.request.training.precision,
                 world_size=self._ranks.world_size,
             ),
         }

@@ -12,7 +12,26 @@ import time
 
 import torch
 
+from mixfront.models import Ranker, get_family
+from mixfront.models.cost import TRAINING
+from mixfront.models.head import head_flops
+from mixfront.models.tokenizer import tokenizer_flops
+
 PEAK_VARIABLE = "MIXFRONT_PEAK_FLOPS"
+
+
+def training_flops(family: str, ranker: Ranker, batch_size: int) -> int:
+    """FLOPs of one training step, from the closed forms alone.
+
+    The same number as `count_cost(...).training_flops`, which proves it with a forward on the
+    meta device: a second that a trial need not spend, since its search has counted already.
+    """
+    config = ranker.config
+    blocks = get_family(family).cost(config)
+    per_sample = blocks.flops_per_sample + head_flops(config)
+    per_sample += tokenizer_flops(config, ranker.tokenizer.chunk_dim)
+    per_step = blocks.flops_per_step + blocks.sinkhorn_flops_per_step
+    return int(TRAINING * (per_sample * batch_size + per_step))
 
 
 def mfu(flops: float, seconds: float, *, device: str, precision: str, world_size: int) -> float:

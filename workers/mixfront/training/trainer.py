@@ -18,6 +18,7 @@ from mixfront.training.ranks import Ranks
 from mixfront.training.row_exchange import exchange
 from mixfront.training.schedules import restart_step, tau_at
 from mixfront.training.sparse_optimizer import build_sparse_optimizer
+from mixfront.training.throughput import training_flops
 
 
 class Trainer:
@@ -55,6 +56,7 @@ class Trainer:
         torch.manual_seed(config.seed)  # the same weights on every rank
         ranker = build_ranker(family, model, layout).to(ranks.device)
         self._ranker = ranker
+        self.flops_per_step = training_flops(family, ranker, config.batch_size)
         self.tables = EmbeddingTables.fresh(
             layout,
             model.embedding_dim,
