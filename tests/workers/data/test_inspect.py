@@ -59,7 +59,7 @@ def test_what_is_odd_is_warned_of_and_left_out(logs: str) -> None:
     assert warnings.keys() == {"same", "leak", "is_like", "sparse", "age"}
     assert "AUC 1.000: a leak" in warnings["leak"]
     assert "another outcome" in warnings["is_like"]
-    assert "80% nulls" in warnings["sparse"]
+    assert "81% nulls" in warnings["sparse"]
     assert "'-1'" in warnings["age"]
     names = {feature.name for feature in found.schema.features}
     assert names == {"uid", "item", "seen", "sparse", "age"}
