@@ -36,13 +36,15 @@ def validate(
     Example: `mixfront search validate demo -o search.trials=40`
     """
     from mixfront.search.spec import load_spec
+    from mixfront.tracking.scrub import scrub
 
     found = load_spec(spec, option or [])
-    report = _check(found, with_data=data)
+    report = scrub(_check(found, with_data=data))
     if as_json:
         typer.echo(json.dumps(report, indent=2))
     else:
         _print(found, report)
+        typer.echo(f"\nThe spec is fine. Next: mixfront search run {spec}")
 
 
 def _check(spec: "SearchSpec", *, with_data: bool) -> dict[str, Any]:
@@ -72,13 +74,12 @@ def _print(spec: "SearchSpec", report: dict[str, Any]) -> None:
         "feasible": f"{sample['feasible']} of {sample['drawn']} configurations drawn",
         "costs": _ranges(sample["costs"]),
         "storage": spec.storage,
-        "tracking": spec.tracking.uri,
+        "tracking": report["spec"]["tracking"]["uri"],
     }
     for split, rows in report.get("rows", {}).items():
         lines[split] = f"{rows:,} rows"
     for name, text in lines.items():
         typer.echo(f"{name:<12} {text}")
-    typer.echo(f"\nThe spec is fine. Next: mixfront search run {spec.name}")
 
 
 def _budget(spec: "SearchSpec") -> str:

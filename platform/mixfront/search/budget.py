@@ -66,4 +66,5 @@ class Budget:
 
     def accelerator_hours(self) -> float:
         """Workers x wall time, in hours, of all trials."""
-        return sum(self._charged.values()) / HOUR
+        charged = tuple(self._charged.values())  # a copy: another thread may be asking
+        return sum(charged) / HOUR

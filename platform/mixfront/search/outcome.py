@@ -125,7 +125,8 @@ def _verdict(
     if report.status == "complete":
         return _verdict_at_the_end(record, report, objectives)
     if report.status == "running":
-        return TrialState.PRUNED, budget_spent
+        stopped = f"stopped early at fidelity {report.fidelity:g}, where other trials were better"
+        return TrialState.PRUNED, budget_spent or stopped
     if budget_spent is not None:
         return TrialState.PRUNED, budget_spent
     return TrialState.INTERRUPTED, report.error

@@ -209,6 +209,7 @@ class LaneSearcher(Searcher):
         take_in(record, report, followed.before, self._proposals.objectives)
         self._budget.charge(record.trial_id, record.accelerator_seconds)
         self._store.save_trial(record)
+        remember_seconds(self._proposals.study, self._budget.seconds())
         if is_evaluation(report):
             self._hooks.on_result(record, report)
 

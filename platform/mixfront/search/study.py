@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from mixfront.exceptions import SpecError
 from mixfront.search.spec import SearchSpec
+from mixfront.tracking.scrub import scrub_text
 
 _DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
 _ENQUEUED = "mixfront:enqueued"
@@ -31,11 +32,9 @@ def open_study(spec: SearchSpec, storage_url: str, search_id: str) -> optuna.Stu
             load_if_exists=True,
         )
     except Exception as problem:  # each database driver has errors of its own
-        raise SpecError(
-            f"Optuna cannot open {_without_password(storage_url)!r} "
-            f"({type(problem).__name__}: {str(problem).splitlines()[0]}); "
-            f"check `optuna_storage:` or OPTUNA_STORAGE"
-        ) from problem
+        reason = f"{type(problem).__name__}: {str(problem).splitlines()[0]}"
+        sentence = f"Optuna cannot open {storage_url!r} ({reason}); check `optuna_storage:`"
+        raise SpecError(scrub_text(f"{sentence} or OPTUNA_STORAGE")) from problem
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # names for optuna-dashboard
         study.set_metric_names([objective.metric for objective in spec.objectives])
@@ -95,8 +94,3 @@ def seconds_so_far(study: optuna.Study) -> float:
 def remember_seconds(study: optuna.Study, seconds: float) -> None:
     """Note the wall time, so that a resumed search has only the rest of its time budget."""
     study.set_user_attr(_SECONDS, seconds)
-
-
-def _without_password(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

@@ -76,3 +76,8 @@ def test_with_the_data(tmp_path: Path) -> None:
     schema.write_text(schema.read_text().replace("label: ", "label: no_"))
     with pytest.raises(SchemaError, match="has no column 'no_"):
         count_rows(load_spec("demo"))
+
+
+def test_no_password_is_printed() -> None:
+    text = run("demo", "--json", "-o", "optuna_storage=postgresql://me:secret@host/db")
+    assert json.loads(text)["spec"]["optuna_storage"] == "postgresql://***@host/db"

@@ -62,7 +62,11 @@ def test_complete_is_full_fidelity_with_every_objective() -> None:
         ({"fidelity": 0.5}, TrialState.FAILED, "reported complete at fidelity 0.5"),
         ({"status": "failed", "error": "CUDA error"}, TrialState.FAILED, "CUDA error"),
         ({"status": "failed"}, TrialState.FAILED, "the lane gave no reason"),
-        ({"status": "running", "fidelity": 0.5, "done": True}, TrialState.PRUNED, None),
+        (
+            {"status": "running", "fidelity": 0.5, "done": True},
+            TrialState.PRUNED,
+            "stopped early at fidelity 0.5, where other trials were better",
+        ),
         ({"status": "interrupted", "fidelity": 0.5}, TrialState.INTERRUPTED, None),
         ({"status": "interrupted", "error": "SIGINT"}, TrialState.INTERRUPTED, "SIGINT"),
     ],
