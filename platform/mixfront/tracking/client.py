@@ -130,6 +130,15 @@ def artifact_location(uri: str) -> str | None:
     return None if file is None else (file.parent / "mlartifacts").as_uri()
 
 
+def reason_of(problem: BaseException) -> str:
+    """What went wrong, in a few words: MLflow repeats the whole request in its own message."""
+    cause: BaseException = problem
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+    first_line = str(cause).strip().split("\n", 1)[0]
+    return scrub_text(first_line)[:200] or type(cause).__name__
+
+
 def _ask(uri: str, experiment: str | None, outcome: list[Exception | None]) -> None:
     try:
         client = connect(uri)
@@ -145,16 +154,7 @@ def _ask(uri: str, experiment: str | None, outcome: list[Exception | None]) -> N
 def _as_tracking_error(uri: str, problem: Exception) -> TrackingError:
     if isinstance(problem, TrackingError):
         return problem
-    return _unreachable(uri, _root_cause(problem))
-
-
-def _root_cause(problem: Exception) -> str:
-    """What went wrong, in a few words: MLflow repeats the whole request in its own message."""
-    cause: BaseException = problem
-    while (inner := cause.__cause__ or cause.__context__) is not None:
-        cause = inner
-    first_line = str(cause).strip().split("\n", 1)[0]
-    return scrub_text(first_line)[:200] or type(cause).__name__
+    return _unreachable(uri, reason_of(problem))
 
 
 def _unreachable(uri: str, reason: str) -> TrackingError:

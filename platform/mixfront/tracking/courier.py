@@ -7,9 +7,8 @@ from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
 from mixfront.exceptions import TrackingError
-from mixfront.tracking.client import artifact_location, connect, find_experiment
+from mixfront.tracking.client import artifact_location, connect, find_experiment, reason_of
 from mixfront.tracking.note import Dataset, Note, RunStatus
-from mixfront.tracking.scrub import scrub_text
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -86,7 +85,7 @@ class Courier:
         except Exception as problem:
             if not _is_final(problem):
                 raise
-            reason = scrub_text(str(problem)).split("\n", 1)[0]
+            reason = reason_of(problem)
             run = "the search" if notes[0].trial_id is None else f"trial {notes[0].trial_id}"
             logger.warning("MLflow refused %d notes on %s: %s", len(notes), run, reason)
 

@@ -10,11 +10,10 @@ from tenacity import RetryCallState, RetryError, Retrying, wait_exponential, wai
 from tenacity.nap import sleep_using_event
 from tenacity.stop import stop_when_event_set
 
-from mixfront.tracking.client import brief_requests
+from mixfront.tracking.client import brief_requests, reason_of
 from mixfront.tracking.courier import Courier
 from mixfront.tracking.note import Note
 from mixfront.tracking.phrasing import FRONT_FILE
-from mixfront.tracking.scrub import scrub_text
 from mixfront.tracking.spool import Delivered, Spool
 
 logger = logging.getLogger(__name__)
@@ -120,10 +119,13 @@ class Delivery:
             logger.warning("MLflow takes notes again")
 
     def _on_failure(self, state: RetryCallState) -> None:
-        if not self._is_away and state.outcome is not None:
+        problem = state.outcome.exception() if state.outcome is not None else None
+        if not self._is_away and problem is not None:
             self._is_away = True
-            reason = scrub_text(str(state.outcome.exception())).split("\n", 1)[0]
-            logger.warning("notes wait in the spool, and the search goes on: %s", reason)
+            reason = reason_of(problem)
+            logger.warning(
+                "MLflow is away (%s): notes wait in the spool, the search goes on", reason
+            )
 
     def _deliver_some(self) -> None:
         self._spool.sync()
