@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mixfront.cli.pareto import front_table
 from mixfront.cli.search_app import search_app
 from mixfront.exceptions import SpecError
 
@@ -59,10 +60,11 @@ def resume(
 
     Example: mixfront search resume kuairand-front
     """
+    from mixfront.search.credentials import with_credentials
     from mixfront.tracking.locate import locate_search
 
     store = locate_search(search, storage)
-    record = store.search()
+    record = with_credentials(store.search())
     if record.state == "finished":
         raise SpecError(
             f"search {record.name!r} has finished ({record.ended_because}); there is nothing to "
@@ -126,8 +128,6 @@ def _drive(store: "RecordStore", record: "SearchRecord", console: Console) -> No
 
 
 def _tell_end(ended: "Ended", console: Console) -> None:
-    from mixfront.pareto.wording import front_table
-
     search = ended.search
     console.print(f"{search.state}: {search.ended_because}", highlight=False)
     if ended.front.members:

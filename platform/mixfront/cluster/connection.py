@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import ray
 
@@ -65,7 +66,7 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
             os.environ["RAY_ADDRESS"] = address
 
 
-_QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 
 
 def _quieten() -> None:

@@ -36,8 +36,7 @@ class Followers:
     def on_result(self, record: TrialRecord, report: Report) -> None:
         """A trial reached an evaluation."""
         record.run_id = record.run_id or self._writer.run_id(record.trial_id)
-        step = int(report.metrics.get("step", 0))
-        self._writer.log_evaluation(record, step, report.metrics)
+        self._writer.log_evaluation(record, report.step, report.metrics)
         self._progress.on_result(record)
 
     def on_end(self, record: TrialRecord) -> None:
@@ -49,7 +48,6 @@ class Followers:
         if record.state is TrialState.COMPLETE:
             publish_front(self._writer, self._search, list(self._trials.values()))
         self._progress.on_end(record)
-
 
 
 def page_of(search: SearchRecord, store: RecordStore) -> Callable[[], str]:

@@ -50,6 +50,7 @@ class TrialProxy:
         self._built = False
         self._attempts = 0
         self._checkpoint = request.resume_from
+        self._step = 0
         self._fidelity = 0.0
         self._metrics: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
@@ -122,6 +123,7 @@ class TrialProxy:
         if reply.outcome is Outcome.INTERRUPTED or reply.evaluation is None:
             return self._result("interrupted", error=reply.error)
         evaluation = reply.evaluation
+        self._step = evaluation["step"]
         self._fidelity = evaluation["fidelity"]
         self._metrics = evaluation["metrics"]
         self._checkpoint = evaluation["checkpoint"]
@@ -134,6 +136,7 @@ class TrialProxy:
     ) -> dict[str, Any]:
         return {
             "trial_id": self._request.trial_id,
+            "step": self._step,
             "fidelity": self._fidelity,
             "status": status,
             "metrics": self._metrics,

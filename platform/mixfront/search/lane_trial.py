@@ -14,7 +14,7 @@ class LaneTrial(tune.Trainable):
     """One Tune trial: a proxy that has a leased lane train. Use it with `reuse_actors=True`.
 
     `config` is {"pool": name of the pool's actor, "request": a TrialRequest as JSON}. Each result
-    has "trial_id", "fidelity", "status" ("running", "complete", "failed" or "interrupted"),
+    has "trial_id", "step", "fidelity", "status" (running | complete | failed | interrupted),
     "metrics", "checkpoint", "final", "error", "attempts" (worker groups that died under it),
     "accelerator_seconds", "seconds" and "done". A trial's own failure is a result too: Tune
     throws away an actor that raised.

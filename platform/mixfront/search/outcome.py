@@ -16,6 +16,7 @@ class Report:
     """One result of a lane's trial. Tune may hand it over flattened ("metrics/auc")."""
 
     status: str | None = None  # running | complete | failed | interrupted; None: no result at all
+    step: int = 0  # optimizer steps so far
     fidelity: float = 0.0
     metrics: dict[str, float] = field(default_factory=dict)
     checkpoint: str | None = None
@@ -32,6 +33,7 @@ class Report:
         raw = dict(result or {})
         return cls(
             status=raw.get("status"),
+            step=int(raw.get("step") or 0),
             fidelity=float(raw.get("fidelity") or 0.0),
             metrics=_part(raw, "metrics"),
             checkpoint=raw.get("checkpoint"),

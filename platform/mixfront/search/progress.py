@@ -45,10 +45,10 @@ class Progress:
         self._planned = planned
         self._deadline = deadline
         self._console = console
+        self._started = time.time()
         self._live = Live(
             get_renderable=self.table, console=console, refresh_per_second=REFRESH_PER_S
         )
-        self._started = time.time()
 
     def __enter__(self) -> "Progress":
         if self._console.is_terminal:

@@ -7,18 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from mixfront.search.lane_pool import LanePool
-from mixfront.search.lane_trial import LaneTrial
 from ray import tune
 from rich.console import Console
 
 from mixfront.data import Encoder
 from mixfront.exceptions import LaneError
 from mixfront.pareto.front import Front, front_of
+from mixfront.pareto.publish import publish_front
 from mixfront.search.budget import Budget
 from mixfront.search.cost_check import ModelCosts
 from mixfront.search.follow import Followers, page_of
 from mixfront.search.interruption import Interruption
+from mixfront.search.lane_pool import LanePool
+from mixfront.search.lane_trial import LaneTrial
 from mixfront.search.progress import Progress
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import reconcile
@@ -120,6 +121,7 @@ class _Drive:
         """MLflow hears of everything between begin and end, and of the end itself."""
         self._writer.open_search(self._space.describe())
         self._writer.catch_up(self._store.trials())
+        publish_front(self._writer, self._search, self._store.trials())
         try:
             with self._progress:
                 yield
@@ -167,6 +169,7 @@ class _Drive:
             hooks=_Releasing(self.followers, pool),
             unfinished=self._reconciled.unfinished,
             max_infeasible_in_a_row=self._spec.search.max_infeasible_in_a_row,
+            max_failed_in_a_row=self._spec.search.max_failed_in_a_row,
         )
 
     def _keep_run_ids(self) -> None:
@@ -202,7 +205,11 @@ def _fit(searcher: LaneSearcher, scheduler: SearchScheduler, store: RecordStore)
     tuner = tune.Tuner(
         tune.with_resources(LaneTrial, {"cpu": PROXY_CPUS}),
         tune_config=tune.TuneConfig(
-            search_alg=searcher, scheduler=scheduler, num_samples=-1, reuse_actors=True
+            search_alg=searcher,
+            scheduler=scheduler,
+            num_samples=-1,
+            reuse_actors=True,
+            trial_dirname_creator=lambda trial: str(trial.trial_id),
         ),
         run_config=tune.RunConfig(
             name=f"driver-{time.time_ns()}", storage_path=f"{store.url}/tune", verbose=0

@@ -58,6 +58,7 @@ class LaneSearcher(Searcher):
         hooks: Tracking, progress.
         unfinished: Records of an interrupted search; they are resumed before anything is sampled.
         max_infeasible_in_a_row: After so many refusals the space is given up.
+        max_failed_in_a_row: After so many failed trials the search is given up.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class LaneSearcher(Searcher):
         hooks: Hooks,
         unfinished: Iterable[TrialRecord] = (),
         max_infeasible_in_a_row: int = 200,
+        max_failed_in_a_row: int = 10,
     ) -> None:
         super().__init__()
         self.ended_because: str | None = None
@@ -86,6 +88,8 @@ class LaneSearcher(Searcher):
         self._followed: dict[str, _Followed] = {}  # by Tune's trial id
         self._max_in_a_row = max_infeasible_in_a_row
         self._in_a_row = 0
+        self._max_failed_in_a_row = max_failed_in_a_row
+        self._failed_in_a_row = 0
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune pickles a copy into its folder that nobody reads; nothing of ours goes there."""
@@ -145,12 +149,23 @@ class LaneSearcher(Searcher):
         remember_seconds(self._proposals.study, self._budget.seconds())
         self._hooks.on_end(record)
         del self._followed[trial_id]
+        self._count_failures(record)
 
     def interrupt(self, reason: str) -> None:
         """Leave what still runs as INTERRUPTED, for when Tune ends without a word about it."""
         self.finish(reason)
         for trial_id in list(self._followed):
             self.on_trial_complete(trial_id, {"status": "interrupted"})
+
+    def _count_failures(self, record: TrialRecord) -> None:
+        """A broken installation must not burn the whole trial budget."""
+        failed = record.state is TrialState.FAILED
+        self._failed_in_a_row = self._failed_in_a_row + 1 if failed else 0
+        if self._failed_in_a_row >= self._max_failed_in_a_row:
+            self.finish(
+                f"{self._failed_in_a_row} trials in a row failed (the last: {record.error}); "
+                "mend that, then start anew"
+            )
 
     def _propose(self) -> TrialRecord | None:
         """The next feasible configuration; None when the search ends, or to let Tune breathe."""

@@ -55,6 +55,7 @@ class SearchConfig(Part):
     startup_trials: int = Field(10, ge=1)  # drawn at random before TPE models anything
     enqueue: tuple[dict[str, Any], ...] = ()  # flat configurations to run first
     max_infeasible_in_a_row: int = Field(200, ge=1)
+    max_failed_in_a_row: int = Field(10, ge=1)  # then something is broken that is not a trial
 
     @model_validator(mode="before")
     @classmethod

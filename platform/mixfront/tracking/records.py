@@ -12,6 +12,7 @@ import fsspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
+from mixfront.tracking.scrub import scrub
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -141,8 +142,8 @@ class RecordStore:
         return self._read(SearchRecord, f"{self._root}/search.json")
 
     def save_search(self, record: SearchRecord) -> None:
-        """Write or replace the search's record."""
-        self._write("search.json", record.model_dump_json(indent=1))
+        """Write or replace the search's record; passwords in its URIs are not written."""
+        self._write("search.json", json.dumps(scrub(record.model_dump(mode="json")), indent=1))
 
     def trial(self, trial_id: str) -> TrialRecord:
         """Read one trial.
