@@ -32,7 +32,7 @@ def main() -> None:
     mixfront("data", "synth", f"{HOME}/data", "--rows", str(ROWS), "--seed", "7")
     tell("2. A search", "three families, two DeepSpeed workers a trial, one warm lane")
     mixfront("search", "run", "demo", "-o", f"data.path={HOME.resolve()}/data")
-    tell("3. The front", "no trial below is better in one objective without being worse in another")
+    tell("3. The front", "no trial of it beats another in every objective")
     mixfront("pareto", "demo", "--html", f"{HOME}/front.html")
     tell("4. A promotion", "the knee of the front, checked and put into the registry")
     mixfront("promote", "demo", "--pick", "knee", "--name", MODEL)

@@ -1,6 +1,6 @@
 """`make bench`: every benchmark, each a ratio of two things measured side by side in one run.
 
-    python -m tests.bench [NAME ...]
+python -m tests.bench [NAME ...]
 """
 
 import sys

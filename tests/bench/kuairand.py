@@ -21,13 +21,13 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import roc_auc_score
+from tests.bench.peers import fit_lightgbm, fit_logistic_regression
 
 from mixfront.data import load_schema, open_dataset, parse_filter
 from mixfront.search.spec import load_spec
 from mixfront.tracking import RecordStore, TrialRecord, TrialState
 from mixfront.training.metrics import uauc
 from mixfront.training.predict import Predictor
-from tests.bench.peers import fit_lightgbm, fit_logistic_regression
 
 Scores = npt.NDArray[np.float64]
 SEEDS = (1, 2, 3)
@@ -77,7 +77,9 @@ def report(options: argparse.Namespace, best: TrialRecord, finals: list[TrialRec
     }
     table = Table("model", "AUC test", "UAUC test", title=f"best: {best.family} {best.config}")
     for name, score in (scores | peers).items():
-        table.add_row(name, f"{roc_auc_score(label, score):.4f}", f"{uauc(score, label, user):.4f}")
+        table.add_row(
+            name, f"{roc_auc_score(label, score):.4f}", f"{uauc(score, label, user):.4f}"
+        )
     console = Console(width=160)
     console.print(table)
     aucs = [roc_auc_score(label, score) for score in scores.values()]

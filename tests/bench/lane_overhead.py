@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 from rich.console import Console
@@ -30,7 +31,7 @@ def main() -> None:
         print(f"data: {'KuaiRand' if data else 'synthetic'}")
         overrides = _kuairand(data) if data else _synthetic(Path(folder))
         trials = {mode: _search(mode, overrides, Path(folder)) for mode in ("lane", "process")}
-    overhead = {mode: [_overhead(*pair) for pair in _pairs(ts)] for mode, ts in trials.items()}
+    overhead = {mode: [_overhead(*pair) for pair in pairwise(ts)] for mode, ts in trials.items()}
     medians = {mode: statistics.median(values) for mode, values in overhead.items()}
     _print(trials, overhead, medians)
 
@@ -67,10 +68,6 @@ def _search(isolation: str, overrides: list[str], folder: Path) -> list[TrialRec
     trials = RecordStore(str(folder / "searches"), isolation).trials()
     assert all(trial.state is TrialState.COMPLETE for trial in trials), "a trial did not complete"
     return trials
-
-
-def _pairs(trials: list[TrialRecord]) -> list[tuple[TrialRecord, TrialRecord]]:
-    return list(zip(trials, trials[1:], strict=False))
 
 
 def _overhead(before: TrialRecord, trial: TrialRecord) -> float:

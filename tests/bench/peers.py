@@ -50,7 +50,9 @@ def fit_logistic_regression(splits: Mapping[str, pa.Table], schema: Schema) -> S
     matrices = _one_hot(frames)
     best: tuple[float, Scores] | None = None
     for strength in STRENGTHS:
-        model = LogisticRegression(C=strength, max_iter=300).fit(matrices["train"], labels["train"])
+        model = LogisticRegression(C=strength, max_iter=300).fit(
+            matrices["train"], labels["train"]
+        )
         valid = model.predict_proba(matrices["validation"])[:, 1]
         auc = float(roc_auc_score(labels["validation"], valid))
         if best is None or auc > best[0]:
