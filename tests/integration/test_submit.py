@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 from mixfront.cluster.jobs import LAUNCH
+from mixfront.data.synthetic import write_synthetic
+from mixfront.registry.server import registry
+from mixfront.tracking import RecordStore
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -156,6 +159,39 @@ def test_one_job_of_a_name_at_a_time_and_stop_waits(tmp_path: Path) -> None:
     assert "wrote a checkpoint" in _mixfront("search", "logs", "long")
     assert _send("long", "true", tmp_path) == "mixfront-long-2"
     assert _wait("long") == "SUCCEEDED"
+
+
+def test_submitted_search_is_in_mlflow_afterwards(folder: Path, tmp_path: Path) -> None:
+    report = write_synthetic(tmp_path / "demo-data", 3000, seed=0)
+    tracking = f"sqlite:///{tmp_path}/mlflow.db"
+    overrides = {
+        "name": "sent",
+        "data.path": report.path,
+        "data.schema": report.schema,
+        "storage": tmp_path / "searches",
+        "tracking.uri": tracking,
+        "search": "{trials: 2, seed: 0, startup_trials: 2}",
+        "training": "{batch_size: 512, evaluate_every: 1.0}",
+    }
+    words = [word for key, value in overrides.items() for word in ("-o", f"{key}={value}")]
+    told = _mixfront("search", "submit", "demo", *words, "--env", "MIXFRONT_TEST_KEY")
+    assert "The search 'sent' is job mixfront-sent of http://127.0.0.1" in told
+    ended = _wait("sent", 480)
+    assert ended == "SUCCEEDED", _mixfront("search", "logs", "sent")
+    store = RecordStore(str(tmp_path / "searches"), "sent")
+    answer = json.loads(_mixfront("search", "status", store.url, "--json"))
+    assert (answer["state"], answer["trials"]) == ("finished", {"complete": 2})
+    assert answer["job"]["submission_id"] == "mixfront-sent"
+    with registry(tracking) as client:
+        experiment = client.get_experiment_by_name("demo")
+        assert experiment is not None
+        runs = client.search_runs([experiment.experiment_id])
+    search_id = store.search().search_id
+    trials = [run for run in runs if "mixfront.trial_id" in run.data.tags]
+    assert {run.data.tags["mixfront.search_id"] for run in runs} == {search_id}
+    assert {run.data.tags["mixfront.trial_id"] for run in trials} == {"0", "1"}
+    assert all(run.info.status == "FINISHED" and "auc" in run.data.metrics for run in trials)
+    _nowhere_but_in_the_parcel(folder)
 
 
 def test_unknown_search() -> None:

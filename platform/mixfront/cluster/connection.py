@@ -39,10 +39,10 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
     _quieten()
     try:
         if address:
-            context = ray.init(address=address, namespace=NAMESPACE, **_QUIET)
+            ray.init(address=address, namespace=NAMESPACE, **_QUIET)
         else:
             cpus = max(os.cpu_count() or 1, int(trial.workers * trial.cpus_per_worker + 0.99))
-            context = ray.init(
+            ray.init(
                 address="local",
                 num_cpus=cpus + 1,
                 namespace=NAMESPACE,
@@ -54,7 +54,7 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
             f"cannot reach Ray at {address!r}: {problem}; check RAY_ADDRESS, or unset it to "
             "work on this machine"
         ) from None
-    gcs = context.address_info["gcs_address"]
+    gcs = str(ray.get_runtime_context().gcs_address)
     os.environ["RAY_ADDRESS"] = gcs  # Ray Train's clean-up asks for it
     try:
         yield Cluster(address=gcs, local=address is None, num_lanes=_num_lanes(trial))
@@ -80,7 +80,7 @@ def _num_lanes(trial: TrialConfig) -> int:
     Raises:
         LaneError: If none does.
     """
-    have = ray.cluster_resources()
+    have = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray has no hint there
     by_cpu = (have.get("CPU", 0) - 1) / (trial.workers * trial.cpus_per_worker)
     by_gpu = have.get("GPU", 0) / (trial.workers * trial.gpus_per_worker or 1)
     lanes = int(min(by_cpu, by_gpu) if trial.gpus_per_worker else by_cpu)

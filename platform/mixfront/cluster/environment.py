@@ -8,7 +8,7 @@ imports next to nothing.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mixfront.exceptions import UsageError
@@ -18,8 +18,15 @@ HOOK = f"{__name__}.load_in_worker"
 DRIVER_ONLY = ("MLFLOW_", "OPTUNA_")  # workers hold no credentials of the tracking server
 
 
-def write_environment(folder: Path, names: Iterable[str]) -> None:
+def write_environment(
+    folder: Path, names: Iterable[str], more: Mapping[str, str] | None = None
+) -> None:
     """Put the named variables of this process into the folder that will travel.
+
+    Args:
+        folder: The folder.
+        names: Of variables that are set here.
+        more: Further variables and their values.
 
     Raises:
         UsageError: If one is not set.
@@ -30,7 +37,7 @@ def write_environment(folder: Path, names: Iterable[str]) -> None:
             raise UsageError(f"--env {name}: it is not set here; export it first")
     path = folder / FILE
     path.touch(mode=0o600)
-    path.write_text(json.dumps({name: os.environ[name] for name in names}))
+    path.write_text(json.dumps({name: os.environ[name] for name in names} | dict(more or {})))
 
 
 def load_in_driver(folder: Path | None = None) -> None:

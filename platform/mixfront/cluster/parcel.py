@@ -37,8 +37,9 @@ def pack(spec: "SearchSpec", folder: Path, *, env: Sequence[str], shared: bool) 
     if not shared:
         _refuse_local(data)
         _send_files(data, folder)
+    servers = _take_servers(data)
     (folder / SPEC).write_text(json.dumps(data, indent=1))  # JSON is YAML
-    write_environment(folder, env)
+    write_environment(folder, env, servers)
 
 
 def is_local(place: str) -> bool:
@@ -55,6 +56,17 @@ def _refuse_local(data: dict[str, Any]) -> None:
                 f"{'.'.join(keys)} is {place!r}, which only this machine sees: give a URL such "
                 "as s3://..., or --shared-filesystem if the cluster sees the same files"
             )
+
+
+def _take_servers(data: dict[str, Any]) -> dict[str, str]:
+    """Move the URIs that may hold a password from the spec to the environment.
+
+    There the file is private; and a resumed search, whose record holds no password, finds them.
+    """
+    return {
+        "MLFLOW_TRACKING_URI": data["tracking"].pop("uri"),
+        "OPTUNA_STORAGE": data.pop("optuna_storage"),
+    }
 
 
 def _send_files(data: dict[str, Any], folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mixfront.exceptions import TrackingError, UsageError
 from mixfront.tracking.client import check_reachable
-from mixfront.tracking.scrub import scrub_text
+from mixfront.tracking.scrub import HIDDEN, scrub_text
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -22,11 +22,15 @@ def tracking_uri(recorded: str | None) -> str:
     """MLFLOW_TRACKING_URI, else what the search used.
 
     Raises:
-        UsageError: If there is neither.
+        UsageError: If there is neither, or the record was kept without the password.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or recorded
     if not uri:
         raise UsageError("no MLflow server is known: set MLFLOW_TRACKING_URI")
+    if HIDDEN in uri:
+        raise UsageError(
+            f"{uri!r} was kept without its password; set MLFLOW_TRACKING_URI to the whole URI"
+        )
     return uri
 
 
