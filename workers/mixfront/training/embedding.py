@@ -144,7 +144,7 @@ class _SumBags(torch.autograd.Function):
         bag_of = torch.repeat_interleave(
             torch.arange(len(grad), device=grad.device), offsets.diff(), output_size=len(ids)
         )
-        order = torch.sort(ids, stable=True).indices
+        order = torch.sort(ids.int(), stable=True).indices  # half the time of int64 keys
         counts = torch.bincount(ids, minlength=ctx.num_rows)
         row_offsets = F.pad(counts.cumsum(0), (1, 0))
         return _sum_bags(grad, bag_of[order], row_offsets), None, None

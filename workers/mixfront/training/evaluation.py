@@ -44,13 +44,10 @@ def evaluate(
     batches = eval_batches(
         split, batch_size=batch_size, rank=ranks.rank, world_size=ranks.world_size
     )
-    parts = [(score(batch), batch) for batch in batches]
-    scores = torch.cat([_on(ranks, part.float()) for part, _ in parts])
-    labels = torch.cat([_on(ranks, batch.label) for _, batch in parts])
-    weights = torch.cat([_on(ranks, batch.weight) for _, batch in parts])
-    users = torch.cat([_on(ranks, batch.user) for _, batch in parts])
-    found = _metrics([ranks.gather(t) for t in (scores, labels, weights, users)])
-    values = ranks.broadcast(found)
+    # Only these four are kept: a batch's ids are hundreds of times larger.
+    parts = [(score(b).float().cpu(), b.label, b.weight, b.user) for b in batches]
+    columns = [torch.cat(column).to(ranks.device) for column in zip(*parts, strict=True)]
+    values = ranks.broadcast(_metrics([ranks.gather(column) for column in columns]))
     if math.isinf(values[0]):
         raise DivergedError(
             "a score of the validation rows is not finite; lower the learning rate"
@@ -58,10 +55,6 @@ def evaluate(
     return {
         name: value for name, value in zip(METRICS, values, strict=True) if not math.isnan(value)
     }
-
-
-def _on(ranks: Ranks, tensor: Tensor) -> Tensor:
-    return tensor.to(ranks.device)
 
 
 def _metrics(gathered: list[list[Tensor]]) -> list[float]:

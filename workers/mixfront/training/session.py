@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mixfront.data import Batch, Encoder, TrainBatches, open_split
@@ -97,36 +98,29 @@ class TrialSession:
             DivergedError: On every rank, if the loss or a score is not finite on any.
         """
         target = next((p for p in self._points if p > self._progress.evaluated_step), self.step)
-        first, started = self.step, time.perf_counter()
-        rows = self._train_to(target, check)
-        trained = time.perf_counter()
-        loss = self._progress.loss_sum / max(1, self._progress.loss_steps)
+        first, clock = self.step, _Clock()
+        with clock("train"):
+            rows = self._train_to(target, check)
+        metrics = self._training_metrics(rows, self.step - first, clock.seconds["train"])
+        final = None
         if target < self.total_steps:
-            metrics = self._evaluate()
-            evaluated = time.perf_counter()
-            url = self._mark_evaluated()
+            with clock("evaluate"):
+                metrics |= self._evaluate()
+            with clock("checkpoint"):
+                url = self._mark_evaluated()
         else:
-            url = self._mark_evaluated()  # first, so that nothing is lost if exporting fails
-            evaluated = time.perf_counter()
-            self.finish()
-            assert self._final is not None
-            metrics = self._final[1]
-        saved = time.perf_counter()
+            with clock("checkpoint"):  # first, so that nothing is lost if exporting fails
+                url = self._mark_evaluated()
+            with clock("evaluate"):
+                final, found = self._finished()
+            metrics |= found
         return Evaluation(
             step=self.step,
             fidelity=self.fidelity,
-            metrics={
-                **metrics,
-                **self._speed(rows, self.step - first, trained - started),
-                "train_loss": loss,
-            },
+            metrics=metrics,
             checkpoint=url,
-            final=self._final[0] if self._final else None,
-            seconds={
-                "train": trained - started,
-                "evaluate": (evaluated if target < self.total_steps else saved) - trained,
-                "checkpoint": saved - evaluated,
-            },
+            final=final,
+            seconds=clock.seconds,
         )
 
     def checkpoint(self) -> str:
@@ -147,14 +141,7 @@ class TrialSession:
         Raises:
             TrialError: Before full fidelity.
         """
-        if self.step < self.total_steps:
-            raise TrialError(
-                f"the trial is at step {self.step} of {self.total_steps}: only a model that is "
-                "trained to the end is exported"
-            )
-        if self._final is None:
-            self._final = self._export()
-        return self._final[0]
+        return self._finished()[0]
 
     def close(self) -> None:
         """Free everything; nothing else works afterwards."""
@@ -176,6 +163,17 @@ class TrialSession:
             seed=training.seed,
         )
 
+    def _finished(self) -> tuple[str, dict[str, float]]:
+        """URL and metrics of the exported model."""
+        if self.step < self.total_steps:
+            raise TrialError(
+                f"the trial is at step {self.step} of {self.total_steps}: only a model that is "
+                "trained to the end is exported"
+            )
+        if self._final is None:
+            self._final = self._export()
+        return self._final
+
     def _identity(self) -> Identity:
         request = self.request
         return Identity(
@@ -191,9 +189,13 @@ class TrialSession:
     def _resume(self) -> None:
         if self.request.resume_from:
             trainer = self._trainer
-            self._progress = self._checkpoints.load(
-                self.request.resume_from, trainer.engine, trainer.tables, trainer.sparse
-            )
+            try:
+                self._progress = self._checkpoints.load(
+                    self.request.resume_from, trainer.engine, trainer.tables, trainer.sparse
+                )
+            except TrialError:
+                trainer.close()
+                raise
 
     def _train_to(self, target: int, check: Callable[[int], bool] | None) -> float:
         """Train up to a step; the rows that were trained on."""
@@ -228,21 +230,22 @@ class TrialSession:
         self._progress = Progress(step=self.step, evaluated_step=self.step)
         return self.checkpoint()
 
-    def _speed(self, rows: float, steps: int, seconds: float) -> dict[str, float]:
-        """Nothing if no step was taken, as after resuming at an evaluation point."""
-        if not steps:
-            return {}
-        return {
-            "samples_per_s": rows / seconds,
-            "step_seconds": seconds / steps,
-            "mfu": mfu(
+    def _training_metrics(self, rows: float, steps: int, seconds: float) -> dict[str, float]:
+        """Loss and speed; nothing of what no step was taken for, as after resuming."""
+        found = {}
+        if self._progress.loss_steps:
+            found["train_loss"] = self._progress.loss_sum / self._progress.loss_steps
+        if steps:
+            found["samples_per_s"] = rows / seconds
+            found["step_seconds"] = seconds / steps
+            found["mfu"] = mfu(
                 self._trainer.flops_per_step * steps,
                 seconds,
                 device=self._ranks.device,
                 precision=self.request.training.precision,
                 world_size=self._ranks.world_size,
-            ),
-        }
+            )
+        return found
 
     def _export(self) -> tuple[str, dict[str, float]]:
         request, trainer = self.request, self._trainer
@@ -291,3 +294,16 @@ class TrialSession:
             "step": self.step,
             "metrics": metrics,
         }
+
+
+class _Clock:
+    """Seconds spent in named parts."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[part] = time.perf_counter() - started
