@@ -30,6 +30,8 @@ def ray_cluster() -> Iterator[str]:
             log_to_driver=False,
             logging_level=logging.ERROR,
             object_store_memory=256 * 2**20,
+            # One idle process per logical CPU would be far more than the machine has cores for.
+            _system_config={"prestart_worker_first_driver": False},
         )
         address = ray.get_runtime_context().gcs_address
         patch.setenv("RAY_ADDRESS", address)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,7 +33,7 @@ SETTINGS = LaneSettings(
     memory_margin_mb=64,
 )
 CLUSTER_CPUS = 16  # of conftest.py
-RUN_LIMIT_S = 60.0  # within which a misfortune on one rank is over
+PATIENCE_S = 120.0  # for what takes a few seconds on an idle machine
 
 
 class Lanes:
@@ -59,7 +61,7 @@ class Lanes:
         stop(trial)
         return results
 
-    def wait_until(self, condition: Callable[[], bool], limit_s: float = 60.0) -> None:
+    def wait_until(self, condition: Callable[[], bool], limit_s: float = PATIENCE_S) -> None:
         """Wait for something that must come."""
         deadline = time.monotonic() + limit_s
         while not condition():
@@ -68,7 +70,7 @@ class Lanes:
 
     def wait_warm(self) -> int:
         """Wait for the worker group; its generation."""
-        self.wait_until(lambda: self.pool.status()[0].warm, 120)
+        self.wait_until(lambda: self.pool.status()[0].warm)
         return self.pool.status()[0].generation
 
     def members(self) -> list[Any]:
@@ -115,7 +117,7 @@ def opened(
         yield lanes
     finally:
         lanes.pool.close()
-    lanes.wait_until(lambda: _reserved_groups() == 0, 20)
+    lanes.wait_until(lambda: _reserved_groups() == 0)
 
 
 def _reserved_groups() -> int:
@@ -137,8 +139,8 @@ def lanes(
 class StopEarly(FIFOScheduler):
     """Stops one trial at its first result."""
 
-    def on_trial_result(self, _controller: Any, _trial: Any, result: dict[str, Any]) -> str:
-        early = result["trial_id"] == "tune1" and result["fidelity"] < 1
+    def on_trial_result(self, _controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        early = trial.config["request"]["trial_id"] == "tune1" and result["fidelity"] < 1
         return self.STOP if early else self.CONTINUE
 
 
@@ -176,27 +178,21 @@ class TestLane:
         assert lanes.wait_warm() == generation
 
     def test_an_error_on_one_rank_fails_the_trial_after_its_retries(self, lanes: Lanes) -> None:
-        started = time.monotonic()
         result = lanes.run(misfortune="error", rank=1)[-1]
-        assert time.monotonic() - started < RUN_LIMIT_S
         assert (result["status"], result["attempts"]) == ("failed", 2)
         assert result["error"] == "rank 1: RuntimeError: planted error"
 
     def test_a_memory_shortage_on_one_rank_is_retried_from_the_checkpoint(
         self, lanes: Lanes
     ) -> None:
-        started = time.monotonic()
         results = lanes.run(
             misfortune="memory", rank=1, before_step=3, once=str(lanes.folder / "memory")
         )
-        assert time.monotonic() - started < RUN_LIMIT_S
         assert [r["status"] for r in results] == ["running", "complete"]
         assert results[-1]["attempts"] == 1
 
     def test_a_nan_on_one_rank_fails_the_trial_without_a_retry(self, lanes: Lanes) -> None:
-        started = time.monotonic()
         result = lanes.run(misfortune="nan", rank=1)[-1]
-        assert time.monotonic() - started < RUN_LIMIT_S
         assert (result["status"], result["attempts"]) == ("failed", 1)
         assert "the loss is nan" in result["error"]
         assert lanes.run()[-1]["status"] == "complete"
@@ -210,16 +206,14 @@ class TestLane:
         results = in_background(trial)
         time.sleep(0.5)
         os.kill(lanes.members()[1].pid, signal.SIGKILL)
-        lanes.wait_until(lambda: bool(results), RUN_LIMIT_S)
+        lanes.wait_until(lambda: bool(results), PATIENCE_S)
         stop(trial)
         assert (results[0]["status"], results[0]["attempts"]) == ("complete", 1)
         assert lanes.wait_warm() == generation + 1
 
     @pytest.mark.parametrize("rank", [None, 0])
     def test_the_watchdog_ends_what_hangs(self, lanes: Lanes, rank: int | None) -> None:
-        started = time.monotonic()
         results = lanes.run(misfortune="hang", rank=rank, once=str(lanes.folder / f"hang{rank}"))
-        assert time.monotonic() - started < RUN_LIMIT_S
         assert (results[-1]["status"], results[-1]["attempts"]) == ("complete", 1)
         assert "hang" in (lanes.pool.status()[0].last_error or "")
 
@@ -232,7 +226,7 @@ class TestLane:
         lanes.wait_until(lambda: lanes.pool.status()[0].trial_id is not None)
         time.sleep(1.0)
         lanes.pool.abort(trial.config["request"]["trial_id"], "enough")
-        lanes.wait_until(lambda: bool(results), 10)
+        lanes.wait_until(lambda: bool(results))
         stop(trial)
         stopped = results[0]
         assert stopped["status"] == "interrupted"
@@ -269,7 +263,7 @@ class TestLane:
             run_config=tune.RunConfig(storage_path=str(lanes.folder), name="tune", verbose=0),
         ).fit()
         assert results.num_errors == 0
-        found = {r.metrics["trial_id"]: r.metrics["status"] for r in results if r.metrics}
+        found = {r.config["request"]["trial_id"]: r.metrics["status"] for r in results}
         assert found == {
             "tune0": "complete",
             "tune1": "running",
@@ -285,7 +279,7 @@ class TestLane:
         results = in_background(trial)
         lanes.wait_until(lambda: lanes.pool.status()[0].trial_id is not None)
         lanes.pool.abort_all("the search was stopped")
-        lanes.wait_until(lambda: bool(results), 10)
+        lanes.wait_until(lambda: bool(results))
         assert results[0]["status"] == "interrupted"
         late = lanes.run()
         assert [r["status"] for r in late] == ["interrupted"]
@@ -322,9 +316,36 @@ def test_a_killed_controller_gives_the_lane_back_its_resources(
         results = in_background(trial)
         time.sleep(0.5)
         os.kill(_controller_pid(), signal.SIGKILL)
-        lanes.wait_until(lambda: bool(results), 90)
+        lanes.wait_until(lambda: bool(results))
         assert (results[0]["status"], results[0]["attempts"]) == ("complete", 1)
         stop(trial)
+
+
+_DRIVER = """
+import sys, time, ray
+from mixfront.lanes import TrialConfig
+from mixfront.lanes.rehearsal import RehearsalSession
+from mixfront.search.lane_pool import LanePool
+ray.init(address=sys.argv[1], log_to_driver=False)
+pool = LanePool.start("orphan", 1, TrialConfig(workers=1), sys.argv[2], RehearsalSession)
+while not pool.status()[0].warm:
+    time.sleep(0.1)
+print("warm", flush=True)
+time.sleep(600)
+"""
+
+
+def test_lanes_die_with_their_driver(ray_cluster: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _DRIVER, ray_cluster, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        assert driver.stdout.readline() == "warm\n"
+        assert _reserved_groups() == 1
+        driver.kill()
+    deadline = time.monotonic() + PATIENCE_S
+    while _reserved_groups() > 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def _controller_pid() -> int:
@@ -360,17 +381,17 @@ class TestProcessIsolation:
         second = lanes.run(misfortune="error", before_step=0)
         assert (second[-1]["status"], second[-1]["attempts"]) == ("failed", 0)
         assert lanes.pool.status()[0].generation == 2
-        lanes.wait_until(lambda: _reserved_groups() == 0, 30)
+        lanes.wait_until(lambda: _reserved_groups() == 0)
 
     def test_an_aborted_trial_stops_at_a_checkpoint(
         self, lanes: Lanes, in_background: Callable[[LaneTrial], list[dict[str, Any]]]
     ) -> None:
         trial = lanes.begin(Script(steps=400, evaluations=1, step_seconds=0.05))
         results = in_background(trial)
-        lanes.wait_until(lambda: lanes.pool.status()[0].warm, 60)
+        lanes.wait_until(lambda: lanes.pool.status()[0].generation == 3)
         time.sleep(1.0)
         lanes.pool.abort(trial.config["request"]["trial_id"], "enough")
-        lanes.wait_until(lambda: bool(results), 10)
+        lanes.wait_until(lambda: bool(results))
         stop(trial)
         assert results[0]["status"] == "interrupted"
         assert results[0]["checkpoint"] is not None

@@ -1,5 +1,6 @@
 """The named actor of one lane: its mailbox and its supervisor, in one process."""
 
+import time
 from typing import Any
 
 import ray
@@ -8,6 +9,8 @@ from mixfront.lanes import CommandKind, Mailbox, Member
 from mixfront.search.lane_groups import remove_groups, remove_leaked
 from mixfront.search.lane_run import RunPlan, quiet_train, run_lane
 from mixfront.search.lane_supervisor import Supervisor
+
+_NAME_FREE_S = 30.0  # Ray notices within seconds that a driver or an actor was killed
 
 
 class LaneActor(Mailbox):
@@ -60,6 +63,23 @@ class LaneActor(Mailbox):
             if isinstance(reply, int):
                 error = f"teardown did not end within {self._settle_s:.0f} s"
                 await self.give_up(state.generation, error, retry=False)
+
+
+def create_named(actor: type, options: dict[str, Any], *arguments: Any) -> Any:
+    """Make a named actor; waits while the name of a dead predecessor is still being freed.
+
+    Raises:
+        ValueError: If the name stays taken.
+    """
+    deadline = time.monotonic() + _NAME_FREE_S
+    remote: Any = ray.remote(actor)
+    while True:
+        try:
+            return remote.options(**options).remote(*arguments)
+        except ValueError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def _kill(member: Member) -> None:

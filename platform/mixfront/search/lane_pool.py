@@ -10,6 +10,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from mixfront.exceptions import LaneError
 from mixfront.lanes import LaneSettings, SessionFactory, TrialConfig
+from mixfront.search.lane_actor import create_named
 from mixfront.search.lane_pool_actor import LaneStatus, PoolActor
 from mixfront.search.lane_run import RunPlan
 
@@ -49,6 +50,9 @@ class LanePool:
             storage: URL that every node reaches; `lanes/` below it keeps Ray's bookkeeping.
             session_factory: Makes a trial's session; TrialSession by default.
             settings: Clocks; from the trial's collective timeout by default.
+
+        Raises:
+            LaneError: If another driver runs this search.
         """
         settings = settings or LaneSettings.for_trial(trial)
         dump: Any = cloudpickle.dumps
@@ -66,8 +70,13 @@ class LanePool:
         ]
         name = f"mixfront-{search_id}-lanes"
         options = {"name": name, "num_cpus": 0, "scheduling_strategy": _this_node()}
-        remote: Any = ray.remote(PoolActor)
-        actor = remote.options(**options).remote(plans, trial.isolation, settings)
+        try:
+            actor = create_named(PoolActor, options, plans, trial.isolation, settings)
+        except ValueError as error:
+            raise LaneError(
+                f"the lanes of search {search_id!r} are in use: another driver runs it; "
+                "stop that one first"
+            ) from error
         actor.open.remote()
         return cls(name, actor)
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from mixfront.lanes import LaneSettings
 from mixfront.lanes.changes import Changes
 from mixfront.lanes.messages import LaneState
-from mixfront.search.lane_actor import LaneActor
+from mixfront.search.lane_actor import LaneActor, create_named
 from mixfront.search.lane_groups import remove_groups, remove_leaked
 from mixfront.search.lane_leases import LaneUse, Lease, Leases
 from mixfront.search.lane_run import RunPlan
@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 _WATCH_S = 5.0
 _SWEEPS = 20  # for placement groups, until the last controller is dead
-_NAME_TRIES = 100  # a killed actor's name is free again within a second or two
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,15 +84,21 @@ class PoolActor:
         self._lanes: list[Any] = [None] * len(plans)
         self._states: list[LaneState | None] = [None] * len(plans)
         self._aborted: dict[str, str] = {}
+        self._opened = False
         self._closed: str | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Make the lanes; they warm up by themselves."""
         for number in range(len(self._plans)):
-            await self._make_lane(number)
-            self._spawn(self._watch(number))
+            try:
+                await self._make_lane(number)
+                self._spawn(self._watch(number))
+            except (ValueError, RayError) as error:
+                self._leases.break_lane(number, f"lane {number} cannot be made: {error}")
         self._spawn(self._expire())
+        self._opened = True
+        await self._changes.notify()
 
     async def lease(self, trial_id: str, timeout_s: float) -> Leased | Refused | None:
         """Lease a lane for a trial; None if none became free in time."""
@@ -101,7 +106,9 @@ class PoolActor:
 
         def found() -> Lease | Refused | None:
             refused = self._refusal(trial_id)
-            return self._leases.take(trial_id) if refused is None else refused
+            if refused is not None or not self._opened:
+                return refused
+            return self._leases.take(trial_id)
 
         lease: Lease | Refused | None = await self._changes.until(found, timeout_s)
         if not isinstance(lease, Lease):
@@ -170,7 +177,7 @@ class PoolActor:
             "num_cpus": 0,
             "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False),
         }
-        self._lanes[number] = await _create(LaneActor, options, plan)
+        self._lanes[number] = await asyncio.to_thread(create_named, LaneActor, options, plan)
         if not self._fresh:
             await self._lanes[number].open.remote()
 
@@ -274,13 +281,3 @@ class PoolActor:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _create(actor: type, options: dict[str, Any], *arguments: Any) -> Any:
-    """Make a named actor, also while its predecessor's name is still being freed."""
-    for _ in range(_NAME_TRIES - 1):
-        try:
-            return ray.remote(actor).options(**options).remote(*arguments)
-        except ValueError:  # the name is taken
-            await asyncio.sleep(0.1)
-    return ray.remote(actor).options(**options).remote(*arguments)

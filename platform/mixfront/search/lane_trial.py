@@ -17,7 +17,7 @@ class LaneTrial(tune.Trainable):
     has "trial_id", "step", "fidelity", "status" (running | complete | failed | interrupted),
     "metrics", "checkpoint", "final", "error", "attempts" (worker groups that died under it),
     "accelerator_seconds", "seconds" and "done". A trial's own failure is a result too: Tune
-    throws away an actor that raised.
+    throws away an actor that raised. (Tune puts its own "trial_id" over ours; `config` keeps it.)
     """
 
     _proxy: TrialProxy | None = None

@@ -65,6 +65,7 @@ def reply(outcome: Outcome = Outcome.OK, **fields: Any) -> Reply:
 def evaluation(fidelity: float) -> Reply:
     return reply(
         evaluation={
+            "step": int(100 * fidelity),
             "fidelity": fidelity,
             "metrics": {"auc": fidelity},
             "checkpoint": f"at-{fidelity}",
@@ -89,6 +90,7 @@ def test_a_trial_runs_to_its_end_and_gives_its_lane_back() -> None:
     last = proxy.step()
     assert last == {
         "trial_id": "7",
+        "step": 100,
         "fidelity": 1.0,
         "status": "complete",
         "metrics": {"auc": 1.0},

@@ -166,7 +166,8 @@ def test_an_abort_reaches_the_workers_and_later_commands() -> None:
         beat = Beat(rank=0, ticks=1, stalled_s=0)
         assert (await mailbox.heartbeat(1, beat)).abort is None
         await mailbox.abort(1, "budget spent")
-        assert (await mailbox.heartbeat(1, beat)).abort == "budget spent"
+        pulse = await mailbox.heartbeat(1, beat)
+        assert (pulse.abort, pulse.command_id) == ("budget spent", command_id)
         await mailbox.reply(1, ok(command_id))
         assert (await mailbox.heartbeat(1, beat)).abort is None
         later = await ask(mailbox, 1)

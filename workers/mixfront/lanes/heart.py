@@ -17,7 +17,7 @@ class Beats(Protocol):
 
 
 class Heart:
-    """Beats until stopped; keeps what the mailbox last said about aborting.
+    """Beats until stopped; keeps the mailbox's last answer.
 
     Args:
         beats: Where to send them.
@@ -37,7 +37,7 @@ class Heart:
         self._every_s = every_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True, name="lane-heart")
-        self.abort: str | None = None
+        self._pulse: Pulse | None = None
 
     def start(self) -> None:
         """Begin."""
@@ -46,6 +46,11 @@ class Heart:
     def stop(self) -> None:
         """End; returns at once."""
         self._stop.set()
+
+    def abort_of(self, command_id: int) -> str | None:
+        """Why a command is to stop, as far as the last answer goes."""
+        pulse = self._pulse
+        return pulse.abort if pulse is not None and pulse.command_id == command_id else None
 
     def _beat(self) -> None:
         while not self._stop.is_set():
@@ -60,5 +65,5 @@ class Heart:
                 return
             if pulse.stale:
                 return
-            self.abort = pulse.abort
+            self._pulse = pulse
             self._stop.wait(self._every_s)

@@ -174,9 +174,9 @@ class Mailbox:
     async def heartbeat(self, generation: int, beat: Beat) -> Pulse:
         """Take a sign of life."""
         if generation != self._generation:
-            return Pulse(abort=None, stale=True)
+            return Pulse(abort=None, command_id=0, stale=True)
         self._beats[beat.rank] = (self._clock(), beat)
-        return Pulse(abort=self._abort_reason(), stale=False)
+        return Pulse(abort=self._abort_reason(), command_id=self._last_id, stale=False)
 
     async def give_up(self, generation: int, error: str, retry: bool) -> None:
         """A rank says that its group cannot go on: the command fails, the group is condemned."""

@@ -74,6 +74,7 @@ class Pulse:
     """The answer to a heartbeat."""
 
     abort: str | None  # why the command in flight is to stop
+    command_id: int  # which one that is; a late answer must not stop the next
     stale: bool  # another worker group has taken over
 
 

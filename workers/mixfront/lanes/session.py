@@ -3,13 +3,10 @@
 `mixfront.training.session.TrialSession` is the real one; tests hand over small ones.
 """
 
-import importlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from mixfront.training.request import TrialRequest
-
-WARM_MODULES = ("mixfront.training.session",)  # imported before a lane says that it is ready
 
 
 class Evaluation(Protocol):
@@ -57,6 +54,13 @@ class SessionFactory(Protocol):
 
 def make_session(request: TrialRequest, *, device: str) -> Session:
     """The real session; imported late, so that only workers pay for DeepSpeed."""
-    module = importlib.import_module(WARM_MODULES[0])
-    session: Session = module.TrialSession(request, device=device)
-    return session
+    from mixfront.training.session import TrialSession
+
+    return TrialSession(request, device=device)
+
+
+def warm_up(device: str) -> None:
+    """Import what the real session needs, before the first trial waits for it."""
+    from mixfront.training.engine import import_deepspeed
+
+    import_deepspeed(device)

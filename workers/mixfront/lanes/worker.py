@@ -1,6 +1,5 @@
 """The function that Ray Train runs on every worker of a lane, for as long as the lane lives."""
 
-import importlib
 import os
 import time
 import uuid
@@ -32,7 +31,7 @@ from mixfront.lanes.messages import Command, CommandKind, Member, Outcome, Reply
 from mixfront.lanes.progress import Progress
 from mixfront.lanes.quiet import hush
 from mixfront.lanes.runner import Local, SessionRunner, describe
-from mixfront.lanes.session import WARM_MODULES, make_session
+from mixfront.lanes.session import make_session, warm_up
 from mixfront.lanes.step_check import StepCheck
 
 _OUTCOMES = {
@@ -106,15 +105,14 @@ class LaneWorker:
             self._heart.stop()
 
     def _make_runner(self) -> SessionRunner:
+        device, factory = _device(), make_session
         if self._config.factory is None:
-            for name in WARM_MODULES:
-                importlib.import_module(name)
-        factory = make_session
-        if self._config.factory is not None:
+            warm_up(device)
+        else:
             factory = cloudpickle.loads(self._config.factory)
         return SessionRunner(
             factory,
-            device=_device(),
+            device=device,
             host_margin_mb=self._settings.memory_margin_mb,
             gpu_margin_mb=self._settings.gpu_margin_mb,
             recycle_after=self._config.recycle_after,
@@ -157,7 +155,7 @@ class LaneWorker:
         check = StepCheck(
             self._control.exchange,
             data_sequence,
-            lambda: self._heart.abort,
+            lambda: self._heart.abort_of(command.command_id),
             self._progress.tick,
             self._settings.check_every_s,
         )
