@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from mixfront.training.config import TrainingConfig
+from mixfront.training.cpu_op import build_cpu_op
 from mixfront.training.leftovers import clear_leftovers
 from mixfront.training.ranks import Ranks
 
@@ -35,6 +36,8 @@ def import_deepspeed(device: str) -> Any:
         import deepspeed
 
         deepspeed.utils.logger.setLevel("ERROR")
+        if first and not device.startswith("cuda"):
+            build_cpu_op(deepspeed)
     if first:
         # Its 300,000 objects live as long as the process; each `close` would look at them again
         # (0.2 s of every trial).
