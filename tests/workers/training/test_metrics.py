@@ -23,7 +23,7 @@ def by_user(scores: Any, labels: Any, users: Any) -> tuple[list[float], list[int
     return areas, sizes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**31), rows=st.integers(2, 300), levels=st.sampled_from([2, 5, 10**6]))
 def test_metrics_agree_with_sklearn(seed: int, rows: int, levels: int) -> None:
     rng = np.random.default_rng(seed)
