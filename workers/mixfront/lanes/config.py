@@ -46,5 +46,5 @@ class LaneSettings(BaseModel):
             hung_after_s=timeout,
             noop_s=min(10.0, timeout / 4),
             beat_s=min(1.0, timeout / 8),
-            max_strikes=2 * (trial.max_failures + 1),
+            max_strikes=max(3, 2 * (trial.max_failures + 1)),
         )
