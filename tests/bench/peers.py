@@ -15,7 +15,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from mixfront.data import Schema
 
 Scores = npt.NDArray[np.float64]
-STRENGTHS = (0.003, 0.01, 0.03, 0.1)  # C of the logistic regression; validation picks
+STRENGTHS = (0.01, 0.1)  # C of the logistic regression; validation picks
 
 
 def fit_lightgbm(splits: Mapping[str, pa.Table], schema: Schema) -> Scores:
@@ -31,14 +31,14 @@ def fit_lightgbm(splits: Mapping[str, pa.Table], schema: Schema) -> Scores:
             "objective": "binary",
             "metric": "auc",
             "num_leaves": 63,
-            "learning_rate": 0.05,
+            "learning_rate": 0.1,
             "verbosity": -1,
             "seed": 0,
         },
         lightgbm.Dataset(frames["train"], labels["train"]),
-        num_boost_round=500,
+        num_boost_round=300,
         valid_sets=[lightgbm.Dataset(frames["validation"], labels["validation"])],
-        callbacks=[lightgbm.early_stopping(30, verbose=False)],
+        callbacks=[lightgbm.early_stopping(20, verbose=False)],
     )
     return np.asarray(booster.predict(frames["test"]), dtype=np.float64)
 
@@ -50,7 +50,7 @@ def fit_logistic_regression(splits: Mapping[str, pa.Table], schema: Schema) -> S
     matrices = _one_hot(frames)
     best: tuple[float, Scores] | None = None
     for strength in STRENGTHS:
-        model = LogisticRegression(C=strength, max_iter=300).fit(
+        model = LogisticRegression(C=strength, max_iter=100).fit(
             matrices["train"], labels["train"]
         )
         valid = model.predict_proba(matrices["validation"])[:, 1]
