@@ -38,7 +38,7 @@ def run(request: TrialRequest, stop_after: int | None = None) -> tuple[list[floa
 
 
 def test_a_trial_learns_and_is_evaluated_at_its_points(make_request: MakeRequest) -> None:
-    request = make_request(passes=4, optimizer={"lr": 0.01}, embedding_optimizer={"lr": 0.01})
+    request = make_request(passes=4, optimizer={"lr": 0.02}, embedding_optimizer={"lr": 0.05})
     session = TrialSession(request)
     half = session.advance()
     assert half.fidelity == session.step / session.total_steps == 0.5
