@@ -48,7 +48,9 @@ def run(
 
     console = Console()
     resolved = load_spec(spec, override or [])
-    store, record = prepare(resolved, lambda text: console.print(text, highlight=False))
+    store, record = prepare(
+        resolved, lambda text: console.print(text, highlight=False, soft_wrap=True)
+    )
     _drive(store, record, console)
 
 
@@ -122,6 +124,7 @@ def _drive(store: "RecordStore", record: "SearchRecord", console: Console) -> No
             f"search {record.name}: {lanes} of {trial.workers} workers {where}; "
             f"MLflow experiment {record.experiment!r}",
             highlight=False,
+            soft_wrap=True,
         )
         ended = run_search(store, record, cluster.num_lanes, console)
     _tell_end(ended, console)
@@ -129,7 +132,7 @@ def _drive(store: "RecordStore", record: "SearchRecord", console: Console) -> No
 
 def _tell_end(ended: "Ended", console: Console) -> None:
     search = ended.search
-    console.print(f"{search.state}: {search.ended_because}", highlight=False)
+    console.print(f"{search.state}: {search.ended_because}", highlight=False, soft_wrap=True)
     if ended.front.members:
         console.print(front_table(ended.front))
     if not ended.delivered:
@@ -138,10 +141,13 @@ def _tell_end(ended: "Ended", console: Console) -> None:
             f"`mixfront search resume {search.name}` or the next run of it delivers the rest"
         )
     if search.state == "interrupted":
-        console.print(f"go on with: mixfront search resume {search.name}", highlight=False)
+        console.print(
+            f"go on with: mixfront search resume {search.name}", highlight=False, soft_wrap=True
+        )
     else:
         console.print(
             f"next: mixfront pareto {search.name} --html front.html, then "
             f"mixfront promote {search.name} --pick knee --name MODEL",
             highlight=False,
+            soft_wrap=True,
         )

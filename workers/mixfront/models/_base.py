@@ -105,12 +105,26 @@ def chain(_: RankerConfig) -> StackKind:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeadKind(Generic[C]):
+    """How tokens become a logit; called as head(stack(x), x) with the tokenizer's tokens x."""
+
+    make: Callable[[C], nn.Module]
+    flops: Callable[[C], int]  # forward, of one sample
+
+
+def repeated(block: Callable[[C], Block]) -> Callable[[C], list[Block]]:
+    """`num_blocks` layers that are all of one kind."""
+    return lambda config: [block(config) for _ in range(config.num_blocks)]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Family(Generic[C]):
     """An architecture family, as the registry holds it."""
 
     name: str
     summary: str  # one line, with the paper
     config: type[C]
-    block: Callable[[C], Block]
+    blocks: Callable[[C], list[Block]]
     cost: Callable[[C], BlockCost]
     stack: Callable[[C], StackKind] = chain
+    head: HeadKind[C] | None = None  # None: pooling, then an MLP

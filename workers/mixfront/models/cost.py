@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mixfront.data.batch import FeatureLayout, FieldLayout
 from mixfront.models._base import BlockCost, RankerConfig
 from mixfront.models.families import get_family
-from mixfront.models.head import head_flops
+from mixfront.models.head import head_kind
 from mixfront.models.ranker import Ranker, build_ranker
 from mixfront.models.tokenizer import tokenizer_flops
 
@@ -124,7 +124,8 @@ def count_cost(
     Raises:
         UnknownNameError: If the family is not known.
     """
-    closed: BlockCost = get_family(family).cost(config)
+    known = get_family(family)
+    closed: BlockCost = known.cost(config)
     built = config
     if layout is None:
         built, layout = _chunked(config, chunk_dim or config.token_dim)
@@ -147,7 +148,7 @@ def count_cost(
             per_sample=closed.flops_per_sample,
             per_step=closed.flops_per_step + closed.sinkhorn_flops_per_step,
         ),
-        head=PartCost(params=_params(model.head), per_sample=head_flops(config)),
+        head=PartCost(params=_params(model.head), per_sample=head_kind(known).flops(config)),
     )
     assert cost.blocks.params == closed.params, (family, cost.blocks.params, closed)
     expected = 2 * cost.flops_per_sample + closed.flops_per_step

@@ -5,7 +5,7 @@ from typing import Any
 
 from mixfront.config_file import validate
 from mixfront.exceptions import SpecError, UnknownNameError
-from mixfront.models._base import Family, RankerConfig
+from mixfront.models._base import Family, RankerConfig, repeated
 from mixfront.models.rankmixer import RankMixerBlock, RankMixerConfig, rankmixer_cost
 from mixfront.models.sinkhorn_config import SinkhornMixerConfig
 from mixfront.models.unimixer import UniMixerConfig, unimixer_block, unimixer_cost
@@ -22,7 +22,7 @@ FAMILIES: dict[str, Family[Any]] = {
             name="unimixer",
             summary="learned doubly stochastic mixing of blocks (arXiv 2604.00590)",
             config=UniMixerConfig,
-            block=unimixer_block,
+            blocks=repeated(unimixer_block),
             cost=unimixer_cost,
             stack=SinkhornMixerConfig.stack_kind,
         ),
@@ -30,7 +30,7 @@ FAMILIES: dict[str, Family[Any]] = {
             name="unimixer_lite",
             summary="UniMixer with composed and low-rank matrices (arXiv 2604.00590)",
             config=UniMixerLiteConfig,
-            block=unimixer_lite_block,
+            blocks=repeated(unimixer_lite_block),
             cost=unimixer_lite_cost,
             stack=SinkhornMixerConfig.stack_kind,
         ),
@@ -38,7 +38,7 @@ FAMILIES: dict[str, Family[Any]] = {
             name="rankmixer",
             summary="parameter-free token mixing, per-token networks (arXiv 2507.15551)",
             config=RankMixerConfig,
-            block=RankMixerBlock,
+            blocks=repeated(RankMixerBlock),
             cost=rankmixer_cost,
         ),
     )

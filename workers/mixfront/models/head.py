@@ -1,11 +1,13 @@
 """From mixed tokens to one logit: pooling over tokens, then an MLP."""
 
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mixfront.models._base import RankerConfig
+from mixfront.models._base import Family, HeadKind, RankerConfig
+from mixfront.models.mlp import dense
 from mixfront.models.precision import outside_autocast
 
 
@@ -19,22 +21,35 @@ class Head(nn.Module):
         super().__init__()
         self._pool = config.pool
         widths = _widths(config)
-        self.hidden = nn.ModuleList(_linear(d, h) for d, h in pairwise(widths))
-        self.output = _linear(widths[-1], 1)
+        self.hidden = nn.ModuleList(dense(d, h) for d, h in pairwise(widths))
+        self.output = dense(widths[-1], 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Pool, run the MLP, return one logit a row."""
-        x = self._pooled(x)
+    def forward(self, x: Tensor, _tokens: Tensor | None = None) -> Tensor:
+        """Pool, run the MLP, return one logit a row; unmixed tokens do not matter."""
+        x = pooled(x, self._pool)
         for layer in self.hidden:
             x = torch.relu(layer(x))
-        with outside_autocast(x.device):
-            logits: Tensor = self.output(x.to(self.output.weight.dtype))
-        return logits.squeeze(-1)
+        return to_logit(self.output, x)
 
-    def _pooled(self, x: Tensor) -> Tensor:
-        if self._pool == "flatten":
-            return x.flatten(1)
-        return x.mean(1) if self._pool == "mean" else x.sum(1)
+
+def pooled(x: Tensor, pool: str) -> Tensor:
+    """(N, T, D) -> (N, D), or (N, TD) where `pool` is flatten."""
+    if pool == "flatten":
+        return x.flatten(1)
+    return x.mean(1) if pool == "mean" else x.sum(1)
+
+
+def pooled_dim(config: RankerConfig) -> int:
+    """Width of what `pooled` returns."""
+    tokens = config.num_tokens if config.pool == "flatten" else 1
+    return tokens * config.token_dim
+
+
+def to_logit(output: nn.Linear, x: Tensor) -> Tensor:
+    """(N, d) -> (N,) in the weights' precision, also under autocast."""
+    with outside_autocast(x.device):
+        logits: Tensor = output(x.to(output.weight.dtype))
+    return logits.squeeze(-1)
 
 
 def head_flops(config: RankerConfig) -> int:
@@ -43,13 +58,10 @@ def head_flops(config: RankerConfig) -> int:
     return sum(2 * d * h for d, h in pairwise(widths))
 
 
+def head_kind(family: Family[Any]) -> HeadKind[Any]:
+    """A family's own head, or the one above."""
+    return family.head or HeadKind(make=Head, flops=head_flops)
+
+
 def _widths(config: RankerConfig) -> list[int]:
-    tokens = config.num_tokens if config.pool == "flatten" else 1
-    return [tokens * config.token_dim, *config.head_hidden]
-
-
-def _linear(dim_in: int, dim_out: int) -> nn.Linear:
-    layer = nn.Linear(dim_in, dim_out)
-    nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
+    return [pooled_dim(config), *config.head_hidden]

@@ -58,6 +58,9 @@ def _range(info: FieldInfo) -> dict[str, Any]:
         return {"choices": [False, True]}
     if get_origin(info.annotation) is Literal:
         return {"choices": list(get_args(info.annotation))}
+    items = get_args(info.annotation)
+    if items and get_origin(items[0]) is Literal:  # a list of names
+        return {"choices": list(get_args(items[0]))}
     return _bounds([*info.metadata, *_item_metadata(info.annotation)])
 
 

@@ -5,6 +5,7 @@ over T does all tokens. Biases are (T, 1, out).
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,34 +21,68 @@ class PerTokenLinear(nn.Module):
         dim_out: Output width of each part.
         parts: Maps that lie side by side in one GEMM, each initialised for itself.
         shared: One W and b for all tokens.
+        bias: Without, b is left out.
+        scale: Factor on the weights at the start.
+        groups: Group 0..G-1 of every token, whose weights it uses; each its own if None.
     """
 
+    groups: Tensor | None
+
     def __init__(
-        self, num_tokens: int, dim_in: int, dim_out: int, *, parts: int = 1, shared: bool = False
+        self,
+        num_tokens: int,
+        dim_in: int,
+        dim_out: int,
+        *,
+        parts: int = 1,
+        shared: bool = False,
+        bias: bool = True,
+        scale: float = 1.0,
+        groups: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        groups = 1 if shared else num_tokens
-        self.weight = nn.Parameter(torch.empty(groups, dim_in, parts * dim_out))
-        self.bias = nn.Parameter(torch.zeros(groups, 1, parts * dim_out))
+        count = 1 if shared else num_tokens if groups is None else max(groups) + 1
+        index = None if groups is None else torch.tensor(groups)
+        self.register_buffer("groups", index, persistent=False)
+        self.weight = nn.Parameter(torch.empty(count, dim_in, parts * dim_out))
+        self.bias = nn.Parameter(torch.zeros(count, 1, parts * dim_out)) if bias else None
         # Xavier per slice: on the whole tensor it would take T for a receptive field
         # and make the weights far too small.
-        bound = math.sqrt(6 / (dim_in + dim_out))
+        bound = scale * math.sqrt(6 / (dim_in + dim_out))
         nn.init.uniform_(self.weight, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, in) -> (N, T, out); tokens lie outermost in memory."""
-        if self.weight.shape[0] == 1:
-            return F.linear(x, self.weight[0].mT, self.bias[0, 0])
-        return torch.baddbmm(self.bias, x.transpose(0, 1), self.weight).transpose(0, 1)
+        weight, bias = self.weight, self.bias
+        if weight.shape[0] == 1:
+            return F.linear(x, weight[0].mT, None if bias is None else bias[0, 0])
+        if self.groups is not None:
+            weight = weight[self.groups]
+            bias = None if bias is None else bias[self.groups]
+        if bias is None:
+            return torch.bmm(x.transpose(0, 1), weight).transpose(0, 1)
+        return torch.baddbmm(bias, x.transpose(0, 1), weight).transpose(0, 1)
 
 
 class GeluFFN(nn.Module):
-    """Two-layer per-token network, W_2 GELU(W_1 x + b_1) + b_2 (RankMixer, Eq. 6-7)."""
+    """Two-layer per-token network, W_2 GELU(W_1 x + b_1) + b_2 (RankMixer, Eq. 6-7).
 
-    def __init__(self, num_tokens: int, dim: int, hidden: int, *, dropout: float = 0.0) -> None:
+    `shared` and `groups` as in `PerTokenLinear`.
+    """
+
+    def __init__(
+        self,
+        num_tokens: int,
+        dim: int,
+        hidden: int,
+        *,
+        dropout: float = 0.0,
+        shared: bool = False,
+        groups: Sequence[int] | None = None,
+    ) -> None:
         super().__init__()
-        self.up = PerTokenLinear(num_tokens, dim, hidden)
-        self.down = PerTokenLinear(num_tokens, hidden, dim)
+        self.up = PerTokenLinear(num_tokens, dim, hidden, shared=shared, groups=groups)
+        self.down = PerTokenLinear(num_tokens, hidden, dim, shared=shared, groups=groups)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -57,7 +92,7 @@ class GeluFFN(nn.Module):
 
     @staticmethod
     def params(num_tokens: int, dim: int, hidden: int) -> int:
-        """T (2Dh + h + D)."""
+        """T (2Dh + h + D); with shared weights as if T were 1."""
         return num_tokens * (2 * dim * hidden + hidden + dim)
 
     @staticmethod
@@ -67,12 +102,27 @@ class GeluFFN(nn.Module):
 
 
 class SwiGluFFN(nn.Module):
-    """pSwiGLU: W_down (Swish(W_gate x + b) * (W_up x + b)) + b per token (UniMixer)."""
+    """pSwiGLU: W_down (Swish(W_gate x + b) * (W_up x + b)) + b per token (UniMixer).
 
-    def __init__(self, num_tokens: int, dim: int, hidden: int, *, dropout: float = 0.0) -> None:
+    `bias` and `groups` as in `PerTokenLinear`; `down_scale` is the scale of W_down.
+    """
+
+    def __init__(
+        self,
+        num_tokens: int,
+        dim: int,
+        hidden: int,
+        *,
+        dropout: float = 0.0,
+        bias: bool = True,
+        down_scale: float = 1.0,
+        groups: Sequence[int] | None = None,
+    ) -> None:
         super().__init__()
-        self.gate_up = PerTokenLinear(num_tokens, dim, hidden, parts=2)
-        self.down = PerTokenLinear(num_tokens, hidden, dim)
+        self.gate_up = PerTokenLinear(num_tokens, dim, hidden, parts=2, bias=bias, groups=groups)
+        self.down = PerTokenLinear(
+            num_tokens, hidden, dim, bias=bias, scale=down_scale, groups=groups
+        )
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,9 +132,9 @@ class SwiGluFFN(nn.Module):
         return out
 
     @staticmethod
-    def params(num_tokens: int, dim: int, hidden: int) -> int:
-        """T (3Dh + 2h + D)."""
-        return num_tokens * (3 * dim * hidden + 2 * hidden + dim)
+    def params(num_tokens: int, dim: int, hidden: int, *, bias: bool = True) -> int:
+        """T (3Dh + 2h + D), 3TDh without biases."""
+        return num_tokens * (3 * dim * hidden + bias * (2 * hidden + dim))
 
     @staticmethod
     def flops(num_tokens: int, dim: int, hidden: int) -> int:

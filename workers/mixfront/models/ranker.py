@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from mixfront.data.batch import FeatureLayout
 from mixfront.models._base import RankerConfig, StackKind
 from mixfront.models.families import get_family
-from mixfront.models.head import Head
+from mixfront.models.head import head_kind
 from mixfront.models.mixing.sinkhorn_pattern import SinkhornPattern
 from mixfront.models.stack import make_stack
 from mixfront.models.tokenizer import Tokenizer
@@ -20,14 +20,17 @@ class Ranker(nn.Module):
         config: The family's config.
         layout: Fields of the encoded data.
         stack: (N, T, D) -> (N, T, D); `build_ranker` makes the family's.
+        head: Mixed and unmixed tokens (N, T, D) -> logits (N,).
     """
 
-    def __init__(self, config: RankerConfig, layout: FeatureLayout, stack: nn.Module) -> None:
+    def __init__(
+        self, config: RankerConfig, layout: FeatureLayout, stack: nn.Module, head: nn.Module
+    ) -> None:
         super().__init__()
         self.config = config
         self.tokenizer = Tokenizer(config, layout)
         self.stack = stack
-        self.head = Head(config)
+        self.head = head
 
     def forward(self, fields: Tensor, numeric: Tensor) -> Tensor:
         """Score rows.
@@ -40,7 +43,8 @@ class Ranker(nn.Module):
         Returns:
             Logits (N,), float32 also under autocast.
         """
-        logits: Tensor = self.head(self.stack(self.tokenizer(fields, numeric)))
+        tokens = self.tokenizer(fields, numeric)
+        logits: Tensor = self.head(self.stack(tokens), tokens)
         return logits
 
     def set_tau(self, tau: float) -> None:
@@ -76,5 +80,5 @@ def build_ranker(family: str, config: RankerConfig, layout: FeatureLayout) -> Ra
     """
     known = get_family(family)
     kind: StackKind = known.stack(config)
-    blocks = [known.block(config) for _ in range(config.num_blocks)]
-    return Ranker(config, layout, make_stack(blocks, kind, config.token_dim))
+    stack = make_stack(known.blocks(config), kind, config.token_dim)
+    return Ranker(config, layout, stack, head_kind(known).make(config))
