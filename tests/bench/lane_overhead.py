@@ -20,7 +20,10 @@ from rich.table import Table
 from mixfront.tracking import RecordStore, TrialRecord, TrialState
 
 TRIALS = 11  # the first is the cold one
-ONE_BATCH = {"train": "date == 20220425 and hour == 7", "validation": "date == 20220505"}
+ONE_BATCH = {
+    "train": "date == 20220425 and hour <= 6",
+    "validation": "date == 20220505 and hour <= 6",
+}
 PHASES = ("lease", "setup", "train", "evaluate", "checkpoint", "finish", "teardown")
 
 
@@ -52,14 +55,16 @@ def _synthetic(folder: Path) -> list[str]:
 
 
 def _search(isolation: str, overrides: list[str], folder: Path) -> list[TrialRecord]:
-    one_config = '{"family": "unimixer"}'
+    space = folder / "default_unimixer.yaml"
+    space.write_text("families: {unimixer: {embedding_dim: 16}}\n")
     settings = [
         *overrides,
         f"name={isolation}",
         f"storage={folder / 'searches'}",
         f"tracking.uri=sqlite:///{folder}/{isolation}.db",
         f"search.trials={TRIALS}",
-        f"search.enqueue=[{', '.join([one_config] * TRIALS)}]",
+        f"space={space}",
+        "constraints={}",
         "training={passes: 1, batch_size: 2048, evaluate_every: 1.0}",
         f"trial={{workers: 2, zero_stage: 2, isolation: {isolation}}}",
     ]

@@ -6,14 +6,19 @@ from typing import Any
 from mixfront.config_file import validate
 from mixfront.exceptions import SpecError, UnknownNameError
 from mixfront.models._base import Family, RankerConfig, repeated
+from mixfront.models.autoint import AutoIntBlock, AutoIntConfig, autoint_cost
+from mixfront.models.dcnv2 import DCNV2_HEAD, CrossBlock, DCNv2Config, dcnv2_cost
+from mixfront.models.mlp_mixer import MLPMixerBlock, MLPMixerConfig, mlp_mixer_cost
 from mixfront.models.rankmixer import RankMixerBlock, RankMixerConfig, rankmixer_cost
 from mixfront.models.sinkhorn_config import SinkhornMixerConfig
+from mixfront.models.transformer import TransformerConfig, transformer_block, transformer_cost
 from mixfront.models.unimixer import UniMixerConfig, unimixer_block, unimixer_cost
 from mixfront.models.unimixer_lite import (
     UniMixerLiteConfig,
     unimixer_lite_block,
     unimixer_lite_cost,
 )
+from mixfront.models.wukong import WukongBlock, WukongConfig, wukong_cost
 
 FAMILIES: dict[str, Family[Any]] = {
     family.name: family
@@ -40,6 +45,42 @@ FAMILIES: dict[str, Family[Any]] = {
             config=RankMixerConfig,
             blocks=repeated(RankMixerBlock),
             cost=rankmixer_cost,
+        ),
+        Family(
+            name="wukong",
+            summary="factorisation machines beside linear compression (arXiv 2403.02545)",
+            config=WukongConfig,
+            blocks=repeated(WukongBlock),
+            cost=wukong_cost,
+        ),
+        Family(
+            name="dcnv2",
+            summary="explicit feature crosses beside a deep network (arXiv 2008.13535)",
+            config=DCNv2Config,
+            blocks=repeated(CrossBlock),
+            cost=dcnv2_cost,
+            head=DCNV2_HEAD,
+        ),
+        Family(
+            name="autoint",
+            summary="self-attention over fields, linear residual (arXiv 1810.11921)",
+            config=AutoIntConfig,
+            blocks=repeated(AutoIntBlock),
+            cost=autoint_cost,
+        ),
+        Family(
+            name="transformer",
+            summary="plain pre-norm encoder, weights shared by tokens (arXiv 1706.03762)",
+            config=TransformerConfig,
+            blocks=repeated(transformer_block),
+            cost=transformer_cost,
+        ),
+        Family(
+            name="mlp_mixer",
+            summary="one network over tokens, one over features (arXiv 2105.01601)",
+            config=MLPMixerConfig,
+            blocks=repeated(MLPMixerBlock),
+            cost=mlp_mixer_cost,
         ),
     )
 }

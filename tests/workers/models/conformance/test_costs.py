@@ -55,7 +55,7 @@ def test_params_equal_the_count(
 
 
 def test_ten_billion_parameters_cost_no_memory(family: str, config: RankerConfig) -> None:
-    huge = config.model_copy(update={"num_tokens": 512, "token_dim": 4096, "block_size": 1024})
+    huge = config.model_copy(update={"num_tokens": 512, "token_dim": 8192, "block_size": 1024})
 
     cost = count_cost(family, huge)
 
