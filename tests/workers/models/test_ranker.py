@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.models import Ranker, StackContext, build_ranker, make_config
+from mixfront.models.head import Head
 from mixfront.models.mixing.permutation import token_mixing
 from mixfront.models.mixing.sinkhorn_pattern import SinkhornPattern
 from mixfront.models.rankmixer import RankMixerBlock, RankMixerConfig
@@ -41,7 +42,7 @@ def test_unimixer_block_by_the_formula(
     mixed = torch.einsum("ij,njc->nic", global_, torch.einsum("njb,jbc->njc", blocks, local))
     z = F.rms_norm(x + mixed.reshape(x.shape), (16,), eps=1e-6)
     tokens = F.rms_norm(x + block.get_submodule("ffn")(z), (16,), eps=1e-6)
-    expected = tokens.mean(1) @ ranker.head.output.weight[0]
+    expected = tokens.mean(1) @ ranker.get_parameter("head.output.weight")[0]
 
     torch.testing.assert_close(ranker(*rows), expected)
 
@@ -51,6 +52,7 @@ def test_head(layout: FeatureLayout, pool: str, width: int) -> None:
     head = build("rankmixer", layout, pool=pool, head_hidden=(5,)).head
     x = torch.randn(3, 4, 16)
     pooled = {"mean": x.mean(1), "sum": x.sum(1), "flatten": x.flatten(1)}[pool]
+    assert isinstance(head, Head)
     (hidden,) = head.hidden
     assert pooled.shape[1] == width
     assert head.output.bias.eq(0).all()

@@ -1,0 +1,68 @@
+"""The core of multi-head attention, for every family that has one."""
+
+import math
+from typing import Protocol
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+class HasHeads(Protocol):
+    """A config with attention heads."""
+
+    @property
+    def token_dim(self) -> int:
+        """D."""
+
+    @property
+    def num_heads(self) -> int:
+        """H."""
+
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    num_heads: int,
+    *,
+    use_scale: bool = True,
+    gate: Tensor | None = None,
+) -> Tensor:
+    """concat_h softmax_j(s_ij^h) v_j^h with s_ij = q_i . k_j / sqrt(D / H).
+
+    Args:
+        query: (N, T, D); `num_heads` divides D.
+        key: (N, T, D).
+        value: (N, T, D).
+        num_heads: H.
+        use_scale: Without, scores are not divided by sqrt(D / H).
+        gate: (T, T), multiplies the scores of every head.
+
+    Returns:
+        (N, T, D).
+    """
+    q, k, v = (x.unflatten(-1, (num_heads, -1)).transpose(1, 2) for x in (query, key, value))
+    scale = 1 / math.sqrt(q.shape[-1]) if use_scale else 1.0
+    if gate is None:
+        out = F.scaled_dot_product_attention(q, k, v, scale=scale)
+    else:  # a factor on the scores, which the fused kernels do not know
+        out = ((q @ k.mT) * (scale * gate)).softmax(-1) @ v
+    return out.transpose(1, 2).flatten(2)
+
+
+def attention_flops(num_tokens: int, dim: int) -> int:
+    """4T^2D a sample, scores and values."""
+    return 4 * num_tokens**2 * dim
+
+
+def check_heads(config: HasHeads) -> None:
+    """Refuse heads that do not divide a token.
+
+    Raises:
+        ValueError: If D is no multiple of H.
+    """
+    if config.token_dim % config.num_heads:
+        raise ValueError(
+            f"num_heads {config.num_heads} does not divide token_dim {config.token_dim}; "
+            "choose a divisor"
+        )
