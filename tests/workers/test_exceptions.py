@@ -5,8 +5,7 @@ import inspect
 from mixfront import exceptions
 from mixfront.exceptions import MixfrontError, UnknownNameError, UsageError, nearest
 
-
-ERRORS = [
+ERRORS: list[type[MixfrontError]] = [
     found
     for _, found in inspect.getmembers(exceptions, inspect.isclass)
     if found.__module__ == exceptions.__name__
