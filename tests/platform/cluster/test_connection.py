@@ -1,0 +1,48 @@
+"""How many lanes a cluster has room for, and what is said when there is none."""
+
+import pytest
+import ray
+
+from mixfront.cluster.connection import _num_lanes, connect
+from mixfront.exceptions import LaneError
+from mixfront.lanes.config import TrialConfig
+
+
+@pytest.mark.parametrize(
+    ("resources", "trial", "lanes"),
+    [
+        ({"CPU": 3.0}, TrialConfig(workers=2), 1),
+        ({"CPU": 9.0}, TrialConfig(workers=2), 4),
+        ({"CPU": 9.0}, TrialConfig(workers=2, cpus_per_worker=2), 2),
+        ({"CPU": 65.0, "GPU": 8.0}, TrialConfig(workers=2, gpus_per_worker=1), 4),
+        ({"CPU": 5.0, "GPU": 8.0}, TrialConfig(workers=2, gpus_per_worker=1), 2),
+        ({"CPU": 65.0, "GPU": 2.0}, TrialConfig(workers=1, gpus_per_worker=0.5), 4),
+    ],
+)
+def test_lanes_are_what_fits(
+    resources: dict[str, float],
+    trial: TrialConfig,
+    lanes: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ray, "cluster_resources", lambda: resources)
+    assert _num_lanes(trial) == lanes
+
+
+def test_no_room_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 4.0})
+    with pytest.raises(LaneError, match="1 GPUs each .* 0 GPUs: lower trial.workers"):
+        _num_lanes(TrialConfig(workers=2, gpus_per_worker=1))
+
+
+def test_no_cluster_at_the_address_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_options: object) -> None:
+        raise ConnectionError("nobody there")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    with (
+        pytest.raises(LaneError, match="cannot reach Ray at '127.0.0.1:9': nobody there"),
+        connect(TrialConfig()),
+    ):
+        pass
