@@ -31,7 +31,7 @@ def test_lanes_are_what_fits(
 
 def test_no_room_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 4.0})
-    with pytest.raises(LaneError, match="1 GPUs each .* 0 GPUs: lower trial.workers"):
+    with pytest.raises(LaneError, match=r"1 GPUs each .* 0 GPUs: lower trial.workers"):
         _num_lanes(TrialConfig(workers=2, gpus_per_worker=1))
 
 
@@ -42,7 +42,7 @@ def test_no_cluster_at_the_address_is_one_sentence(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(ray, "init", refuse)
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
     with (
-        pytest.raises(LaneError, match="cannot reach Ray at '127.0.0.1:9': nobody there"),
+        pytest.raises(LaneError, match=r"cannot reach Ray at '127.0.0.1:9': nobody there"),
         connect(TrialConfig()),
     ):
         pass

@@ -17,30 +17,30 @@ from mixfront.models.per_token import (
 
 def test_gelu_network_by_the_formula() -> None:
     ffn = GeluFFN(3, 4, 6)
-    for bias in (ffn.up.bias, ffn.down.bias):
+    for bias in (ffn.get_parameter("up.bias"), ffn.get_parameter("down.bias")):
         torch.nn.init.normal_(bias)
     x = torch.randn(5, 3, 4)
 
     out = ffn(x)
 
     for t in range(3):
-        hidden = F.gelu(x[:, t] @ ffn.up.weight[t] + ffn.up.bias[t])
-        expected = hidden @ ffn.down.weight[t] + ffn.down.bias[t]
+        hidden = F.gelu(x[:, t] @ ffn.up.weight[t] + ffn.get_parameter("up.bias")[t])
+        expected = hidden @ ffn.down.weight[t] + ffn.get_parameter("down.bias")[t]
         torch.testing.assert_close(out[:, t], expected)
 
 
 def test_swiglu_network_by_the_formula() -> None:
     ffn = SwiGluFFN(3, 4, 6)
-    for bias in (ffn.gate_up.bias, ffn.down.bias):
+    for bias in (ffn.get_parameter("gate_up.bias"), ffn.get_parameter("down.bias")):
         torch.nn.init.normal_(bias)
     x = torch.randn(5, 3, 4)
 
     out = ffn(x)
 
     for t in range(3):
-        both = x[:, t] @ ffn.gate_up.weight[t] + ffn.gate_up.bias[t]
+        both = x[:, t] @ ffn.gate_up.weight[t] + ffn.get_parameter("gate_up.bias")[t]
         hidden = F.silu(both[:, :6]) * both[:, 6:]
-        expected = hidden @ ffn.down.weight[t] + ffn.down.bias[t]
+        expected = hidden @ ffn.down.weight[t] + ffn.get_parameter("down.bias")[t]
         torch.testing.assert_close(out[:, t], expected)
 
 
@@ -50,7 +50,7 @@ def test_initialised_like_one_linear_layer_per_token(parts: int) -> None:
     layer = PerTokenLinear(16, 64, 128, parts=parts)
     expected = math.sqrt(2 / (64 + 128))
     assert layer.weight.std().item() == pytest.approx(expected, rel=0.02)
-    assert layer.bias.eq(0).all()
+    assert layer.get_parameter("bias").eq(0).all()
 
 
 def test_counts() -> None:

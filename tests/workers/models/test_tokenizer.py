@@ -43,7 +43,7 @@ def test_every_chunk_has_its_own_affine_map(
     """5 fields x 8 = 40 numbers in 3 chunks of 14, the last padded by 2."""
     config = RankerConfig(num_tokens=3, token_dim=5, embedding_dim=8)
     tokenizer = Tokenizer(config, layout)
-    torch.nn.init.normal_(tokenizer.project.bias)
+    torch.nn.init.normal_(tokenizer.project.get_parameter("bias"))
     fields, numeric = rows
     assert tokenizer.numeric is not None
     numbers = tokenizer.numeric(numeric)
@@ -57,7 +57,7 @@ def test_every_chunk_has_its_own_affine_map(
     assert tokens.shape == (6, 3, 5)
     for i in range(3):
         chunk = padded[:, 14 * i : 14 * (i + 1)]
-        expected = chunk @ tokenizer.project.weight[i] + tokenizer.project.bias[i]
+        expected = chunk @ tokenizer.project.weight[i] + tokenizer.project.get_parameter("bias")[i]
         torch.testing.assert_close(tokens[:, i], expected)
 
 

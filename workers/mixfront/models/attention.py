@@ -41,7 +41,8 @@ def attend(
     Returns:
         (N, T, D).
     """
-    q, k, v = (x.unflatten(-1, (num_heads, -1)).transpose(1, 2) for x in (query, key, value))
+    rows, tokens, _ = query.shape
+    q, k, v = (x.reshape(rows, tokens, num_heads, -1).transpose(1, 2) for x in (query, key, value))
     scale = 1 / math.sqrt(q.shape[-1]) if use_scale else 1.0
     if gate is None:
         out = F.scaled_dot_product_attention(q, k, v, scale=scale)

@@ -37,7 +37,8 @@ class EncoderBlock(Block):
         """(N, T, D) -> (N, T, D)."""
         if self._pre:
             x = x + self.attention(self.attention_norm(x))
-            return x + self.ffn(self.ffn_norm(x))
-        x = self.attention_norm(x + self.attention(x))
-        out: Tensor = self.ffn_norm(x + self.ffn(x))
-        return out
+            x = x + self.ffn(self.ffn_norm(x))
+        else:
+            x = self.attention_norm(x + self.attention(x))
+            x = self.ffn_norm(x + self.ffn(x))
+        return x
