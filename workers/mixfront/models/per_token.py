@@ -53,7 +53,8 @@ class PerTokenLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, in) -> (N, T, out); tokens lie outermost in memory."""
-        weight, bias = self.weight, self.bias
+        weight: Tensor = self.weight
+        bias: Tensor | None = self.bias
         if weight.shape[0] == 1:
             return F.linear(x, weight[0].mT, None if bias is None else bias[0, 0])
         if self.groups is not None:
