@@ -8,9 +8,21 @@ from mixfront.exceptions import SpecError, UnknownNameError
 from mixfront.models._base import Family, RankerConfig, repeated
 from mixfront.models.autoint import AutoIntBlock, AutoIntConfig, autoint_cost
 from mixfront.models.dcnv2 import DCNV2_HEAD, CrossBlock, DCNv2Config, dcnv2_cost
+from mixfront.models.heterogeneous_attention import (
+    HeterogeneousAttentionConfig,
+    heterogeneous_block,
+    heterogeneous_cost,
+)
+from mixfront.models.hhft import HHFTConfig, hhft_blocks, hhft_cost
+from mixfront.models.hiformer import HiFormerConfig, hiformer_block, hiformer_cost
 from mixfront.models.mlp_mixer import MLPMixerBlock, MLPMixerConfig, mlp_mixer_cost
 from mixfront.models.rankmixer import RankMixerBlock, RankMixerConfig, rankmixer_cost
 from mixfront.models.sinkhorn_config import SinkhornMixerConfig
+from mixfront.models.tokenmixer_large import (
+    TokenMixerLargeBlock,
+    TokenMixerLargeConfig,
+    tokenmixer_large_cost,
+)
 from mixfront.models.transformer import TransformerConfig, transformer_block, transformer_cost
 from mixfront.models.unimixer import UniMixerConfig, unimixer_block, unimixer_cost
 from mixfront.models.unimixer_lite import (
@@ -81,6 +93,34 @@ FAMILIES: dict[str, Family[Any]] = {
             config=MLPMixerConfig,
             blocks=repeated(MLPMixerBlock),
             cost=mlp_mixer_cost,
+        ),
+        Family(
+            name="tokenmixer_large",
+            summary="mix, network, revert, network, per token (arXiv 2602.06563)",
+            config=TokenMixerLargeConfig,
+            blocks=repeated(TokenMixerLargeBlock),
+            cost=tokenmixer_large_cost,
+        ),
+        Family(
+            name="heterogeneous_attention",
+            summary="attention with weights of each token's own (arXiv 2311.05884)",
+            config=HeterogeneousAttentionConfig,
+            blocks=repeated(heterogeneous_block),
+            cost=heterogeneous_cost,
+        ),
+        Family(
+            name="hiformer",
+            summary="attention with low-rank composite projections (arXiv 2311.05884)",
+            config=HiFormerConfig,
+            blocks=repeated(hiformer_block),
+            cost=hiformer_cost,
+        ),
+        Family(
+            name="hhft",
+            summary="encoders per semantic block under HiFormer layers (arXiv 2511.20235)",
+            config=HHFTConfig,
+            blocks=hhft_blocks,
+            cost=hhft_cost,
         ),
     )
 }

@@ -100,9 +100,10 @@ def test_weights_are_seen_by_the_next_forward(make_ranker: MakeRanker, rows: Row
     ranker = make_ranker().eval()
     for parameter in ranker.stack.parameters():
         with torch.no_grad():
-            before = ranker(*rows)
+            before, old = ranker(*rows), parameter.clone()
             parameter.add_(torch.linspace(-1, 1, parameter.numel()).view_as(parameter))
             assert not torch.equal(ranker(*rows), before)
+            parameter.copy_(old)
 
 
 def test_works_on_the_meta_device(

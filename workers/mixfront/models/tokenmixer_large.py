@@ -1,0 +1,125 @@
+"""TokenMixer-Large (ByteDance, arXiv 2602.06563): mix, network, revert, network."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from mixfront.models._base import Block, BlockCost, RankerConfig, StackContext
+from mixfront.models.mixing.permutation import token_mixing
+from mixfront.models.norms import Norm
+from mixfront.models.per_token import SwiGluFFN
+
+
+class TokenMixerLargeConfig(RankerConfig):
+    """Config of `tokenmixer_large`, the dense form."""
+
+    num_heads: int = Field(
+        0, ge=0, le=4096, description="heads H that tokens are cut into; 0 = num_tokens"
+    )
+    ffn_expansion: int = Field(
+        2, ge=1, le=64, description="expansion n: a pSwiGLU's hidden width over its input's"
+    )
+    norm_pos: Literal["pre_inner", "pre_outer", "post"] = Field(
+        "pre_inner",
+        description="RMSNorm before the mixed tokens' network, before mixing, or after residuals; "
+        "sources disagree, the paper's text says pre",
+    )
+    ffn_bias: bool = Field(
+        False, description="biases in the pSwiGLUs; the formula shows them, the text removes them"
+    )
+    inter_residual_every: int = Field(
+        2, ge=0, le=64, description="layers between inter-layer residuals; 0 = none"
+    )
+    down_init_scale: float = Field(
+        0.01, gt=0, le=10, description="factor on the down matrices at the start"
+    )
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> "TokenMixerLargeConfig":
+        if self.token_dim % self.heads:
+            key = "num_heads" if self.num_heads else "num_heads (0 = num_tokens)"
+            raise ValueError(
+                f"{key} {self.heads} does not divide token_dim {self.token_dim}; choose a divisor"
+            )
+        return self
+
+    @property
+    def heads(self) -> int:
+        """H."""
+        return self.num_heads or self.num_tokens
+
+    @property
+    def mixed_dim(self) -> int:
+        """Dm = TD/H, width of a mixed token."""
+        return self.num_tokens * self.token_dim // self.heads
+
+
+class TokenMixerLargeBlock(Block):
+    """H' = H + pSwiGLU(RMSNorm H) with H = Mix(X); X' = X + pSwiGLU(RMSNorm(Revert(H'))).
+
+    That is `norm_pos` pre_inner. pre_outer: H = Mix(RMSNorm X), H' = H + pSwiGLU(H).
+    post: H' = RMSNorm(H + pSwiGLU(H)), X' = RMSNorm(X + pSwiGLU(Revert(H'))).
+    """
+
+    def __init__(self, config: TokenMixerLargeConfig) -> None:
+        super().__init__()
+        tokens, heads = config.num_tokens, config.heads
+        self._num_tokens, self._num_heads = tokens, heads
+        self._norm_pos = config.norm_pos
+        self._every = config.inter_residual_every
+        self.mix_norm = Norm("rms", _mix_norm_dim(config))
+        self.mix_ffn = _network(config, heads, config.mixed_dim)
+        self.token_norm = Norm("rms", config.token_dim)
+        self.token_ffn = _network(config, tokens, config.token_dim)
+
+    def forward(self, x: Tensor, context: StackContext) -> Tensor:
+        """(N, T, D) -> (N, T, D)."""
+        reverted = token_mixing(self._mixed(x), self._num_tokens)
+        if self._norm_pos == "post":
+            out: Tensor = self.token_norm(x + self.token_ffn(reverted))
+        else:
+            out = x + self.token_ffn(self.token_norm(reverted))
+        return self._with_earlier(out, context)
+
+    def _mixed(self, x: Tensor) -> Tensor:
+        """(N, T, D) -> H' (N, H, Dm)."""
+        before = self._norm_pos == "pre_outer"
+        h: Tensor = token_mixing(self.mix_norm(x) if before else x, self._num_heads)
+        inner = self._norm_pos == "pre_inner"
+        h = h + self.mix_ffn(self.mix_norm(h) if inner else h)
+        return self.mix_norm(h) if self._norm_pos == "post" else h
+
+    def _with_earlier(self, out: Tensor, context: StackContext) -> Tensor:
+        """X^l += X^{l-s} for l = s, 2s, ... but not after the last layer."""
+        done, every = context.layer + 1, self._every
+        if not every or done % every or done == context.num_layers:
+            return out
+        return out + (context.history[done - every - 1] if done > every else context.x0)
+
+
+def _network(config: TokenMixerLargeConfig, tokens: int, dim: int) -> SwiGluFFN:
+    return SwiGluFFN(
+        tokens,
+        dim,
+        config.ffn_expansion * dim,
+        dropout=config.dropout,
+        bias=config.ffn_bias,
+        down_scale=config.down_init_scale,
+    )
+
+
+def _mix_norm_dim(config: TokenMixerLargeConfig) -> int:
+    return config.token_dim if config.norm_pos == "pre_outer" else config.mixed_dim
+
+
+def tokenmixer_large_cost(config: TokenMixerLargeConfig) -> BlockCost:
+    """Closed form: 3n T^2 D^2 / H + 3n T D^2 + Dm + D parameters, twice the products as FLOPs."""
+    shapes = ((config.heads, config.mixed_dim), (config.num_tokens, config.token_dim))
+    n = config.ffn_expansion
+    networks = sum(SwiGluFFN.params(t, d, n * d, bias=config.ffn_bias) for t, d in shapes)
+    norms = _mix_norm_dim(config) + config.token_dim
+    return BlockCost(
+        params=config.num_blocks * (networks + norms),
+        flops_per_sample=config.num_blocks * sum(SwiGluFFN.flops(t, d, n * d) for t, d in shapes),
+    )
