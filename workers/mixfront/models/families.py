@@ -8,6 +8,9 @@ from mixfront.exceptions import SpecError, UnknownNameError
 from mixfront.models._base import Family, RankerConfig, repeated
 from mixfront.models.autoint import AutoIntBlock, AutoIntConfig, autoint_cost
 from mixfront.models.dcnv2 import DCNV2_HEAD, CrossBlock, DCNv2Config, dcnv2_cost
+from mixfront.models.deepfm import DEEPFM_HEAD, DeepFMConfig, deepfm_blocks, deepfm_cost
+from mixfront.models.dhen import DHENBlock, DHENConfig, dhen_cost
+from mixfront.models.fat import FATBlock, FATConfig, fat_cost
 from mixfront.models.heterogeneous_attention import (
     HeterogeneousAttentionConfig,
     heterogeneous_block,
@@ -121,6 +124,28 @@ FAMILIES: dict[str, Family[Any]] = {
             config=HHFTConfig,
             blocks=hhft_blocks,
             cost=hhft_cost,
+        ),
+        Family(
+            name="fat",
+            summary="field-aware attention, weights composed per field (arXiv 2511.12081)",
+            config=FATConfig,
+            blocks=repeated(FATBlock),
+            cost=fat_cost,
+        ),
+        Family(
+            name="dhen",
+            summary="layers that are ensembles of interactions (arXiv 2203.11014)",
+            config=DHENConfig,
+            blocks=repeated(DHENBlock),
+            cost=dhen_cost,
+        ),
+        Family(
+            name="deepfm",
+            summary="factorisation machine beside a deep network (arXiv 1703.04247)",
+            config=DeepFMConfig,
+            blocks=deepfm_blocks,
+            cost=deepfm_cost,
+            head=DEEPFM_HEAD,
         ),
     )
 }
