@@ -33,6 +33,11 @@ from mixfront.models.unimixer_lite import (
     unimixer_lite_block,
     unimixer_lite_cost,
 )
+from mixfront.models.unimixer_lite_factored import (
+    UniMixerLiteFactoredConfig,
+    unimixer_lite_factored_block,
+    unimixer_lite_factored_cost,
+)
 from mixfront.models.wukong import WukongBlock, WukongConfig, wukong_cost
 
 FAMILIES: dict[str, Family[Any]] = {
@@ -52,6 +57,14 @@ FAMILIES: dict[str, Family[Any]] = {
             config=UniMixerLiteConfig,
             blocks=repeated(unimixer_lite_block),
             cost=unimixer_lite_cost,
+            stack=SinkhornMixerConfig.stack_kind,
+        ),
+        Family(
+            name="unimixer_lite_factored",
+            summary="UniMixing-Lite that never forms its global matrix (after arXiv 2604.00590)",
+            config=UniMixerLiteFactoredConfig,
+            blocks=repeated(unimixer_lite_factored_block),
+            cost=unimixer_lite_factored_cost,
             stack=SinkhornMixerConfig.stack_kind,
         ),
         Family(

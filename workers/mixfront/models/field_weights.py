@@ -83,7 +83,7 @@ class ComposedWeights(FieldWeights):
 
     def mixture(self) -> Tensor:
         """alpha (5, F, M), zero but for the K picked."""
-        scores = (self.fields @ self.pick).unflatten(1, (KINDS, -1)).transpose(0, 1)
+        scores = (self.fields @ self.pick).view(len(self.fields), KINDS, -1).transpose(0, 1)
         best, picked = scores.topk(self._active, dim=-1)
         return torch.zeros_like(scores).scatter(-1, picked, best.softmax(-1))
 

@@ -6,7 +6,7 @@ from mixfront.data.batch import FeatureLayout
 from mixfront.models._base import RankerConfig, StackKind
 from mixfront.models.families import get_family
 from mixfront.models.head import head_kind
-from mixfront.models.mixing.sinkhorn_pattern import SinkhornPattern
+from mixfront.models.mixing.sinkhorn_pattern import TemperedPattern
 from mixfront.models.stack import make_stack
 from mixfront.models.tokenizer import Tokenizer
 
@@ -67,9 +67,9 @@ class Ranker(nn.Module):
             if parameter.ndim < 2 or name.endswith("bias") or name.startswith(prefixes)
         )
 
-    def _sinkhorn_patterns(self) -> dict[str, SinkhornPattern]:
+    def _sinkhorn_patterns(self) -> dict[str, TemperedPattern]:
         modules = self.named_modules()
-        return {name: module for name, module in modules if isinstance(module, SinkhornPattern)}
+        return {name: module for name, module in modules if isinstance(module, TemperedPattern)}
 
 
 def build_ranker(family: str, config: RankerConfig, layout: FeatureLayout) -> Ranker:

@@ -39,7 +39,7 @@ def sinkhorn(logits: Tensor, tau: Tensor | float, num_iters: int) -> Tensor:
         f = -torch.logsumexp(scaled, dim=-1, keepdim=True)
         g = -torch.logsumexp(scaled + f, dim=-2, keepdim=True)
         kernel = torch.exp(scaled + f + g)
-        for rounds in _chunks(num_iters - 1):
+        for rounds in rounds_between_absorptions(num_iters - 1):
             u, v = _scale(kernel, rounds)
             f = f + torch.log(u).unsqueeze(-1)
             g = g + torch.log(v).unsqueeze(-2)
@@ -58,7 +58,8 @@ def _scale(kernel: Tensor, num_iters: int) -> tuple[Tensor, Tensor]:
     return u, v
 
 
-def _chunks(num_iters: int) -> list[int]:
+def rounds_between_absorptions(num_iters: int) -> list[int]:
+    """`ABSORB_EVERY` again and again, and what is left."""
     full, rest = divmod(num_iters, ABSORB_EVERY)
     return [ABSORB_EVERY] * full + [rest] * (rest > 0)
 

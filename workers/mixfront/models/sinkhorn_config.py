@@ -1,4 +1,4 @@
-"""Keys that the families with Sinkhorn-constrained mixing share (UniMixer and its Lite)."""
+"""Keys that the families with Sinkhorn-constrained mixing share (UniMixer and its Lites)."""
 
 from typing import Literal
 

@@ -2,10 +2,12 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from mixfront.models.eval_cache import EvalCache
 from mixfront.models.precision import at_least_fp32, outside_autocast
 from mixfront.models.sinkhorn import sinkhorn
 
@@ -27,25 +29,40 @@ class SinkhornOptions:
     tau: float = 1.0
 
 
-class SinkhornPattern(nn.Module, ABC):
-    """A pattern whose matrices are SK(logits / tau); all its parameters are Sinkhorn logits.
+class TemperedPattern(nn.Module, ABC):
+    """A pattern with a Sinkhorn temperature; all its parameters are Sinkhorn logits.
 
-    In eval mode without gradients the matrices are kept until weights, temperature, device or
-    mode change. The temperature is a buffer: it changes the function, so it travels in the
-    state dict.
+    What it makes of them is kept in eval mode without gradients, until weights, temperature,
+    device or mode change. The temperature is a buffer: it changes the function, so it travels
+    in the state dict.
     """
 
     tau: Tensor
+    _cache: EvalCache[Any]
 
     def __init__(self, options: SinkhornOptions) -> None:
         super().__init__()
         self._options = options
-        self._cached: tuple[object, Tensor] | None = None
+        self._cache = EvalCache()
         self.register_buffer("tau", torch.tensor(float(options.tau)))
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Apply the pattern to blocks (n, N, B)."""
+
+    def set_tau(self, tau: float) -> None:
+        """Change the temperature of the next forward."""
+        self.tau.fill_(tau)
+        self._cache.clear()
+
+    def train(self, mode: bool = True) -> "TemperedPattern":
+        """Switch mode; what was kept is dropped, because weights change in training."""
+        self._cache.clear()
+        return super().train(mode)
+
+
+class SinkhornPattern(TemperedPattern):
+    """A pattern whose matrices are SK(logits / tau)."""
 
     @abstractmethod
     def logits(self) -> Tensor:
@@ -53,22 +70,8 @@ class SinkhornPattern(nn.Module, ABC):
 
     def matrix(self) -> Tensor:
         """The doubly stochastic matrices (..., m, m), float32."""
-        if self.training or torch.is_grad_enabled():
-            return self._compute()
-        state = self._state()
-        if self._cached is None or self._cached[0] != state:
-            self._cached = (state, self._compute())
-        return self._cached[1]
-
-    def set_tau(self, tau: float) -> None:
-        """Change the temperature of the next forward."""
-        self.tau.fill_(tau)
-        self._cached = None
-
-    def train(self, mode: bool = True) -> "SinkhornPattern":
-        """Switch mode; what was kept is dropped, because weights change in training."""
-        self._cached = None
-        return super().train(mode)
+        matrix: Tensor = self._cache.get(self, self._compute)
+        return matrix
 
     def _compute(self) -> Tensor:
         with outside_autocast(self.tau.device):
@@ -77,9 +80,3 @@ class SinkhornPattern(nn.Module, ABC):
                 logits = (logits + logits.mT) / 2
             matrix = sinkhorn(logits, self.tau, self._options.num_iters)
             return (matrix + matrix.mT) / 2 if self._options.resymmetrise else matrix
-
-    def _state(self) -> object:
-        """Changes with every write to a parameter or the temperature, load_state_dict included."""
-        return [
-            (id(t), t._version, t.device, t.dtype) for t in (*self.parameters(), *self.buffers())
-        ]
