@@ -67,8 +67,8 @@ def test_inter_layer_residuals() -> None:
 def test_down_matrices_start_small() -> None:
     block = make_block(down_init_scale=0.01)
     bound = (6 / (2 * D + D)) ** 0.5
-    assert block.token_ffn.down.weight.abs().max() <= 0.01 * bound
-    assert block.token_ffn.gate_up.weight.abs().max() > 0.5 * bound
+    assert block.get_parameter("token_ffn.down.weight").abs().max() <= 0.01 * bound
+    assert block.get_parameter("token_ffn.gate_up.weight").abs().max() > 0.5 * bound
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,17 @@
 from typing import Literal
 
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 
 from mixfront.models._base import Block, BlockCost, RankerConfig, StackContext
 from mixfront.models.mixing.permutation import token_mixing
 from mixfront.models.norms import Norm
 from mixfront.models.per_token import SwiGluFFN
+from mixfront.models.sparse_ffn import SparseSwiGluFFN
 
 
 class TokenMixerLargeConfig(RankerConfig):
-    """Config of `tokenmixer_large`, the dense form."""
+    """Config of `tokenmixer_large`."""
 
     num_heads: int = Field(
         0, ge=0, le=4096, description="heads H that tokens are cut into; 0 = num_tokens"
@@ -34,6 +35,19 @@ class TokenMixerLargeConfig(RankerConfig):
     down_init_scale: float = Field(
         0.01, gt=0, le=10, description="factor on the down matrices at the start"
     )
+    num_experts: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="experts of a sparse pSwiGLU, one of them shared; 0 or 1 = dense",
+    )
+    active_experts: int = Field(
+        2,
+        ge=2,
+        le=1024,
+        description="experts that a token uses, the shared one included; the router learns "
+        "from 3 on, for a single routed expert always has weight 1; not used if dense",
+    )
 
     @model_validator(mode="after")
     def _heads_fit(self) -> "TokenMixerLargeConfig":
@@ -43,6 +57,28 @@ class TokenMixerLargeConfig(RankerConfig):
                 f"{key} {self.heads} does not divide token_dim {self.token_dim}; choose a divisor"
             )
         return self
+
+    @model_validator(mode="after")
+    def _experts_fit(self) -> "TokenMixerLargeConfig":
+        if not self.sparse:
+            return self
+        if self.active_experts > self.num_experts:
+            raise ValueError(
+                f"active_experts {self.active_experts} is more than num_experts "
+                f"{self.num_experts}; choose at most that"
+            )
+        for width in (self.token_dim, self.mixed_dim):
+            if self.ffn_expansion * width % self.num_experts:
+                raise ValueError(
+                    f"num_experts {self.num_experts} does not divide the hidden width "
+                    f"{self.ffn_expansion * width}; choose a divisor"
+                )
+        return self
+
+    @property
+    def sparse(self) -> bool:
+        """Whether networks are mixtures of experts."""
+        return self.num_experts > 1
 
     @property
     def heads(self) -> int:
@@ -98,15 +134,37 @@ class TokenMixerLargeBlock(Block):
         return out + (context.history[done - every - 1] if done > every else context.x0)
 
 
-def _network(config: TokenMixerLargeConfig, tokens: int, dim: int) -> SwiGluFFN:
-    return SwiGluFFN(
+def _network(config: TokenMixerLargeConfig, tokens: int, dim: int) -> nn.Module:
+    hidden = config.ffn_expansion * dim
+    if not config.sparse:
+        return SwiGluFFN(
+            tokens,
+            dim,
+            hidden,
+            dropout=config.dropout,
+            bias=config.ffn_bias,
+            down_scale=config.down_init_scale,
+        )
+    return SparseSwiGluFFN(
         tokens,
         dim,
-        config.ffn_expansion * dim,
+        hidden,
+        num_experts=config.num_experts,
+        active=config.active_experts,
         dropout=config.dropout,
         bias=config.ffn_bias,
         down_scale=config.down_init_scale,
     )
+
+
+def _network_cost(config: TokenMixerLargeConfig, tokens: int, dim: int) -> tuple[int, int]:
+    """Parameters, and FLOPs a sample."""
+    shape, bias = (tokens, dim, config.ffn_expansion * dim), config.ffn_bias
+    if not config.sparse:
+        return SwiGluFFN.params(*shape, bias=bias), SwiGluFFN.flops(*shape)
+    experts = config.num_experts
+    params = SparseSwiGluFFN.params(*shape, experts, bias=bias)
+    return params, SparseSwiGluFFN.flops(*shape, experts)
 
 
 def _mix_norm_dim(config: TokenMixerLargeConfig) -> int:
@@ -114,12 +172,14 @@ def _mix_norm_dim(config: TokenMixerLargeConfig) -> int:
 
 
 def tokenmixer_large_cost(config: TokenMixerLargeConfig) -> BlockCost:
-    """Closed form: 3n T^2 D^2 / H + 3n T D^2 + Dm + D parameters, twice the products as FLOPs."""
-    shapes = ((config.heads, config.mixed_dim), (config.num_tokens, config.token_dim))
-    n = config.ffn_expansion
-    networks = sum(SwiGluFFN.params(t, d, n * d, bias=config.ffn_bias) for t, d in shapes)
+    """Closed form: 3n T^2 D^2 / H + 3n T D^2 + Dm + D parameters, twice the products as FLOPs.
+
+    A sparse network has TD (E - 1) parameters of its router more; all experts are computed.
+    """
+    mix = _network_cost(config, config.heads, config.mixed_dim)
+    token = _network_cost(config, config.num_tokens, config.token_dim)
     norms = _mix_norm_dim(config) + config.token_dim
     return BlockCost(
-        params=config.num_blocks * (networks + norms),
-        flops_per_sample=config.num_blocks * sum(SwiGluFFN.flops(t, d, n * d) for t, d in shapes),
+        params=config.num_blocks * (mix[0] + token[0] + norms),
+        flops_per_sample=config.num_blocks * (mix[1] + token[1]),
     )
