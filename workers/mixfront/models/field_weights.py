@@ -35,8 +35,8 @@ class OwnWeights(FieldWeights):
         self.down = _xavier((num_fields, hidden, dim), hidden, dim)
 
     def forward(self) -> Weights:
-        """The parameters."""
-        return self.project, self.up, self.down
+        """Copies: ZeRO-3 takes a module's parameters away again once its forward has returned."""
+        return self.project.clone(), self.up.clone(), self.down.clone()
 
 
 class ComposedWeights(FieldWeights):
