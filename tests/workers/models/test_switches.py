@@ -1,0 +1,71 @@
+"""Every switch of every family: counted, trainable, and not without effect."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from mixfront.data.batch import FeatureLayout
+from mixfront.models import Ranker, build_ranker, count_cost, make_config
+
+SMALL = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8}
+SWITCHES: list[tuple[str, dict[str, Any]]] = [
+    ("wukong", {"fm_rank": 2}),
+    ("wukong", {"mlp_hidden": []}),
+    ("dcnv2", {"rank": 0}),
+    ("dcnv2", {"parallel_hidden": []}),
+    ("dcnv2", {"head_hidden": [8], "pool": "mean"}),
+    ("autoint", {"use_scale": True}),
+    ("autoint", {"num_heads": 4}),
+    ("transformer", {"num_heads": 1, "ffn_hidden": 7}),
+    ("mlp_mixer", {"token_hidden": 3, "ffn_hidden": 7}),
+    ("tokenmixer_large", {"num_heads": 2}),
+    ("tokenmixer_large", {"norm_pos": "pre_outer"}),
+    ("tokenmixer_large", {"norm_pos": "post"}),
+    ("tokenmixer_large", {"ffn_bias": True}),
+    ("tokenmixer_large", {"inter_residual_every": 1}),
+    ("tokenmixer_large", {"num_experts": 4, "active_experts": 3}),
+    ("heterogeneous_attention", {"ffn": "swiglu", "ffn_expansion": 3}),
+    ("heterogeneous_attention", {"norm_pos": "post"}),
+    ("hiformer", {"rank": 0}),
+    ("hiformer", {"rank": 3, "ffn": "swiglu"}),
+    ("hiformer", {"norm_pos": "post"}),
+    ("hhft", {"hiformer_layers": 2}),
+    ("hhft", {"token_groups": [0, 1, 1, 0]}),
+    ("fat", {"num_bases": 0}),
+    ("fat", {"num_bases": 5, "active_bases": 5, "field_embedding_dim": 3}),
+    ("fat", {"field_gate": "w"}),
+    ("dhen", {"ensemble": "sum"}),
+    ("dhen", {"ensemble": "concat"}),
+    ("dhen", {"modules": ["attention", "cross"]}),
+    ("dhen", {"dlrm_hidden": 7, "ffn_hidden": 5, "num_heads": 1}),
+    ("deepfm", {"head_hidden": []}),
+    ("unimixer_lite_factored", {"symmetric": True}),
+    ("unimixer_lite_factored", {"symmetric_local": False}),
+    ("unimixer_lite_factored", {"shared_local": True, "rank": 2, "num_bases": 3}),
+    ("unimixer_lite_factored", {"stack": "plain", "norm": "layer", "sinkhorn_iters": 1}),
+]
+
+
+def build(family: str, layout: FeatureLayout, values: dict[str, Any]) -> Ranker:
+    torch.manual_seed(0)
+    return build_ranker(family, make_config(family, {**SMALL, **values}), layout)
+
+
+@pytest.mark.parametrize(("family", "values"), SWITCHES, ids=str)
+def test_switch(
+    family: str, values: dict[str, Any], layout: FeatureLayout, rows: tuple[Tensor, Tensor]
+) -> None:
+    """`count_cost` compares the closed forms with the module as it builds it."""
+    ranker, default = build(family, layout, values), build(family, layout, {})
+    params = count_cost(family, ranker.config, layout=layout).dense_params
+
+    logits = ranker(*rows)
+    torch.autograd.backward((logits * torch.arange(1.0, 7.0)).sum())
+
+    resized = params != sum(parameter.numel() for parameter in default.parameters())
+    assert resized or not torch.allclose(logits, default(*rows), atol=1e-7)
+    for name, parameter in ranker.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
