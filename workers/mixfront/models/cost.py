@@ -111,6 +111,7 @@ def count_cost(
     batch_size: int = PAPER_BATCH,
     chunk_dim: int | None = None,
     layout: FeatureLayout | None = None,
+    checked: bool = True,
 ) -> ModelCost:
     """Count a model without allocating it.
 
@@ -120,6 +121,9 @@ def count_cost(
         batch_size: Rows of a training step.
         chunk_dim: Without a layout, width of each of the tokenizer's chunks; default D.
         layout: Fields of real data; decides the chunk width and the size of the tables.
+        checked: Hold the closed form against a counted forward pass; 0.45 s for a UniMixer,
+            nearly all of it Sinkhorn's many small operations. A search's gate, which counts
+            hundreds of models, leaves that to the conformance suite.
 
     Raises:
         UnknownNameError: If the family is not known.
@@ -151,8 +155,9 @@ def count_cost(
         head=PartCost(params=_params(model.head), per_sample=head_kind(known).flops(config)),
     )
     assert cost.blocks.params == closed.params, (family, cost.blocks.params, closed)
-    expected = 2 * cost.flops_per_sample + closed.flops_per_step
-    assert forward_flops(model, layout, rows=2) == expected, (family, expected, closed)
+    if checked:
+        expected = 2 * cost.flops_per_sample + closed.flops_per_step
+        assert forward_flops(model, layout, rows=2) == expected, (family, expected, closed)
     return cost
 
 
