@@ -20,7 +20,7 @@ from mixfront.tracking import RecordStore, TrialRecord, TrialState
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-TRIALS = 4
+TRIALS = 3
 PROMPT_S = 15
 
 
@@ -38,7 +38,7 @@ def run_words(data: Path) -> list[str]:
         "data.path": str(data),
         "data.schema": str(data / "schema.yaml"),
         "search.trials": str(TRIALS),
-        "training": "{passes: 6, batch_size: 64, evaluate_every: 0.125}",
+        "training": "{passes: 4, batch_size: 64, evaluate_every: 0.125}",
         "trial": "{workers: 2, zero_stage: 2, collective_timeout_s: 30}",
     }
     return [
