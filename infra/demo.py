@@ -15,6 +15,7 @@ HOME = Path("demo")
 MARKER = HOME / ".made-by-make-demo"
 ROWS = 40_000
 MODEL = "demo-ranker"
+TRACKING = "sqlite:///mixfront.db"
 TOLERANCE = 1e-6
 
 
@@ -22,18 +23,15 @@ def main() -> None:
     """Tell the story, a command at a time."""
     started = time.time()
     fresh_folder()
-    os.environ |= {
-        "MIXFRONT_STORAGE": str(HOME.resolve() / "searches"),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{HOME.resolve()}/mlflow.db",
-        "MIXFRONT_CACHE": str(HOME.resolve() / "cache"),
-        "PYTHONWARNINGS": "ignore",
-    }
+    os.chdir(HOME)  # whatever mixfront keeps by default lies in the working directory
+    for name in ("MIXFRONT_STORAGE", "MLFLOW_TRACKING_URI", "OPTUNA_STORAGE", "RAY_ADDRESS"):
+        os.environ.pop(name, None)  # the demo is this machine's alone
     tell("1. A data set whose structure we know", "planted interactions, so AUC has a known limit")
-    mixfront("data", "synth", f"{HOME}/data", "--rows", str(ROWS), "--seed", "7")
+    mixfront("data", "synth", "demo-data", "--rows", str(ROWS), "--seed", "7")
     tell("2. A search", "three families, two DeepSpeed workers a trial, one warm lane")
-    mixfront("search", "run", "demo", "-o", f"data.path={HOME.resolve()}/data")
+    mixfront("search", "run", "demo")
     tell("3. The front", "no trial of it beats another in every objective")
-    mixfront("pareto", "demo", "--html", f"{HOME}/front.html")
+    mixfront("pareto", "demo", "--html", "front.html")
     tell("4. A promotion", "the knee of the front, checked and put into the registry")
     mixfront("promote", "demo", "--pick", "knee", "--name", MODEL)
     tell("5. The registered model scores raw rows")
@@ -60,9 +58,10 @@ def check_scores() -> float:
     import numpy as np
     import pyarrow.parquet as pq
 
+    mlflow.set_tracking_uri(TRACKING)
     version = mlflow.MlflowClient().get_model_version_by_alias(MODEL, "champion")
     trial = version.tags["mixfront.trial_id"]
-    final = HOME / "searches" / "demo" / "trials" / trial / "final"
+    final = Path("mixfront-searches", "demo", "trials", trial, "final")
     own = np.asarray(json.loads((final / "sample_scores.json").read_text())["scores"])
     served = mlflow.pyfunc.load_model(f"models:/{MODEL}@champion")
     rows = pq.read_table(final / "sample.parquet").to_pandas()
@@ -75,16 +74,16 @@ def what_next(seconds: float) -> None:
     """End with what to try."""
     print(
         f"""
-All of it in {seconds / 60:.1f} minutes. What to try next, with
-  export MIXFRONT_STORAGE={os.environ["MIXFRONT_STORAGE"]}
-  export MLFLOW_TRACKING_URI={os.environ["MLFLOW_TRACKING_URI"]}
+All of it in {seconds / 60:.1f} minutes. What to try next:
 
-  open {HOME}/front.html                                  the front, interactive
-  .venv/bin/mlflow ui                                   browse the trials
-  .venv/bin/mlflow models serve -m models:/{MODEL}@champion --env-manager local
-  .venv/bin/mixfront trials demo                        every trial, also the failed ones
-  .venv/bin/mixfront data inspect YOUR_PARQUET          a schema for your own logs
-  .venv/bin/mixfront search run --help                  then a search on them
+  cd {HOME} && source ../.venv/bin/activate
+  open front.html                                        the front, interactive
+  mlflow ui --backend-store-uri {TRACKING}   browse the trials
+  export MLFLOW_TRACKING_URI={TRACKING}
+  mlflow models serve -m models:/{MODEL}@champion --env-manager local
+  mixfront trials demo                                   every trial, also the failed ones
+  mixfront data inspect YOUR_PARQUET                     a schema for your own logs
+  mixfront search run --help                             then a search on them
 """
     )
 
