@@ -25,7 +25,8 @@ demo: install
 	@$(BIN)/python infra/demo.py
 
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not integration" -n 2
+	$(BIN)/pytest -m integration
 
 lint: install
 	$(BIN)/ruff format --check .
