@@ -3,11 +3,15 @@
 DeepSpeed compiles `deepspeed_shm_comm` at first use (10 s of g++) behind a lock that is a mere
 file: a process killed while it compiles leaves the file, and every later one waits for ever. Our
 lock ends with its process, so whoever holds it knows that a lock file left there is an orphan.
+Each Python environment gets a folder of its own: in a shared one, two environments undo each
+other's build at every start.
 """
 
 import contextlib
+import hashlib
 import io
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +25,16 @@ def build_cpu_op(deepspeed: Any) -> None:
     builder = deepspeed.accelerator.get_accelerator().create_op_builder(OP)
     if builder is None or not deepspeed.ops.__compatible_ops__.get(builder.NAME, False):
         return
-    from torch.utils.cpp_extension import get_default_build_root
-
-    # TORCH_EXTENSIONS_DIR is taken as it is, the default gets a folder per Python and device.
-    root = Path(os.environ.get("TORCH_EXTENSIONS_DIR") or get_default_build_root())
+    root = _build_root()
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / "mixfront-build.lock"), contextlib.redirect_stdout(io.StringIO()):
         for orphan in [*root.glob(f"{builder.name}/lock"), *root.glob(f"*/{builder.name}/lock")]:
             orphan.unlink(missing_ok=True)
         builder.load(verbose=False)
+
+
+def _build_root() -> Path:
+    """TORCH_EXTENSIONS_DIR, set to this environment's own folder unless somebody chose one."""
+    environment = hashlib.sha256(sys.prefix.encode()).hexdigest()[:12]
+    own = Path.home() / ".cache" / "mixfront" / "torch_extensions" / environment
+    return Path(os.environ.setdefault("TORCH_EXTENSIONS_DIR", str(own)))
