@@ -65,6 +65,7 @@ def _search(isolation: str, overrides: list[str], folder: Path) -> list[TrialRec
         f"search.trials={TRIALS}",
         f"space={space}",
         "constraints={}",
+        "search.enqueue=[]",
         "training={passes: 1, batch_size: 2048, evaluate_every: 1.0}",
         f"trial={{workers: 2, zero_stage: 2, isolation: {isolation}}}",
     ]

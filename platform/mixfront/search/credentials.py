@@ -13,6 +13,12 @@ def with_credentials(search: SearchRecord) -> SearchRecord:
     Raises:
         SpecError: If a URI had a password and the environment does not have that URI.
     """
+    path = str(search.spec.get("data", {}).get("path", ""))
+    if HIDDEN in path:
+        raise SpecError(
+            f"data.path {path!r} was kept without its credentials; give those to the storage by "
+            "its own environment variables, and start the search anew"
+        )
     return search.model_copy(
         update={
             "optuna_storage": _whole(search.optuna_storage, "OPTUNA_STORAGE"),

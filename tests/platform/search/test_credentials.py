@@ -39,6 +39,12 @@ def test_the_environment_gives_the_password_back(
     assert whole.tracking_uri == kept.tracking_uri
 
 
+def test_credentials_in_the_datas_path_cannot_be_asked_for_again(kept: SearchRecord) -> None:
+    lost = kept.model_copy(update={"spec": {"data": {"path": "s3://***@logs/day"}}})
+    with pytest.raises(SpecError, match="was kept without its credentials"):
+        with_credentials(lost)
+
+
 def test_without_it_one_sentence(kept: SearchRecord, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPTUNA_STORAGE", raising=False)
     with pytest.raises(SpecError, match="set OPTUNA_STORAGE"):

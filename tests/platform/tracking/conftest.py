@@ -23,7 +23,7 @@ def search(tracking_uri: str, request: pytest.FixtureRequest) -> SearchRecord:
         name="demo",
         spec={
             "name": "demo",
-            "data": {"path": "s3://key:secret@logs/day", "train": None},
+            "data": {"path": "s3://logs/day", "train": None},
             "search": {"trials": 3},
         },
         objectives=[

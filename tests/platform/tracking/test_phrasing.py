@@ -19,6 +19,7 @@ from mixfront.tracking.phrasing import (
 
 def test_a_search_says_what_it_is_and_keeps_its_secrets(search: SearchRecord) -> None:
     search.spec["tracking"] = {"uri": "http://me:hunter2@mlflow"}
+    search.spec["data"]["path"] = "s3://key:secret@logs/day"
     words = opened_search(search, {"family": ["unimixer"]}, {"notes.txt": "at s3://a:b@c/d"})
     note = Note(seq=1, time_ms=0, **words)
     assert "hunter2" not in note.to_line()
