@@ -13,7 +13,6 @@ from mixfront.exceptions import LaneError
 from mixfront.lanes.config import TrialConfig
 
 NAMESPACE = "mixfront"
-PROXY_CPUS = 0.01  # of a Tune trial, which only passes commands on to its lane
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def test_places_that_only_this_machine_sees_are_refused(
     key = REMOTE[missing].split("=")[0]
     overrides = [*REMOTE[:missing], *REMOTE[missing + 1 :]]
     if key == "optuna_storage":
-        overrides.append("optuna_storage=sqlite:////tmp/optuna.db")
+        overrides.append("optuna_storage=sqlite:////study/optuna.db")
     with pytest.raises(SpecError, match=rf"^{key} is .* which only this machine sees: .*--shared"):
         pack(_spec(tmp_path, *overrides), parcel, env=[], shared=False)
 
