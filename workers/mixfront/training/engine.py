@@ -38,11 +38,6 @@ def import_deepspeed(device: str) -> Any:
         deepspeed.utils.logger.setLevel("ERROR")
         if first and not device.startswith("cuda"):
             build_cpu_op(deepspeed)
-    if first:
-        # Its 300,000 objects live as long as the process; each `close` would look at them again
-        # (0.2 s of every trial).
-        gc.collect()
-        gc.freeze()
     # ZeRO 3 calls it once a step.
     warnings.filterwarnings("ignore", r"`torch\.distributed\..*is deprecated", FutureWarning)
     return deepspeed
