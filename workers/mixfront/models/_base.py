@@ -81,6 +81,9 @@ class StackContext:
     layer: int = 0
     num_layers: int = 1
     history: list[Tensor] = field(default_factory=list)  # outputs of earlier layers
+    seq: Tensor | None = None  # (N, S, D), the behaviour sequence, where a family asks for it
+    seq_mask: Tensor | None = None  # (N, S) bool, True where there is an event
+    cache: dict[str, Tensor] = field(default_factory=dict)  # from one layer to a later one
 
 
 class Block(nn.Module, ABC):

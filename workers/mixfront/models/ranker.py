@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from mixfront.data.batch import FeatureLayout
-from mixfront.models._base import RankerConfig, StackKind
+from mixfront.models._base import RankerConfig, StackContext, StackKind
 from mixfront.models.families import get_family
 from mixfront.models.head import head_kind
 from mixfront.models.mixing.sinkhorn_pattern import TemperedPattern
@@ -44,7 +44,8 @@ class Ranker(nn.Module):
             Logits (N,), float32 also under autocast.
         """
         tokens = self.tokenizer(fields, numeric)
-        logits: Tensor = self.head(self.stack(tokens), tokens)
+        context = StackContext(x0=tokens)
+        logits: Tensor = self.head(self.stack(tokens, context), tokens)
         return logits
 
     def set_tau(self, tau: float) -> None:

@@ -87,9 +87,9 @@ class DenseEngine:
         module: nn.Module = self._engine.module
         return module
 
-    def forward(self, fields: Tensor, numeric: Tensor) -> Tensor:
-        """Logits (N,) in fp32; in the training precision inside."""
-        logits: Tensor = self._engine(fields, numeric)
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """The module's logits (N,) in fp32; in the training precision inside."""
+        logits: Tensor = self._engine(*inputs)
         return logits.float()
 
     def backward(self, loss: Tensor) -> None:
