@@ -55,6 +55,14 @@ class RankerConfig(BaseModel):
         """The schedule of the Sinkhorn temperature; None where a family has no temperature."""
         return None
 
+    def auxiliary_layers(self) -> tuple[int, ...]:
+        """Layers 1..M whose outputs are trained to predict the label too; none by default."""
+        return ()
+
+    def auxiliary_weight(self) -> float:
+        """Factor on the sum of those layers' losses."""
+        return 0.0
+
 
 C = TypeVar("C", bound="RankerConfig")
 
@@ -71,6 +79,7 @@ class BlockCost:
     flops_per_sample: int  # forward
     flops_per_step: int = 0  # forward, matmuls once per step however many samples: forming W
     sinkhorn_flops_per_step: int = 0  # forward, once per step; no FLOP counter sees these
+    training_flops_per_sample: int = 0  # forward, besides: matmuls that serving leaves out
 
 
 @dataclass
@@ -84,6 +93,7 @@ class StackContext:
     seq: Tensor | None = None  # (N, S, D), the behaviour sequence, where a family asks for it
     seq_mask: Tensor | None = None  # (N, S) bool, True where there is an event
     cache: dict[str, Tensor] = field(default_factory=dict)  # from one layer to a later one
+    penalties: list[Tensor] = field(default_factory=list)  # (N,) each, weighted, for the loss
 
 
 class Block(nn.Module, ABC):

@@ -32,10 +32,12 @@ class PartCost:
     params: int
     per_sample: int
     per_step: int = 0
+    per_sample_training: int = 0  # besides, where serving leaves something out
 
     def training_flops(self, batch_size: int) -> int:
         """Forward and backward of one step."""
-        return TRAINING * (self.per_sample * batch_size + self.per_step)
+        per_sample = self.per_sample + self.per_sample_training
+        return TRAINING * (per_sample * batch_size + self.per_step)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +139,7 @@ def count_cost(
     else:
         embedding = layout.num_rows * config.embedding_dim
     with torch.device("meta"):
-        model = build_ranker(family, built, layout)
+        model = build_ranker(family, built, layout, auxiliary=False)
     cost = ModelCost(
         family=family,
         config=config,
@@ -151,18 +153,20 @@ def count_cost(
             params=_params(model.stack),
             per_sample=closed.flops_per_sample,
             per_step=closed.flops_per_step + closed.sinkhorn_flops_per_step,
+            per_sample_training=closed.training_flops_per_sample,
         ),
         head=PartCost(params=_params(model.head), per_sample=head_kind(known).flops(config)),
     )
     assert cost.blocks.params == closed.params, (family, cost.blocks.params, closed)
     if checked:
-        expected = 2 * cost.flops_per_sample + closed.flops_per_step
+        per_sample = cost.flops_per_sample + closed.training_flops_per_sample
+        expected = 2 * per_sample + closed.flops_per_step
         assert forward_flops(model, layout, rows=2) == expected, (family, expected, closed)
     return cost
 
 
 def forward_flops(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
-    """Matmul FLOPs of one forward as torch counts them, on the model's own device.
+    """Matmul FLOPs of one forward in training, as torch counts them, on the model's own device.
 
     Attention is counted on its math path, for the counter is blind to fused kernels on a CPU;
     it never sees Sinkhorn.

@@ -1,9 +1,11 @@
 """A ranking model: tokenizer, a family's stack of blocks, head. Embedding tables lie outside."""
 
+import torch
 from torch import Tensor, nn
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.models._base import RankerConfig, StackContext, StackKind
+from mixfront.models.auxiliary import AuxiliaryHeads, make_auxiliary
 from mixfront.models.families import get_family
 from mixfront.models.head import head_kind
 from mixfront.models.mixing.sinkhorn_pattern import TemperedPattern
@@ -21,18 +23,25 @@ class Ranker(nn.Module):
         layout: Fields of the encoded data.
         stack: (N, T, D) -> (N, T, D); `build_ranker` makes the family's.
         head: Mixed and unmixed tokens (N, T, D) -> logits (N,).
+        auxiliary: Heads of inner layers, for training; None = there are none.
     """
 
     def __init__(
-        self, config: RankerConfig, layout: FeatureLayout, stack: nn.Module, head: nn.Module
+        self,
+        config: RankerConfig,
+        layout: FeatureLayout,
+        stack: nn.Module,
+        head: nn.Module,
+        auxiliary: AuxiliaryHeads | None = None,
     ) -> None:
         super().__init__()
         self.config = config
         self.tokenizer = Tokenizer(config, layout)
         self.stack = stack
         self.head = head
+        self.auxiliary = auxiliary
 
-    def forward(self, fields: Tensor, numeric: Tensor) -> Tensor:
+    def forward(self, fields: Tensor, numeric: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """Score rows.
 
         Args:
@@ -41,12 +50,27 @@ class Ranker(nn.Module):
             numeric: (N, M) scaled values, NaN where null.
 
         Returns:
-            Logits (N,), float32 also under autocast.
+            Logits (N,), float32 also under autocast. In training mode, where the loss has more
+            parts than theirs, a plain tuple, for ZeRO 3 walks through outputs: logits (N,),
+            logits of auxiliary heads (N, A), penalty of each row (N,).
         """
         tokens = self.tokenizer(fields, numeric)
         context = StackContext(x0=tokens)
         logits: Tensor = self.head(self.stack(tokens, context), tokens)
-        return logits
+        if not self.training or (self.auxiliary is None and not context.penalties):
+            return logits
+        penalty = torch.zeros_like(logits)
+        for part in context.penalties:
+            penalty = penalty + part
+        return logits, self._auxiliary_logits(logits, context), penalty
+
+    def _auxiliary_logits(self, logits: Tensor, context: StackContext) -> Tensor:
+        """(N, A)."""
+        if self.auxiliary is None:
+            return logits.new_zeros(len(logits), 0)
+        layers = self.config.auxiliary_layers()
+        found: Tensor = self.auxiliary(*(context.history[layer - 1] for layer in layers))
+        return found
 
     def set_tau(self, tau: float) -> None:
         """Set the Sinkhorn temperature; nothing happens in a family without one."""
@@ -73,8 +97,16 @@ class Ranker(nn.Module):
         return {name: module for name, module in modules if isinstance(module, TemperedPattern)}
 
 
-def build_ranker(family: str, config: RankerConfig, layout: FeatureLayout) -> Ranker:
+def build_ranker(
+    family: str, config: RankerConfig, layout: FeatureLayout, *, auxiliary: bool = True
+) -> Ranker:
     """A freshly initialised model of a family, on torch's current default device.
+
+    Args:
+        family: Name of the family.
+        config: The family's config.
+        layout: Fields of the encoded data.
+        auxiliary: With the auxiliary heads that it asks for; served and counted without.
 
     Raises:
         UnknownNameError: If the family is not known.
@@ -82,4 +114,7 @@ def build_ranker(family: str, config: RankerConfig, layout: FeatureLayout) -> Ra
     known = get_family(family)
     kind: StackKind = known.stack(config)
     stack = make_stack(known.blocks(config), kind, config.token_dim)
-    return Ranker(config, layout, stack, head_kind(known).make(config))
+    head = head_kind(known).make(config)
+    # Last, so that a seed gives the rest of the model the same weights with and without.
+    heads = make_auxiliary(config) if auxiliary else None
+    return Ranker(config, layout, stack, head, heads)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from mixfront.training.config import TrainingConfig
 from mixfront.training.cpu_op import build_cpu_op
 from mixfront.training.leftovers import clear_leftovers
+from mixfront.training.loss import Outputs
 from mixfront.training.ranks import Ranks
 
 MAX_BUCKET = 200_000_000  # elements that are reduced or gathered at once
@@ -87,10 +88,9 @@ class DenseEngine:
         module: nn.Module = self._engine.module
         return module
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """The module's logits (N,) in fp32; in the training precision inside."""
-        logits: Tensor = self._engine(*inputs)
-        return logits.float()
+    def forward(self, *inputs: Tensor) -> Outputs:
+        """What the module says, in fp32; in the training precision inside."""
+        return Outputs.of(self._engine(*inputs))
 
     def backward(self, loss: Tensor) -> None:
         """Add one micro-batch's gradients; the last one of a step averages them over ranks."""

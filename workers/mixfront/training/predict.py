@@ -31,7 +31,8 @@ class Scorer:
         family: Name of the family.
         model: Keys of its config.
         layout: Fields of the encoded rows.
-        weights: Whole dense weights, buffers such as the temperature included.
+        weights: Whole dense weights, buffers such as the temperature included, those of
+            auxiliary heads left out.
         rows: The fused table (num_rows, E).
     """
 
@@ -44,7 +45,7 @@ class Scorer:
         rows: Tensor,
     ) -> None:
         config = make_config(family, model)
-        self.ranker = build_ranker(family, config, layout)
+        self.ranker = build_ranker(family, config, layout, auxiliary=False)
         self.ranker.load_state_dict(dict(weights))
         self.tables = EmbeddingTables(layout, rows)
         self.device = str(rows.device)

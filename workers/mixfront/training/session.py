@@ -8,7 +8,7 @@ from typing import Any
 
 from mixfront.data import Batch, Encoder, TrainBatches, open_split
 from mixfront.exceptions import AbortedError, SpecError, TrialError
-from mixfront.models import make_config
+from mixfront.models import make_config, serving_weights
 from mixfront.training.checkpoint import Checkpoints, Identity, Progress
 from mixfront.training.evaluation import Evaluation, evaluate
 from mixfront.training.export import export_model
@@ -254,7 +254,7 @@ class TrialSession:
             request.family,
             request.model,
             self._encoder.layout,
-            trainer.engine.weights(),
+            serving_weights(trainer.engine.weights()),
             trainer.tables.weight,
         )
         metrics = self._final_metrics(scorer)
