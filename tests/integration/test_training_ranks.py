@@ -40,6 +40,12 @@ TRAINING = TrainingConfig.model_validate(
     }
 )
 STOP_AFTER = 6
+# With both kinds of extra loss: of auxiliary heads, and penalties of rows.
+EXTRAS: dict[str, dict[str, Any]] = {
+    "tokenmixer_large": {"aux_weight": 0.5, "num_blocks": 3, "inter_residual_every": 1},
+    "rankmixer": {"num_experts": 2, "router_penalty": 0.05, "num_blocks": 2},
+}
+EXTRA_STAGES = (0, 3)
 METRICS = ("auc", "uauc", "gauc", "logloss", "train_loss", "test_auc")
 
 
@@ -57,6 +63,13 @@ def make_request(
         folder=str(root / name),
         resume_from=resume_from,
     )
+
+
+def extra_request(root: Path, name: str, family: str, stage: int) -> TrialRequest:
+    shape = {"embedding_dim": 4, "num_tokens": 4, "token_dim": 8}
+    changes = {"family": family, "model": {**shape, **EXTRAS[family]}}
+    request = make_request(root, f"{name}-{family}-{stage}", stage)
+    return request.model_copy(update=changes)
 
 
 def train(request: TrialRequest, stop_after: int | None = None) -> dict[str, Any]:
@@ -113,6 +126,9 @@ def rank_main(root: Path, rank: int, world_size: int) -> dict[str, Any]:
         first = train(make_request(root, name, stage), STOP_AFTER)
         told[f"first-{stage}"] = first
         told[f"rest-{stage}"] = train(make_request(root, name, stage, first["stopped"]))
+    for family in EXTRAS if world_size == 2 else ():
+        for stage in EXTRA_STAGES:
+            told[f"{family}-{stage}"] = train(extra_request(root, prefix, family, stage))
     told["nan"] = diverge_on_the_last_rank(
         make_request(root, f"{prefix}nan", stages[-1]), rank, world_size
     )
@@ -190,6 +206,23 @@ def test_two_ranks_resume_to_the_same_bits(stage: int, pair: list[dict[str, Any]
         assert len(first["losses"]) == STOP_AFTER
         assert first["losses"] + rest["losses"] == whole["losses"]
         assert rest["metrics"] == whole["metrics"]
+
+
+@pytest.mark.parametrize("family", EXTRAS)
+def test_extra_losses_are_the_same_on_two_ranks(
+    root: Path,
+    pair: list[dict[str, Any]],
+    family: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ranks have rows and padding of their own, and of each row only its own share counts."""
+    monkeypatch.setenv("MIXFRONT_CACHE", str(root / "cache"))
+    alone = train(extra_request(root, "alone", family, 0))
+    for stage in EXTRA_STAGES:
+        for told in pair:
+            found = told[f"{family}-{stage}"]
+            assert found["losses"] == pytest.approx(alone["losses"], rel=1e-5)
+            assert found["metrics"]["auc"] == pytest.approx(alone["metrics"]["auc"], abs=1e-4)
 
 
 def test_nan_on_one_rank_ends_the_trial_on_all(pair: list[dict[str, Any]]) -> None:

@@ -11,6 +11,8 @@ from mixfront.models import Ranker, build_ranker, count_cost, make_config
 
 SMALL = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8}
 SWITCHES: list[tuple[str, dict[str, Any]]] = [
+    ("rankmixer", {"num_experts": 3}),
+    ("rankmixer", {"num_experts": 2, "router_penalty": 0.5, "ffn_hidden": 7}),
     ("wukong", {"fm_rank": 2}),
     ("wukong", {"mlp_hidden": []}),
     ("dcnv2", {"rank": 0}),
@@ -25,6 +27,7 @@ SWITCHES: list[tuple[str, dict[str, Any]]] = [
     ("tokenmixer_large", {"norm_pos": "post"}),
     ("tokenmixer_large", {"ffn_bias": True}),
     ("tokenmixer_large", {"inter_residual_every": 1}),
+    ("tokenmixer_large", {"inter_residual_every": 1, "aux_weight": 0.1}),
     ("tokenmixer_large", {"num_experts": 4, "active_experts": 3}),
     ("heterogeneous_attention", {"ffn": "swiglu", "ffn_expansion": 3}),
     ("heterogeneous_attention", {"norm_pos": "post"}),
@@ -61,12 +64,17 @@ def build(family: str, layout: FeatureLayout, values: dict[str, Any]) -> Ranker:
 def test_switch(
     family: str, values: dict[str, Any], layout: FeatureLayout, rows: tuple[Tensor, Tensor]
 ) -> None:
-    """`count_cost` compares the closed forms with the module as it builds it."""
+    """`count_cost` compares the closed forms with the module as it builds it.
+
+    What a model gives for its loss beside the logits counts as an effect too.
+    """
     ranker, default = build(family, layout, values), build(family, layout, {})
     params = count_cost(family, ranker.config, layout=layout).dense_params
 
-    logits = ranker(*rows)
-    torch.autograd.backward((logits * torch.arange(1.0, 7.0)).sum())
+    outputs = ranker(*rows)
+    logits, *extras = outputs if isinstance(outputs, tuple) else (outputs,)
+    total = (logits * torch.arange(1.0, 7.0)).sum() + sum(extra.sum() for extra in extras)
+    torch.autograd.backward(total)
 
     resized = params != sum(parameter.numel() for parameter in default.parameters())
     assert resized or not torch.allclose(logits, default(*rows), atol=1e-7)

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+import safetensors.numpy
 import torch
 
 from mixfront.exceptions import AbortedError, DivergedError, SpecError, TrialError
-from mixfront.training import TrialRequest, TrialSession
+from mixfront.training import Predictor, TrialRequest, TrialSession
 from mixfront.training.checkpoint import read_manifest
 from mixfront.training.evaluation import Evaluation
 
@@ -170,6 +172,63 @@ def test_a_checkpoint_of_another_trial_is_refused(make_request: MakeRequest) -> 
 def test_a_loss_that_is_not_finite_ends_the_trial(make_request: MakeRequest) -> None:
     session = TrialSession(make_request(optimizer={"lr": 1e30}))
     with pytest.raises(DivergedError, match="lower the learning rate"):
+        session.advance()
+    session.close()
+
+
+EXTRAS: list[tuple[str, dict[str, Any]]] = [
+    ("tokenmixer_large", {"aux_weight": 0.5, "num_blocks": 3, "inter_residual_every": 1}),
+    ("rankmixer", {"num_experts": 2, "router_penalty": 0.1}),
+]
+
+
+def with_extras(request: TrialRequest, family: str, values: dict[str, Any]) -> TrialRequest:
+    model = {"embedding_dim": 4, "num_tokens": 4, "token_dim": 8, **values}
+    return request.model_copy(update={"family": family, "model": model})
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+@pytest.mark.parametrize(("family", "values"), EXTRAS)
+def test_extra_losses_train_at_every_stage_and_are_not_served(
+    make_request: MakeRequest, family: str, values: dict[str, Any], stage: int
+) -> None:
+    """Interrupted or not, whatever the stage and the micro-batches, to the same curve."""
+    changes = {"batch_size": 251, "optimizer": {"clip_norm": 1.0, "weight_decay": 0.01}}
+    request = with_extras(make_request(zero_stage=stage, name="whole", **changes), family, values)
+    whole, evaluation = run(request)
+    again = request.model_copy(update={"folder": f"{request.folder}-again"})
+    first, url = run(again, stop_after=3)
+    rest, _ = run(again.model_copy(update={"resume_from": url}))
+    assert first + rest == whole
+    parts = make_request(zero_stage=0, name="parts", gradient_accumulation=3, **changes)
+    assert run(with_extras(parts, family, values))[0] == pytest.approx(whole, rel=1e-5)
+    kept = safetensors.numpy.load_file(f"{evaluation.final}/weights.safetensors")
+    assert kept
+    assert not [name for name in kept if "auxiliary" in name]
+    predictor = Predictor.load(evaluation.final)
+    told = json.loads(Path(f"{evaluation.final}/sample_scores.json").read_text())["scores"]
+    sample = pq.read_table(f"{evaluation.final}/sample.parquet")
+    assert predictor.predict(sample) == pytest.approx(told, abs=1e-6)
+
+
+@pytest.mark.parametrize(("family", "values"), EXTRAS)
+def test_extra_losses_change_the_training_but_are_not_in_its_loss(
+    make_request: MakeRequest, family: str, values: dict[str, Any]
+) -> None:
+    """The first step's loss is of the same weights: the task's alone, whatever the factors."""
+    factor = "aux_weight" if "aux_weight" in values else "router_penalty"
+    weak, _ = run(with_extras(make_request(name="a"), family, {**values, factor: 1e-6}), 4)
+    strong, _ = run(with_extras(make_request(name="b"), family, {**values, factor: 5.0}), 4)
+    assert weak[0] == strong[0]
+    assert weak[3] != pytest.approx(strong[3], rel=1e-6)
+
+
+def test_an_extra_loss_that_is_not_finite_ends_the_trial(make_request: MakeRequest) -> None:
+    """Though the task's own loss still is."""
+    session = TrialSession(with_extras(make_request(zero_stage=0), *EXTRAS[0]))
+    ranker = session._trainer.engine.module
+    torch.nn.init.constant_(ranker.get_parameter("auxiliary.output.bias"), math.nan)
+    with pytest.raises(DivergedError, match="the loss is nan at step 0"):
         session.advance()
     session.close()
 

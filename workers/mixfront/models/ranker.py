@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.models._base import RankerConfig, StackContext, StackKind
-from mixfront.models.auxiliary import AuxiliaryHeads, make_auxiliary
+from mixfront.models.auxiliary import make_auxiliary
 from mixfront.models.families import get_family
 from mixfront.models.head import head_kind
 from mixfront.models.mixing.sinkhorn_pattern import TemperedPattern
@@ -23,7 +23,7 @@ class Ranker(nn.Module):
         layout: Fields of the encoded data.
         stack: (N, T, D) -> (N, T, D); `build_ranker` makes the family's.
         head: Mixed and unmixed tokens (N, T, D) -> logits (N,).
-        auxiliary: Heads of inner layers, for training; None = there are none.
+        auxiliary: With the auxiliary heads that the config asks for.
     """
 
     def __init__(
@@ -32,14 +32,16 @@ class Ranker(nn.Module):
         layout: FeatureLayout,
         stack: nn.Module,
         head: nn.Module,
-        auxiliary: AuxiliaryHeads | None = None,
+        *,
+        auxiliary: bool = True,
     ) -> None:
         super().__init__()
         self.config = config
         self.tokenizer = Tokenizer(config, layout)
         self.stack = stack
         self.head = head
-        self.auxiliary = auxiliary
+        # Last, so that a seed gives the rest the same weights with and without.
+        self.auxiliary = make_auxiliary(config) if auxiliary else None
 
     def forward(self, fields: Tensor, numeric: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """Score rows.
@@ -115,6 +117,4 @@ def build_ranker(
     kind: StackKind = known.stack(config)
     stack = make_stack(known.blocks(config), kind, config.token_dim)
     head = head_kind(known).make(config)
-    # Last, so that a seed gives the rest of the model the same weights with and without.
-    heads = make_auxiliary(config) if auxiliary else None
-    return Ranker(config, layout, stack, head, heads)
+    return Ranker(config, layout, stack, head, auxiliary=auxiliary)
