@@ -30,13 +30,26 @@ PAPER: list[tuple[str, dict[str, Any], float, float]] = [
         4.24e12,
     ),
 ]
+# Not in Table 4, but implied by its rows, since parameters and FLOPs are linear in r and in b.
+BETWEEN: list[tuple[str, dict[str, Any], float, float]] = [
+    *(
+        (
+            "unimixer_lite",
+            {**LITE, "rank": rank},
+            4.968e6 - 0.219e6 - (128 - rank) * (4.968e6 - 4.4525e6) / 126,
+            0.161e12 - (128 - rank) * (0.161e12 - 0.160e12) / 126,
+        )
+        for rank in (16, 32, 64)
+    ),
+    ("unimixer_lite", {**LITE, "num_bases": 8}, 4.973e6 - 0.219e6 + 2 * 0.005e6, 0.161e12),
+]
 
 
 def cost_of(family: str, values: dict[str, Any], **options: Any) -> ModelCost:
     return count_cost(family, make_config(family, values), **options)
 
 
-@pytest.mark.parametrize(("family", "values", "params", "flops"), PAPER)
+@pytest.mark.parametrize(("family", "values", "params", "flops"), [*PAPER, *BETWEEN])
 def test_published_tables(
     family: str, values: dict[str, Any], params: float, flops: float
 ) -> None:
