@@ -10,9 +10,9 @@ from mixfront.models import ModelCost, count_cost, make_config
 SMALL = {"num_tokens": 32, "token_dim": 128}
 LARGE = {"num_tokens": 64, "token_dim": 256, "block_size": 4, "num_blocks": 2}
 LITE = {**SMALL, "block_size": 4, "rank": 128, "num_bases": 2, "num_blocks": 2}
-TOKENIZER_HEAD = {32: 0.219e6, 64: 0.3e6}  # what the tables hold beside the blocks
 
-# family, values, parameters of the blocks, training FLOPs of the table
+# Family, values, parameters of the blocks (where a difference stands, the table's less those of
+# tokenizer and head), training FLOPs of the table.
 PAPER: list[tuple[str, dict[str, Any], float, float]] = [
     ("unimixer_lite", LITE, 4.7485e6, 0.161e12),
     ("unimixer_lite", {**LITE, "num_bases": 4}, 4.973e6 - 0.219e6, 0.161e12),
