@@ -47,6 +47,7 @@ _ALL = (
     _cost("params_total", "parameters with embedding tables"),
     _cost("flops", "training FLOPs per 2,048 samples"),
     _cost("flops_per_sample", "forward FLOPs per sample"),
+    _cost("activation_mb", "megabytes kept for the backward pass of 2,048 samples, fp32"),
     Metric(
         name="samples_per_s",
         direction="max",

@@ -1,5 +1,7 @@
 """Costs of configurations, before any lane."""
 
+from typing import Any
+
 import pytest
 
 from mixfront.exceptions import SpecError
@@ -13,6 +15,30 @@ FLAT = {"family": "rankmixer", "num_tokens": 4, "token_dim": 8, "num_blocks": 1,
 def test_costs_are_those_of_the_model() -> None:
     config = make_config("rankmixer", {"num_tokens": 4, "token_dim": 8, "num_blocks": 1})
     assert ModelCosts(TrainingConfig())(FLAT) == count_cost("rankmixer", config).metrics()
+
+
+@pytest.mark.parametrize(
+    ("parts", "counted"),
+    [
+        ({}, False),
+        ({"constraints": {"activation_mb": "<= 500"}}, True),
+        ({"objectives": ["auc", "activation_mb"]}, True),
+    ],
+)
+def test_activations_are_counted_only_for_a_search_that_asks(
+    make_spec: Any, parts: dict[str, object], counted: bool
+) -> None:
+    found = ModelCosts.of_spec(make_spec(**parts))(FLAT)
+    assert ("activation_mb" in found) is counted
+    assert found["params"] > 0
+
+
+def test_a_model_that_would_not_fit_is_refused_before_training(make_spec: Any) -> None:
+    spec = make_spec(constraints={"activation_mb": "<= 1"})
+    found = ModelCosts.of_spec(spec)(FLAT)
+    bound = spec.constraints["activation_mb"]
+    assert bound.before_training
+    assert bound.violation(found["activation_mb"]) > 0
 
 
 def test_each_model_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:

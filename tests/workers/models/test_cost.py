@@ -116,6 +116,22 @@ def test_metrics_are_for_the_papers_batch() -> None:
     assert metrics["flops_per_sample"] == cost.flops_per_sample
 
 
+def test_activations_are_counted_when_asked_for() -> None:
+    cost = cost_of("unimixer", {}, batch_size=7, activations=True)
+    assert cost.activations is not None
+    memory = cost.to_json()["memory"]
+    per_sample = memory["activation_bytes_per_sample"]
+    assert per_sample > 0
+    assert memory["activation_bytes_per_step"] > 0
+    assert memory["activation_bytes_per_batch"] == (
+        7 * per_sample + memory["activation_bytes_per_step"]
+    )
+    assert cost.metrics()["activation_mb"] == cost.activations.of_batch(2048) / 1e6
+    plain = cost_of("unimixer", {})
+    assert "memory" not in plain.to_json()
+    assert "activation_mb" not in plain.metrics()
+
+
 def test_real_fields_decide_chunks_and_tables(layout: FeatureLayout) -> None:
     """5 fields of width 16 in 16 chunks of 5; 2 numeric fields with 3 vectors each."""
     cost = cost_of("rankmixer", {}, layout=layout)
