@@ -41,7 +41,7 @@ def ranker_with(stack: nn.Module, layout: FeatureLayout) -> Ranker:
 
 
 def test_one_tensor_is_counted_once_and_weights_never(layout: FeatureLayout) -> None:
-    """T D floats a row for `scaled`; `tokens`, of the product with the weight, are there anyway."""
+    """T D floats a row for `scaled`; `tokens` are kept for the product with the weight."""
     none, once, thrice = (
         kept_bytes(ranker_with(_Squares(times), layout), layout, rows=5) for times in (0, 1, 3)
     )

@@ -15,6 +15,7 @@ from mixfront.exceptions import AbortedError, DivergedError, SpecError, TrialErr
 from mixfront.training import Predictor, TrialRequest, TrialSession
 from mixfront.training.checkpoint import read_manifest
 from mixfront.training.evaluation import Evaluation
+from mixfront.training.latency import LATENCIES
 
 MakeRequest = Callable[..., TrialRequest]
 
@@ -52,6 +53,9 @@ def test_a_trial_learns_and_is_evaluated_at_its_points(make_request: MakeRequest
     assert whole.final == session.finish() == f"{request.folder}/final"
     assert whole.metrics["auc"] > 0.6
     assert 0 <= whole.metrics["test_auc"] <= 1
+    assert not set(LATENCIES) & half.metrics.keys()
+    assert all(whole.metrics[name] > 0 for name in LATENCIES)
+    assert whole.metrics["latency_p50_ms_b1"] <= whole.metrics["latency_p99_ms_b1"]
     assert whole.metrics["train_loss"] < half.metrics["train_loss"]
     assert session.advance().metrics["auc"] == whole.metrics["auc"]  # nothing is left to do
     session.close()

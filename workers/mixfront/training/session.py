@@ -12,6 +12,7 @@ from mixfront.models import make_config, serving_weights
 from mixfront.training.checkpoint import Checkpoints, Identity, Progress
 from mixfront.training.evaluation import Evaluation, evaluate
 from mixfront.training.export import export_model
+from mixfront.training.latency import LATENCIES, measure_latency
 from mixfront.training.predict import Predictor, Scorer
 from mixfront.training.ranks import Ranks
 from mixfront.training.request import TrialRequest
@@ -87,7 +88,7 @@ class TrialSession:
         """Train to the next evaluation point, evaluate, write a checkpoint.
 
         At full fidelity the model is exported too, and the metrics are those of the exported
-        model in fp32, on the test rows as well if there are any (`test_*`).
+        model in fp32, on the test rows as well if there are any (`test_*`), and its latencies.
 
         Args:
             check: Called after every step on every rank, with the same answer on all; True
@@ -257,7 +258,7 @@ class TrialSession:
             serving_weights(trainer.engine.weights()),
             trainer.tables.weight,
         )
-        metrics = self._final_metrics(scorer)
+        metrics = self._final_metrics(scorer) | self._latencies(scorer)
         url = f"{request.folder.rstrip('/')}/final"
         if self._ranks.is_first:
             about = self._about(metrics)
@@ -278,6 +279,16 @@ class TrialSession:
             )
             metrics |= {prefix + name: value for name, value in found.items()}
         return metrics
+
+    def _latencies(self, scorer: Scorer) -> dict[str, float]:
+        """Measured by rank 0 while the others wait for its numbers, and are quiet."""
+        numbers = [math.nan] * len(LATENCIES)
+        if self._ranks.is_first:
+            data = self.request.data
+            split = open_split(data.path, data.validation, self._encoder)
+            seconds = self.request.latency_seconds
+            numbers = list(measure_latency(scorer.probabilities, split, seconds=seconds).values())
+        return dict(zip(LATENCIES, self._ranks.broadcast(numbers), strict=True))
 
     def _about(self, metrics: dict[str, float]) -> dict[str, Any]:
         request = self.request
