@@ -13,6 +13,7 @@ from mixfront.training.checkpoint import Checkpoints, Identity, Progress
 from mixfront.training.evaluation import Evaluation, evaluate
 from mixfront.training.export import export_model
 from mixfront.training.latency import LATENCIES, measure_latency
+from mixfront.training.mixing_log import MixingLog
 from mixfront.training.predict import Predictor, Scorer
 from mixfront.training.ranks import Ranks
 from mixfront.training.request import TrialRequest
@@ -71,6 +72,11 @@ class TrialSession:
             keep=training.keep_checkpoints,
             ranks=self._ranks,
             identity=self._identity(),
+        )
+        self._mixing = MixingLog(
+            request.folder,
+            f"trial {request.trial_id} {request.family}",
+            writes=self._ranks.is_first,
         )
         self._resume()
 
@@ -220,12 +226,13 @@ class TrialSession:
     def _evaluate(self) -> dict[str, float]:
         self._trainer.evaluation_mode(self.step)
         data = self.request.data
-        return evaluate(
+        found = evaluate(
             self._trainer.score,
             open_split(data.path, data.validation, self._encoder),
             batch_size=self.request.training.eval_batch_size,
             ranks=self._ranks,
         )
+        return found | self._mixing.note(self._trainer.engine.module, self.step)
 
     def _mark_evaluated(self) -> str:
         self._progress = Progress(step=self.step, evaluated_step=self.step)
@@ -258,11 +265,13 @@ class TrialSession:
             serving_weights(trainer.engine.weights()),
             trainer.tables.weight,
         )
-        metrics = self._final_metrics(scorer) | self._latencies(scorer)
+        metrics = self._final_metrics(scorer) | self._mixing.note(scorer.ranker, self.step)
+        metrics |= self._latencies(scorer)
         url = f"{request.folder.rstrip('/')}/final"
         if self._ranks.is_first:
             about = self._about(metrics)
             export_model(url, Predictor(self._encoder, scorer, about), request)
+            self._mixing.draw(scorer.ranker)
         self._ranks.barrier()
         return url, metrics
 
