@@ -81,6 +81,14 @@ def test_a_trial_ends_as_it_did(trial: TrialRecord, state: TrialState, status: R
     assert words["status"] is status
     assert words["tags"]["mixfront.state"] == str(state)
     assert ("accelerator_seconds" in words["metrics"]) == state.is_finished
+    assert words["folders"] == {}  # it never started
+
+
+def test_pictures_come_with_the_end(trial: TrialRecord) -> None:
+    trial.started, trial.state = 1.0, TrialState.COMPLETE
+    assert closed_trial(trial)["folders"] == {"mixing": "trials/0/mixing"}
+    trial.state = TrialState.INTERRUPTED
+    assert closed_trial(trial)["folders"] == {}
 
 
 def test_a_trial_says_what_went_wrong(trial: TrialRecord) -> None:

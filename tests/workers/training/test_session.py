@@ -147,7 +147,7 @@ def test_old_checkpoints_go(make_request: MakeRequest) -> None:
     session = TrialSession(request)
     urls = [session.advance().checkpoint for _ in range(3)]
     session.close()
-    names = {path.name for path in Path(request.folder).iterdir()}
+    names = {path.name for path in Path(request.folder).glob("step-*")}
     assert names == {url.rsplit("/", 1)[1] for url in urls[1:]}
 
 
@@ -264,3 +264,21 @@ def test_model_json_tells_what_was_trained(make_request: MakeRequest) -> None:
     assert about["tau"] == 0.05
     assert about["metrics"]["auc"] == evaluation.metrics["auc"]
     assert about["columns"][0] == "user_id"
+
+
+@pytest.mark.parametrize("stage", [0, 3])
+def test_mixing_is_shown_at_every_evaluation(make_request: MakeRequest, stage: int) -> None:
+    """Under ZeRO 3 as well, where the weights are elsewhere after a forward."""
+    request = make_request(zero_stage=stage)
+    session = TrialSession(request)
+    half, whole = session.advance(), session.advance()
+    session.close()
+    n, b = 8, 4  # blocks of the flattened input, and their width
+    assert half.metrics["mixing/tau"] > whole.metrics["mixing/tau"] == pytest.approx(0.05)
+    for metrics in (half.metrics, whole.metrics):
+        assert 1 <= metrics["mixing/global_support_layer0"] <= n
+        assert 1 / b <= metrics["mixing/local_peak_layer0"] <= 1
+    folder = Path(request.folder) / "mixing"
+    history = json.loads((folder / "history.json").read_text())
+    assert [seen["step"] for seen in history] == [half.step, whole.step]
+    assert {path.name for path in folder.glob("*.png")} == {"layer0.png", "sparsity.png"}

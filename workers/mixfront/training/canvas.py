@@ -20,7 +20,10 @@ FAINT: Colour = (215, 215, 215)
 TEXT, TITLE = 15, 20  # sizes in pixels
 BAR_GAP, BAR_WIDTH = 12, 14
 _SCALE = 2  # drawn twice as large and averaged, for smooth lines
-_VIRIDIS = "440154 472d7b 3b528b 2c728e 21918c 28ae80 5ec962 addc30 fde725"  # evenly spaced
+_VIRIDIS = (  # evenly spaced
+    "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c "
+    "1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725"
+)
 _SHADES = 256
 
 
@@ -89,7 +92,7 @@ class Canvas:
         picture = self._image.reduce(_SCALE)
         for square, at in self._squares:
             picture.paste(square, at)
-        picture.save(buffer, "png", compress_level=3)
+        picture.save(buffer, "png", compress_level=1)
         return buffer.getvalue()
 
 
