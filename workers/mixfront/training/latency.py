@@ -13,8 +13,8 @@ BATCH_SIZES = (1, 512)
 PERCENTILES = (50, 99)
 LATENCIES = tuple(f"latency_p{p}_ms_b{size}" for size in BATCH_SIZES for p in PERCENTILES)
 DISTINCT = 16  # batches that take turns, so that not always the same rows lie in the cache
-WARM_UP = 2  # calls that are not counted
-MIN_CALLS, MAX_CALLS = 3, 1000  # that are counted, at each batch size
+WARM_UP = 1  # calls that are not counted: evaluation has warmed all but the batch size
+MIN_CALLS, MAX_CALLS = 2, 1000  # that are counted, at each batch size
 
 
 def measure_latency(
@@ -22,9 +22,9 @@ def measure_latency(
 ) -> dict[str, float]:
     """Milliseconds from encoded rows in host memory to their probabilities there, `LATENCIES`.
 
-    Each batch size is called 1,000 times, or as often as half of `seconds` allows, but 3 times at
-    least, after 2 calls to warm up. Of fewer than 100 calls p99 is the slowest one. Nothing else
-    should run on the machine; threads are as many as the process has.
+    Each batch size is called 1,000 times, or as often as half of `seconds` allows, but twice at
+    least, after one call to warm up. Of fewer than 100 calls p99 is the slowest one. What else
+    runs on the machine, other lanes too, is in the numbers; threads are those of the process.
 
     Args:
         score: Probabilities (N,) of a batch, as `Scorer.probabilities`.
