@@ -10,7 +10,7 @@ from mixfront.training.canvas import FAINT, INK, TITLE, Canvas, Colour, Point, v
 
 WIDTH, HEIGHT = 400, 300  # of one chart, in pixels
 LEFT, TOP, APART = 64, 104, 74
-LEGEND = 150
+LEGEND = 180
 MAX_TICKS = 6
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 DASH = 6
@@ -92,7 +92,7 @@ def _legend(canvas: Canvas, curves: Sequence[Curve], inks: Sequence[Colour]) -> 
         y = TOP + 8 + 22 * position
         line = [(left, float(y)), (left + 26, float(y))]
         _draw(canvas, line, inks[curve.layer], dashed=curve.kind == "local")
-        canvas.text((left + 36, y), f"{curve.kind} {curve.layer}", anchor="lm")
+        canvas.text((left + 36, y), f"{curve.kind}, layer {curve.layer}", anchor="lm")
 
 
 def _inks(count: int) -> list[Colour]:
