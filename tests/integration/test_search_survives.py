@@ -117,6 +117,8 @@ def assert_mlflow_agrees(uri: str, trials: list[TrialRecord]) -> None:
         assert run.data.metrics["auc"] == pytest.approx(trial.metrics["auc"])
         steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "auc")]
         assert len(steps) == len(set(steps)) == 8  # one each eighth of all steps
+        pictures = {file.path for file in client.list_artifacts(run.info.run_id, "mixing")}
+        assert ("mixing/sparsity.png" in pictures) == trial.family.startswith("unimixer")
 
 
 def test_a_name_that_exists_is_refused(data: Path, tmp_path: Path) -> None:
