@@ -71,6 +71,20 @@ def test_more_rounds_of_sinkhorn_cost_a_step_and_no_row_anything() -> None:
     assert many.per_step - few.per_step >= layers * FLOAT * (vectors + kernels)
 
 
+def test_models_that_give_more_than_logits_are_counted_too() -> None:
+    """Each expert keeps its hidden units three times: before and after GELU, and weighted."""
+    two, three = (
+        count_cost(
+            "rankmixer", make_config("rankmixer", {"num_experts": experts}), activations=True
+        ).activations
+        for experts in (2, 3)
+    )
+    assert two is not None
+    assert three is not None
+    blocks, tokens, hidden = 2, 16, 128
+    assert three.per_sample - two.per_sample >= blocks * 3 * tokens * hidden * FLOAT
+
+
 def test_counting_leaves_no_gradient_behind(layout: FeatureLayout) -> None:
     ranker = build_ranker("rankmixer", make_config("rankmixer", {}), layout)
     with torch.no_grad():

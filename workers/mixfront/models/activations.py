@@ -69,7 +69,8 @@ def kept_bytes(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
         sdpa_kernel(SDPBackend.MATH),
         saved_tensors_hooks(keep, lambda tensor: tensor),
     ):
-        logits = model(fields.requires_grad_(), numeric)
+        outputs = model(fields.requires_grad_(), numeric)
+    logits = outputs[0] if isinstance(outputs, tuple) else outputs
     assert logits.requires_grad  # and holds the graph, so that nothing was freed meanwhile
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
