@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -19,9 +19,9 @@ from mixfront.models._base import BlockCost, RankerConfig
 from mixfront.models.families import get_family
 from mixfront.models.head import head_kind
 from mixfront.models.ranker import Ranker, build_ranker
-from mixfront.models.tokenizer import tokenizer_flops
 
 PAPER_BATCH = 2048  # samples that the published FLOPs/batch are for
+STAND_IN_EVENTS = 50
 TRAINING = 3  # forward, and twice as much backward
 
 
@@ -119,7 +119,9 @@ def count_cost(
         family: Name of a family.
         config: Its config.
         batch_size: Rows of a training step.
-        chunk_dim: Without a layout, width of each of the tokenizer's chunks; default D.
+        chunk_dim: Without a layout, width of each of the tokenizer's chunks; default D. If the
+            model reads events, the last chunk is a behaviour sequence of that width, as long as
+            the config's `num_events`, or 50.
         layout: Fields of real data; decides the chunk width and the size of the tables.
         checked: Hold the closed form against a counted forward pass; 0.45 s for a UniMixer,
             nearly all of it Sinkhorn's many small operations. A search's gate, which counts
@@ -127,6 +129,7 @@ def count_cost(
 
     Raises:
         UnknownNameError: If the family is not known.
+        SpecError: If the config wants behaviour sequences, and the layout has none.
     """
     known = get_family(family)
     closed: BlockCost = known.cost(config)
@@ -145,7 +148,7 @@ def count_cost(
         embedding_params=embedding,
         tokenizer=PartCost(
             params=_params(model.tokenizer),
-            per_sample=tokenizer_flops(config, model.tokenizer.chunk_dim),
+            per_sample=model.tokenizer.flops(),
         ),
         blocks=PartCost(
             params=_params(model.stack),
@@ -167,16 +170,25 @@ def forward_flops(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
     Attention is counted on its math path, for the counter is blind to fused kernels on a CPU;
     it never sees Sinkhorn.
     """
-    device = next(model.parameters()).device
-    num_numeric = len(layout.of_kind("numeric"))
-    num_fields = len(layout.fields) - num_numeric
-    fields = torch.zeros(rows, num_fields, model.config.embedding_dim, device=device)
-    numeric = torch.zeros(rows, num_numeric, device=device)
+    inputs = blank_rows(model, layout, rows)
     model.train()  # in eval mode, mixing matrices may be made already
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-        model(fields, numeric)
+        model(*inputs)
     return int(counter.get_total_flops())
+
+
+def blank_rows(model: Ranker, layout: FeatureLayout, rows: int) -> tuple[Tensor, ...]:
+    """Zeros on the model's device: fields, numeric values and, if it uses them, no events."""
+    device, dim = next(model.parameters()).device, model.config.embedding_dim
+    num_numeric = len(layout.of_kind("numeric"))
+    fields = torch.zeros(rows, len(layout.fields) - num_numeric, dim, device=device)
+    numeric = torch.zeros(rows, num_numeric, device=device)
+    if not model.uses_events:
+        return fields, numeric
+    length = sum(field.length for field in layout.of_kind("sequence"))
+    events = torch.zeros(rows, length, dim, device=device)
+    return fields, numeric, events, torch.zeros(rows, length, dtype=torch.bool, device=device)
 
 
 def _params(module: nn.Module) -> int:
@@ -185,7 +197,18 @@ def _params(module: nn.Module) -> int:
 
 def _chunked(config: RankerConfig, chunk_dim: int) -> tuple[RankerConfig, FeatureLayout]:
     """A stand-in for data: one field of width `chunk_dim` for every token."""
-    names = [f"chunk_{index}" for index in range(config.num_tokens)]
-    fields = tuple(FieldLayout(name=name, domain="any", kind="categorical") for name in names)
-    layout = FeatureLayout(fields=fields, num_rows=0, pad_rows=())
+    reads_events = config.num_events() > 0 or config.sequence_pool == "target"
+    count = max(config.num_tokens - reads_events, 1)
+    fields = [
+        FieldLayout(name=f"chunk_{index}", domain="any", kind="categorical")
+        for index in range(count)
+    ]
+    if reads_events:
+        length = config.num_events() or STAND_IN_EVENTS
+        fields.append(
+            FieldLayout(
+                name="events", domain="any", kind="sequence", length=length, target="chunk_0"
+            )
+        )
+    layout = FeatureLayout(fields=tuple(fields), num_rows=0, pad_rows=())
     return config.model_copy(update={"embedding_dim": chunk_dim}), layout

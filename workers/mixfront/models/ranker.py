@@ -32,19 +32,35 @@ class Ranker(nn.Module):
         self.stack = stack
         self.head = head
 
-    def forward(self, fields: Tensor, numeric: Tensor) -> Tensor:
+    @property
+    def uses_events(self) -> bool:
+        """Whether `forward` needs events and mask."""
+        return self.tokenizer.uses_events
+
+    def forward(
+        self,
+        fields: Tensor,
+        numeric: Tensor,
+        events: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
         """Score rows.
 
         Args:
             fields: (N, F, E), categorical fields, then pooled sequence fields, each in the
                 order of the layout.
             numeric: (N, M) scaled values, NaN where null.
+            events: (N, S, E), all positions of all sequences side by side, in the order of the
+                layout; not looked at unless `uses_events`.
+            mask: (N, S) bool, True where there is an event.
 
         Returns:
             Logits (N,), float32 also under autocast.
         """
-        tokens = self.tokenizer(fields, numeric)
+        tokens = self.tokenizer(fields, numeric, events, mask)
         context = StackContext(x0=tokens)
+        if self.tokenizer.events is not None:
+            context.seq, context.seq_mask = self.tokenizer.events(events, mask)
         logits: Tensor = self.head(self.stack(tokens, context), tokens)
         return logits
 
@@ -78,6 +94,7 @@ def build_ranker(family: str, config: RankerConfig, layout: FeatureLayout) -> Ra
 
     Raises:
         UnknownNameError: If the family is not known.
+        SpecError: If the config wants behaviour sequences, and the layout has none.
     """
     known = get_family(family)
     kind: StackKind = known.stack(config)

@@ -62,6 +62,7 @@ class Trainer:
             model.embedding_dim,
             init_std=config.embedding_optimizer.init_std,
             seed=config.seed,
+            with_events=ranker.uses_events,
         ).to(ranks.device)
         self.sparse = build_sparse_optimizer(self.tables, config.embedding_optimizer)
         optimizer = build_optimizer(ranker, ranker.no_decay_names(), config.optimizer)
@@ -106,7 +107,8 @@ class Trainer:
         """Probabilities (N,) of a batch, in the training precision (collective under ZeRO 3)."""
         batch = batch.to(self._ranks.device)
         with torch.no_grad():
-            return torch.sigmoid(self.engine.forward(self.tables.embed(batch), batch.numeric))
+            fields, events = self.tables.embed(batch), self.tables.events(batch)
+            return torch.sigmoid(self.engine.forward(fields, batch.numeric, *events))
 
     def evaluation_mode(self, step: int) -> None:
         """Make the model the one of this step, and still; the next `step` undoes it."""
@@ -140,7 +142,8 @@ class Trainer:
         bounds = [count * part // parts for part in range(parts + 1)]
         total = torch.zeros((), device=batch.label.device)
         for start, stop in itertools.pairwise(bounds):
-            logits = self.engine.forward(looked.fields(start, stop), batch.numeric[start:stop])
+            fields, events = looked.fields(start, stop), looked.events(start, stop)
+            logits = self.engine.forward(fields, batch.numeric[start:stop], *events)
             losses = F.binary_cross_entropy_with_logits(
                 logits, batch.label[start:stop], batch.weight[start:stop], reduction="sum"
             )
