@@ -24,7 +24,9 @@ class EventTokenizer(nn.Module):
     def __init__(self, config: RankerConfig, layout: FeatureLayout) -> None:
         super().__init__()
         self._num_events = config.num_events()
-        self._behaviours = needed_behaviours(layout, "sequence_tokens above 0", "set sequence_tokens=0")
+        self._behaviours = needed_behaviours(
+            layout, "sequence_tokens above 0", "set sequence_tokens=0"
+        )
         count = len(self._behaviours)
         self._each = self._num_events // count
         if not self._each:

@@ -39,7 +39,8 @@ def attend_masked(
 
 def split_heads(x: Tensor, num_heads: int) -> Tensor:
     """(N, S, D) -> (N, H, S, D / H)."""
-    return x.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+    rows, length, dim = x.shape
+    return x.reshape(rows, length, num_heads, dim // num_heads).transpose(1, 2)
 
 
 def join_heads(x: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ class Rotary(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, S, D) -> (N, S, D)."""
-        first, second = x.unflatten(-1, (self._num_heads, -1)).chunk(2, dim=-1)
+        heads = x.reshape(*x.shape[:-1], self._num_heads, x.shape[-1] // self._num_heads)
+        first, second = heads.chunk(2, dim=-1)
         turned = (first * self.cos - second * self.sin, first * self.sin + second * self.cos)
         return torch.cat(turned, -1).flatten(2)
