@@ -76,7 +76,13 @@ def test_temperature_reaches_every_pattern(
 
 
 @pytest.mark.parametrize(
-    ("family", "values"), [("unimixer", {"tau_schedule": "off"}), ("rankmixer", {})]
+    ("family", "values"),
+    [
+        ("unimixer", {"tau_schedule": "off"}),
+        ("unimixer_lite", {"tau_schedule": "off"}),
+        ("unified", {"tau_schedule": "off"}),
+        ("rankmixer", {}),
+    ],
 )
 def test_no_temperature_nothing_to_set(
     layout: FeatureLayout, rows: tuple[Tensor, ...], family: str, values: dict[str, object]

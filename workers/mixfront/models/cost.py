@@ -179,7 +179,7 @@ def forward_flops(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
 
 
 def blank_rows(model: Ranker, layout: FeatureLayout, rows: int) -> tuple[Tensor, ...]:
-    """Zeros on the model's device: fields, numeric values, and a mask of no events if it uses any."""
+    """Zeros on the model's device: fields, numeric values, and if it reads them no events."""
     device, dim = next(model.parameters()).device, model.config.embedding_dim
     num_numeric = len(layout.of_kind("numeric"))
     fields = torch.zeros(rows, len(layout.fields) - num_numeric, dim, device=device)

@@ -29,6 +29,8 @@ from mixfront.models.tokenmixer_large import (
     tokenmixer_large_cost,
 )
 from mixfront.models.transformer import TransformerConfig, transformer_block, transformer_cost
+from mixfront.models.unified import unified_block, unified_cost
+from mixfront.models.unified_config import UnifiedConfig
 from mixfront.models.unimixer import UniMixerConfig, unimixer_block, unimixer_cost
 from mixfront.models.unimixer_lite import (
     UniMixerLiteConfig,
@@ -68,6 +70,14 @@ FAMILIES: dict[str, Family[Any]] = {
             blocks=repeated(unimixer_lite_factored_block),
             cost=unimixer_lite_factored_cost,
             stack=SinkhornMixerConfig.stack_kind,
+        ),
+        Family(
+            name="unified",
+            summary="local and global pattern chosen separately (framework of arXiv 2604.00590)",
+            config=UnifiedConfig,
+            blocks=repeated(unified_block),
+            cost=unified_cost,
+            stack=UnifiedConfig.stack_kind,
         ),
         Family(
             name="rankmixer",
