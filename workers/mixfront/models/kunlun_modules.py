@@ -76,7 +76,7 @@ class SummaryAttention(nn.Module):
         """(N, S, D), (N, S), (N, T_x, D) -> (N, S, D)."""
         parts = (self.norm(seq), self.key(summary), self.value(summary))
         query, key, value = (split_heads(x, self._num_heads) for x in parts)
-        weights = F.gelu(query @ key.mT / self._tau)
+        weights = F.gelu(query @ (key / self._tau).mT)
         return seq + join_heads(weights @ value)
 
 

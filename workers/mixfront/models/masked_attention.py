@@ -33,7 +33,7 @@ def attend_masked(
         (N, Q, D).
     """
     q, k, v = (split_heads(x, num_heads) for x in (query, key, value))
-    weights = masked_softmax(q @ k.mT / math.sqrt(q.shape[-1]), mask)
+    weights = masked_softmax((q / math.sqrt(q.shape[-1])) @ k.mT, mask)
     return join_heads(weights @ v)
 
 
