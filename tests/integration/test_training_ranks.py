@@ -39,6 +39,19 @@ TRAINING = TrainingConfig.model_validate(
         "embedding_optimizer": {"l2": 1e-3},
     }
 )
+KUNLUN = {
+    "embedding_dim": 4,
+    "num_tokens": 4,
+    "token_dim": 8,
+    "num_blocks": 3,
+    "sequence_tokens": 2,
+    "seq_len": 10,
+    "num_heads": 2,
+    "mlp_hidden": [8],
+    "sequence_pool": "target",
+}
+MODELS = {"unimixer": MODEL, "kunlun": KUNLUN}
+EVENT_STAGES = (0, 3)  # at which the one that reads events is trained too
 STOP_AFTER = 6
 # With both kinds of extra loss: of auxiliary heads, and penalties of rows.
 EXTRAS: dict[str, dict[str, Any]] = {
@@ -50,13 +63,17 @@ METRICS = ("auc", "uauc", "gauc", "logloss", "train_loss", "test_auc")
 
 
 def make_request(
-    root: Path, name: str, stage: int, resume_from: str | None = None
+    root: Path,
+    name: str,
+    stage: int,
+    resume_from: str | None = None,
+    family: str = "unimixer",
 ) -> TrialRequest:
     return TrialRequest(
         search_id="s-1",
         trial_id=name,
-        family="unimixer",
-        model=MODEL,
+        family=family,
+        model=MODELS[family],
         data=DataRequest.model_validate_json((root / "data.json").read_text()),
         training=TRAINING,
         zero_stage=stage,
@@ -129,6 +146,9 @@ def rank_main(root: Path, rank: int, world_size: int) -> dict[str, Any]:
     for family in EXTRAS if world_size == 2 else ():
         for stage in EXTRA_STAGES:
             told[f"{family}-{stage}"] = train(extra_request(root, prefix, family, stage))
+    for stage in EVENT_STAGES if world_size == 2 else ():
+        request = make_request(root, f"{prefix}events-{stage}", stage, family="kunlun")
+        told[f"events-{stage}"] = train(request)
     told["nan"] = diverge_on_the_last_rank(
         make_request(root, f"{prefix}nan", stages[-1]), rank, world_size
     )
@@ -154,6 +174,13 @@ def alone(root: Path) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIXFRONT_CACHE", str(root / "cache"))
         return train(make_request(root, "alone", 0))
+
+
+@pytest.fixture(scope="module")
+def alone_with_events(root: Path) -> dict[str, Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIXFRONT_CACHE", str(root / "cache"))
+        return train(make_request(root, "alone-events", 0, family="kunlun"))
 
 
 def start_ranks(root: Path, world_size: int) -> list[dict[str, Any]]:
@@ -197,6 +224,17 @@ def test_two_ranks_have_the_curve_of_one(
     assert first[f"whole-{stage}"] == second[f"whole-{stage}"]  # every rank knows the same
     for name, value in alone["metrics"].items():
         assert first[f"whole-{stage}"]["metrics"][name] == pytest.approx(value, abs=1e-4)
+
+
+@pytest.mark.parametrize("stage", EVENT_STAGES)
+def test_two_ranks_with_events_have_the_curve_of_one(
+    stage: int, pair: list[dict[str, Any]], alone_with_events: dict[str, Any]
+) -> None:
+    first, second = (told[f"events-{stage}"] for told in pair)
+    assert first == second
+    assert first["losses"] == pytest.approx(alone_with_events["losses"], rel=1e-5)
+    for name, value in alone_with_events["metrics"].items():
+        assert first["metrics"][name] == pytest.approx(value, abs=1e-4)
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -33,7 +33,9 @@ def cost(
     """Count a configuration's parameters, FLOPs and activations; nothing is trained or allocated.
 
     Without data, the tokenizer is taken to be fed with `num_tokens` chunks of width `chunk_dim`
-    (default `token_dim`), and embedding tables are left out. One multiply-add is 2 FLOPs.
+    (default `token_dim`), and embedding tables are left out; for a model that reads events, the
+    last chunk is a behaviour sequence of `seq_len` events, 50 if the family has no such key. One
+    multiply-add is 2 FLOPs.
     Activations are what a training step keeps for its backward pass, in fp32.
 
     Example: `mixfront cost unimixer -o num_tokens=32 -o token_dim=128 -o block_size=4`

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from mixfront.data.batch import FeatureLayout, FieldLayout
 from mixfront.exceptions import SpecError
 from mixfront.models import count_cost, make_config
 from mixfront.search.cost_check import ModelCosts, fits
@@ -69,3 +70,17 @@ def test_fits() -> None:
     with pytest.raises(SpecError):
         costs(FLAT | {"token_dim": 9})
     assert fits(costs, FLAT | {"token_dim": 9}) is None
+
+
+@pytest.mark.parametrize("key", [{"sequence_pool": "target"}, {"family": "kunlun"}])
+def test_what_the_data_has_no_behaviour_sequence_for(key: dict[str, object]) -> None:
+    field = FieldLayout(name="item", domain="item", kind="categorical")
+    past = FieldLayout(name="past", domain="item", kind="sequence", length=3, target="item")
+    with_past, without = (
+        ModelCosts(TrainingConfig(), FeatureLayout(fields=fields, num_rows=9, pad_rows=(0,)))
+        for fields in ((field, past), (field,))
+    )
+    flat = {**FLAT, "num_tokens": 8, **key}
+    assert fits(with_past, flat) is not None
+    assert fits(without, flat) is None
+    assert fits(without, FLAT) is not None

@@ -10,11 +10,18 @@ from mixfront.data.batch import FeatureLayout
 from mixfront.models import Ranker, build_ranker, count_cost, make_config
 
 SMALL = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8}
+FEWER = {"kunlun": {"sequence_tokens": 2}}  # than the default, which 4 tokens do not hold
 SWITCHES: list[tuple[str, dict[str, Any]]] = [
     ("rankmixer", {"num_experts": 3}),
     ("rankmixer", {"num_experts": 2, "router_penalty": 0.5, "ffn_hidden": 7}),
     ("wukong", {"fm_rank": 2}),
     ("wukong", {"mlp_hidden": []}),
+    ("kunlun", {"num_blocks": 4, "num_seeds": 3, "kron_rank": 2}),
+    ("kunlun", {"sequence_tokens": 0}),
+    ("kunlun", {"seq_len": 3}),
+    ("kunlun", {"window": 0, "position": "rope"}),
+    ("kunlun", {"position": "rope"}),
+    ("kunlun", {"num_experts": 1, "mlp_hidden": []}),
     ("dcnv2", {"rank": 0}),
     ("dcnv2", {"parallel_hidden": []}),
     ("dcnv2", {"head_hidden": [8], "pool": "mean"}),
@@ -57,12 +64,13 @@ SWITCHES: list[tuple[str, dict[str, Any]]] = [
 
 def build(family: str, layout: FeatureLayout, values: dict[str, Any]) -> Ranker:
     torch.manual_seed(0)
-    return build_ranker(family, make_config(family, {**SMALL, **values}), layout)
+    small = {**SMALL, **FEWER.get(family, {})}
+    return build_ranker(family, make_config(family, {**small, **values}), layout)
 
 
 @pytest.mark.parametrize(("family", "values"), SWITCHES, ids=str)
 def test_switch(
-    family: str, values: dict[str, Any], layout: FeatureLayout, rows: tuple[Tensor, Tensor]
+    family: str, values: dict[str, Any], layout: FeatureLayout, rows: tuple[Tensor, ...]
 ) -> None:
     """`count_cost` compares the closed forms with the module as it builds it.
 

@@ -51,7 +51,7 @@ def build(values: dict[str, Any], layout: FeatureLayout) -> Ranker:
 
 @pytest.mark.parametrize("values", COMBINATIONS + SURROUNDINGS + SWITCHES, ids=str)
 def test_counted_and_trainable(
-    values: dict[str, Any], layout: FeatureLayout, rows: tuple[Tensor, Tensor]
+    values: dict[str, Any], layout: FeatureLayout, rows: tuple[Tensor, ...]
 ) -> None:
     ranker = build(values, layout)
     cost = count_cost("unified", ranker.config, layout=layout, checked=False)

@@ -47,6 +47,11 @@ class RankerConfig(BaseModel):
     head_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
         (), max_length=8, description="hidden widths of the head's MLP, a list"
     )
+    sequence_pool: Literal["mean", "target"] = Field(
+        "mean",
+        description="how a behaviour sequence (one that shares a categorical feature's table) "
+        "becomes a field: the mean of its events, or attention to them by that feature",
+    )
     dropout: float = Field(
         0.0, ge=0.0, lt=1.0, description="dropout on the tokens and on every FFN's hidden layer"
     )
@@ -62,6 +67,10 @@ class RankerConfig(BaseModel):
     def auxiliary_weight(self) -> float:
         """Factor on the sum of those layers' losses."""
         return 0.0
+
+    def num_events(self) -> int:
+        """S of `StackContext.seq`; 0 where the blocks read no behaviour sequence."""
+        return 0
 
 
 C = TypeVar("C", bound="RankerConfig")
@@ -90,7 +99,7 @@ class StackContext:
     layer: int = 0
     num_layers: int = 1
     history: list[Tensor] = field(default_factory=list)  # outputs of earlier layers
-    seq: Tensor | None = None  # (N, S, D), the behaviour sequence, where a family asks for it
+    seq: Tensor | None = None  # (N, S, D), behaviour sequences, where `num_events` asks for them
     seq_mask: Tensor | None = None  # (N, S) bool, True where there is an event
     cache: dict[str, Tensor] = field(default_factory=dict)  # from one layer to a later one
     penalties: list[Tensor] = field(default_factory=list)  # (N,) each, weighted, for the loss

@@ -62,26 +62,32 @@ def kept_bytes(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
             kept[storage] = tensor
         return tensor
 
-    fields, numeric = blank_rows(model, layout, rows)
+    fields, numeric, *events = blank_rows(model, layout, rows)
+    for embedded in (fields, *events[:1]):
+        embedded.requires_grad_()
     model.train()
     with (
         torch.enable_grad(),
         sdpa_kernel(SDPBackend.MATH),
         saved_tensors_hooks(keep, lambda tensor: tensor),
     ):
-        outputs = model(fields.requires_grad_(), numeric)
+        outputs = model(fields, numeric, *events)
     logits = outputs[0] if isinstance(outputs, tuple) else outputs
     assert logits.requires_grad  # and holds the graph, so that nothing was freed meanwhile
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 
-def blank_rows(model: Ranker, layout: FeatureLayout, rows: int) -> tuple[Tensor, Tensor]:
-    """Fields (N, F, E) and numeric values (N, M) of zeros on the model's device."""
-    device = next(model.parameters()).device
+def blank_rows(model: Ranker, layout: FeatureLayout, rows: int) -> tuple[Tensor, ...]:
+    """Zeros on the model's device: fields, numeric values, and if it reads them no events."""
+    device, dim = next(model.parameters()).device, model.config.embedding_dim
     num_numeric = len(layout.of_kind("numeric"))
-    num_fields = len(layout.fields) - num_numeric
-    fields = torch.zeros(rows, num_fields, model.config.embedding_dim, device=device)
-    return fields, torch.zeros(rows, num_numeric, device=device)
+    fields = torch.zeros(rows, len(layout.fields) - num_numeric, dim, device=device)
+    numeric = torch.zeros(rows, num_numeric, device=device)
+    if not model.uses_events:
+        return fields, numeric
+    length = sum(field.length for field in layout.of_kind("sequence"))
+    events = torch.zeros(rows, length, dim, device=device)
+    return fields, numeric, events, torch.zeros(rows, length, dtype=torch.bool, device=device)
 
 
 def _storage(tensor: Tensor) -> int:

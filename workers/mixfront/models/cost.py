@@ -25,9 +25,9 @@ from mixfront.models.activations import (
 from mixfront.models.families import get_family
 from mixfront.models.head import head_kind
 from mixfront.models.ranker import Ranker, build_ranker
-from mixfront.models.tokenizer import tokenizer_flops
 
 PAPER_BATCH = 2048  # samples that the published FLOPs/batch are for
+STAND_IN_EVENTS = 50
 TRAINING = 3  # forward, and twice as much backward
 
 
@@ -140,7 +140,9 @@ def count_cost(
         family: Name of a family.
         config: Its config.
         batch_size: Rows of a training step.
-        chunk_dim: Without a layout, width of each of the tokenizer's chunks; default D.
+        chunk_dim: Without a layout, width of each of the tokenizer's chunks; default D. If the
+            model reads events, the last chunk is a behaviour sequence of that width, as long as
+            the config's `num_events`, or 50.
         layout: Fields of real data; decides the chunk width and the size of the tables.
         checked: Hold the closed form against a counted forward pass; 0.45 s for a UniMixer,
             nearly all of it Sinkhorn's many small operations. A search's gate, which counts
@@ -150,6 +152,7 @@ def count_cost(
 
     Raises:
         UnknownNameError: If the family is not known.
+        SpecError: If the config wants behaviour sequences, and the layout has none.
     """
     known = get_family(family)
     closed: BlockCost = known.cost(config)
@@ -168,7 +171,7 @@ def count_cost(
         embedding_params=embedding,
         tokenizer=PartCost(
             params=_params(model.tokenizer),
-            per_sample=tokenizer_flops(config, model.tokenizer.chunk_dim),
+            per_sample=model.tokenizer.flops(),
         ),
         blocks=PartCost(
             params=_params(model.stack),
@@ -193,11 +196,11 @@ def forward_flops(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
     Attention is counted on its math path, for the counter is blind to fused kernels on a CPU;
     it never sees Sinkhorn.
     """
-    fields, numeric = blank_rows(model, layout, rows)
+    inputs = blank_rows(model, layout, rows)
     model.train()  # in eval mode, mixing matrices may be made already
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-        model(fields, numeric)
+        model(*inputs)
     return int(counter.get_total_flops())
 
 
@@ -207,7 +210,18 @@ def _params(module: nn.Module) -> int:
 
 def _chunked(config: RankerConfig, chunk_dim: int) -> tuple[RankerConfig, FeatureLayout]:
     """A stand-in for data: one field of width `chunk_dim` for every token."""
-    names = [f"chunk_{index}" for index in range(config.num_tokens)]
-    fields = tuple(FieldLayout(name=name, domain="any", kind="categorical") for name in names)
-    layout = FeatureLayout(fields=fields, num_rows=0, pad_rows=())
+    reads_events = config.num_events() > 0 or config.sequence_pool == "target"
+    count = max(config.num_tokens - reads_events, 1)
+    fields = [
+        FieldLayout(name=f"chunk_{index}", domain="any", kind="categorical")
+        for index in range(count)
+    ]
+    if reads_events:
+        length = config.num_events() or STAND_IN_EVENTS
+        fields.append(
+            FieldLayout(
+                name="events", domain="any", kind="sequence", length=length, target="chunk_0"
+            )
+        )
+    layout = FeatureLayout(fields=tuple(fields), num_rows=0, pad_rows=())
     return config.model_copy(update={"embedding_dim": chunk_dim}), layout

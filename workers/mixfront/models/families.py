@@ -18,6 +18,8 @@ from mixfront.models.heterogeneous_attention import (
 )
 from mixfront.models.hhft import HHFTConfig, hhft_blocks, hhft_cost
 from mixfront.models.hiformer import HiFormerConfig, hiformer_block, hiformer_cost
+from mixfront.models.kunlun import kunlun_blocks, kunlun_cost
+from mixfront.models.kunlun_config import KunlunConfig
 from mixfront.models.mlp_mixer import MLPMixerBlock, MLPMixerConfig, mlp_mixer_cost
 from mixfront.models.rankmixer import RankMixerBlock, RankMixerConfig, rankmixer_cost
 from mixfront.models.sinkhorn_config import SinkhornMixerConfig
@@ -90,6 +92,13 @@ FAMILIES: dict[str, Family[Any]] = {
             config=WukongConfig,
             blocks=repeated(WukongBlock),
             cost=wukong_cost,
+        ),
+        Family(
+            name="kunlun",
+            summary="Wukong experts over tokens and a pooled behaviour sequence (unofficial)",
+            config=KunlunConfig,
+            blocks=kunlun_blocks,
+            cost=kunlun_cost,
         ),
         Family(
             name="dcnv2",

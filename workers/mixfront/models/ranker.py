@@ -43,21 +43,37 @@ class Ranker(nn.Module):
         # Last, so that a seed gives the rest the same weights with and without.
         self.auxiliary = make_auxiliary(config) if auxiliary else None
 
-    def forward(self, fields: Tensor, numeric: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
+    @property
+    def uses_events(self) -> bool:
+        """Whether `forward` needs events and mask."""
+        return self.tokenizer.uses_events
+
+    def forward(
+        self,
+        fields: Tensor,
+        numeric: Tensor,
+        events: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """Score rows.
 
         Args:
             fields: (N, F, E), categorical fields, then pooled sequence fields, each in the
                 order of the layout.
             numeric: (N, M) scaled values, NaN where null.
+            events: (N, S, E), all positions of all sequences side by side, in the order of the
+                layout; not looked at unless `uses_events`.
+            mask: (N, S) bool, True where there is an event.
 
         Returns:
             Logits (N,), float32 also under autocast. In training mode, where the loss has more
             parts than theirs, a plain tuple, for ZeRO 3 walks through outputs: logits (N,),
             logits of auxiliary heads (N, A), penalty of each row (N,).
         """
-        tokens = self.tokenizer(fields, numeric)
+        tokens = self.tokenizer(fields, numeric, events, mask)
         context = StackContext(x0=tokens)
+        if self.tokenizer.events is not None:
+            context.seq, context.seq_mask = self.tokenizer.events(events, mask)
         logits: Tensor = self.head(self.stack(tokens, context), tokens)
         if not self.training or (self.auxiliary is None and not context.penalties):
             return logits
@@ -112,6 +128,7 @@ def build_ranker(
 
     Raises:
         UnknownNameError: If the family is not known.
+        SpecError: If the config wants behaviour sequences, and the layout has none.
     """
     known = get_family(family)
     kind: StackKind = known.stack(config)

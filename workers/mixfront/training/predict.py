@@ -47,7 +47,7 @@ class Scorer:
         config = make_config(family, model)
         self.ranker = build_ranker(family, config, layout, auxiliary=False)
         self.ranker.load_state_dict(dict(weights))
-        self.tables = EmbeddingTables(layout, rows)
+        self.tables = EmbeddingTables(layout, rows, with_events=self.ranker.uses_events)
         self.device = str(rows.device)
         self.ranker.to(rows.device).eval()
 
@@ -55,7 +55,8 @@ class Scorer:
         """Probabilities (N,) of a batch, fp32."""
         batch = batch.to(self.device)
         with torch.inference_mode():
-            logits = self.ranker(self.tables.embed(batch), batch.numeric)
+            fields, events = self.tables.embed(batch), self.tables.events(batch)
+            logits = self.ranker(fields, batch.numeric, *events)
             return torch.sigmoid(logits.float())
 
 

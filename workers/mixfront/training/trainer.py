@@ -63,6 +63,7 @@ class Trainer:
             model.embedding_dim,
             init_std=config.embedding_optimizer.init_std,
             seed=config.seed,
+            with_events=ranker.uses_events,
         ).to(ranks.device)
         self.sparse = build_sparse_optimizer(self.tables, config.embedding_optimizer)
         optimizer = build_optimizer(ranker, ranker.no_decay_names(), config.optimizer)
@@ -109,7 +110,8 @@ class Trainer:
         """Probabilities (N,) of a batch, in the training precision (collective under ZeRO 3)."""
         batch = batch.to(self._ranks.device)
         with torch.no_grad():
-            outputs = self.engine.forward(self.tables.embed(batch), batch.numeric)
+            fields, events = self.tables.embed(batch), self.tables.events(batch)
+            outputs = self.engine.forward(fields, batch.numeric, *events)
             return torch.sigmoid(outputs.logits)
 
     def evaluation_mode(self, step: int) -> None:
@@ -147,7 +149,8 @@ class Trainer:
         bounds = [count * part // parts for part in range(parts + 1)]
         total = torch.zeros((), device=batch.label.device)
         for start, stop in itertools.pairwise(bounds):
-            outputs = self.engine.forward(looked.fields(start, stop), batch.numeric[start:stop])
+            fields, events = looked.fields(start, stop), looked.events(start, stop)
+            outputs = self.engine.forward(fields, batch.numeric[start:stop], *events)
             label, weight = batch.label[start:stop], batch.weight[start:stop]
             task = task_loss(outputs, label, weight) / batch.global_weight
             extra = extra_loss(outputs, label, weight, self._auxiliary_weight)

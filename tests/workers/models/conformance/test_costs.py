@@ -16,6 +16,7 @@ VARIANTS: list[dict[str, object]] = [
     {},
     {"num_blocks": 3, "pool": "flatten", "head_hidden": (8, 4)},
     {"share_proj": True, "num_blocks": 1},
+    {"sequence_pool": "target"},
 ]
 
 
