@@ -151,6 +151,17 @@ def test_old_checkpoints_go(make_request: MakeRequest) -> None:
     assert names == {url.rsplit("/", 1)[1] for url in urls[1:]}
 
 
+def test_the_one_before_stays_until_the_newest_is_known(make_request: MakeRequest) -> None:
+    """A driver that dies before it writes the newest down resumes from the one before."""
+    session = TrialSession(make_request(evaluate_every=0.25))
+    urls = [session.advance().checkpoint for _ in range(2)]
+    assert [Path(url, "manifest.json").exists() for url in urls] == [True, True]
+    session.advance()
+    assert [Path(url, "manifest.json").exists() for url in urls] == [False, True]
+    session.close()
+    assert not Path(urls[1]).exists()
+
+
 def test_a_checkpoint_without_manifest_or_with_another_bit_is_refused(
     make_request: MakeRequest,
 ) -> None:

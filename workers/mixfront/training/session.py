@@ -104,6 +104,7 @@ class TrialSession:
             AbortedError: If `check` said so; the checkpoint is written (`latest`).
             DivergedError: On every rank, if the loss or a score is not finite on any.
         """
+        self._checkpoints.thin_out(self.step)  # whoever says to go on knows of the last one
         target = next((p for p in self._points if p > self._progress.evaluated_step), self.step)
         first, clock = self.step, _Clock()
         with clock("train"):
@@ -154,6 +155,7 @@ class TrialSession:
         """Free everything; nothing else works afterwards."""
         self._trainer.close()
         del self._trainer, self._batches, self._stream
+        self._checkpoints.thin_out(self.step)
 
     def _open_training(self) -> TrainBatches:
         training, data, ranks = self.request.training, self.request.data, self._ranks
