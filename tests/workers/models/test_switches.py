@@ -27,6 +27,7 @@ SWITCHES: list[tuple[str, dict[str, Any]]] = [
     ("dcnv2", {"head_hidden": [8], "pool": "mean"}),
     ("autoint", {"use_scale": True}),
     ("autoint", {"num_heads": 4}),
+    ("autoint", {"parallel_hidden": (8, 6)}),
     ("transformer", {"num_heads": 1, "ffn_hidden": 7}),
     ("mlp_mixer", {"token_hidden": 3, "ffn_hidden": 7}),
     ("tokenmixer_large", {"num_heads": 2}),

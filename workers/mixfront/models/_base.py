@@ -74,6 +74,7 @@ class RankerConfig(BaseModel):
 
 
 C = TypeVar("C", bound="RankerConfig")
+C_contra = TypeVar("C_contra", bound="RankerConfig", contravariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,11 +128,11 @@ def chain(_: RankerConfig) -> StackKind:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeadKind(Generic[C]):
+class HeadKind(Generic[C_contra]):
     """How tokens become a logit; called as head(stack(x), x) with the tokenizer's tokens x."""
 
-    make: Callable[[C], nn.Module]
-    flops: Callable[[C], int]  # forward, of one sample
+    make: Callable[[C_contra], nn.Module]
+    flops: Callable[[C_contra], int]  # forward, of one sample
 
 
 def repeated(block: Callable[[C], Block]) -> Callable[[C], list[Block]]:

@@ -7,7 +7,7 @@ from mixfront.config_file import validate
 from mixfront.exceptions import SpecError, UnknownNameError
 from mixfront.models._base import Family, RankerConfig, repeated
 from mixfront.models.autoint import AutoIntBlock, AutoIntConfig, autoint_cost
-from mixfront.models.dcnv2 import DCNV2_HEAD, CrossBlock, DCNv2Config, dcnv2_cost
+from mixfront.models.dcnv2 import CrossBlock, DCNv2Config, dcnv2_cost
 from mixfront.models.deepfm import DEEPFM_HEAD, DeepFMConfig, deepfm_blocks, deepfm_cost
 from mixfront.models.dhen import DHENBlock, DHENConfig, dhen_cost
 from mixfront.models.fat import FATBlock, FATConfig, fat_cost
@@ -21,6 +21,7 @@ from mixfront.models.hiformer import HiFormerConfig, hiformer_block, hiformer_co
 from mixfront.models.kunlun import kunlun_blocks, kunlun_cost
 from mixfront.models.kunlun_config import KunlunConfig
 from mixfront.models.mlp_mixer import MLPMixerBlock, MLPMixerConfig, mlp_mixer_cost
+from mixfront.models.parallel_head import PARALLEL_HEAD
 from mixfront.models.rankmixer import RankMixerBlock, RankMixerConfig, rankmixer_cost
 from mixfront.models.sinkhorn_config import SinkhornMixerConfig
 from mixfront.models.tokenmixer_large import (
@@ -106,7 +107,7 @@ FAMILIES: dict[str, Family[Any]] = {
             config=DCNv2Config,
             blocks=repeated(CrossBlock),
             cost=dcnv2_cost,
-            head=DCNV2_HEAD,
+            head=PARALLEL_HEAD,
         ),
         Family(
             name="autoint",
@@ -114,6 +115,7 @@ FAMILIES: dict[str, Family[Any]] = {
             config=AutoIntConfig,
             blocks=repeated(AutoIntBlock),
             cost=autoint_cost,
+            head=PARALLEL_HEAD,
         ),
         Family(
             name="transformer",
