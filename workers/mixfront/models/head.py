@@ -10,11 +10,14 @@ from mixfront.models._base import Family, HeadKind, RankerConfig
 from mixfront.models.mlp import dense
 from mixfront.models.precision import outside_autocast
 
+_STARTS = {"mean": 0.0, "sum": -1.0, "flatten": -0.5}  # power of T on the first weights
+
 
 class Head(nn.Module):
     """(N, T, D) -> logits (N,) in float32, whatever the autocast around it.
 
-    The output layer starts with weights of ordinary scale and a zero bias.
+    Weights start at ordinary scale for a mean over tokens, 1/T of it for their sum and 1/sqrt(T)
+    for tokens side by side: confident logits at random cost much of a single pass.
     """
 
     def __init__(self, config: RankerConfig) -> None:
@@ -23,6 +26,9 @@ class Head(nn.Module):
         widths = _widths(config)
         self.hidden = nn.ModuleList(dense(d, h) for d, h in pairwise(widths))
         self.output = dense(widths[-1], 1)
+        first: Tensor = [*self.hidden, self.output][0].weight
+        with torch.no_grad():
+            first.mul_(config.num_tokens ** _STARTS[config.pool])
 
     def forward(self, x: Tensor, _tokens: Tensor | None = None) -> Tensor:
         """Pool, run the MLP, return one logit a row; unmixed tokens do not matter."""
