@@ -36,7 +36,9 @@ def sinkhorn_factored(
         f = -torch.logsumexp(a + b.logsumexp(1), dim=1)
         g = -torch.logsumexp(b + torch.logsumexp(a + f[:, None], dim=0)[:, None], dim=0)
         first, second = _factors(a, b, f, g)
-        for rounds in rounds_between_absorptions(num_iters - 1):
+        plan = rounds_between_absorptions(num_iters, len(a))
+        plan[0] -= 1
+        for rounds in filter(None, plan):
             v = torch.ones_like(g)
             for _ in range(rounds):
                 u = torch.mv(first, torch.mv(second, v)).reciprocal()

@@ -35,7 +35,7 @@ class FactoredGlobal(TemperedPattern):
     def forward(self, x: Tensor) -> Tensor:
         """(n, N, B) -> (n, N, B)."""
         left, right = self.factors()
-        return (left @ (right @ x.flatten(1))).view(x.shape)
+        return (left @ (right @ x.mT.flatten(1))).view(x.mT.shape).mT
 
     def _compute(self) -> tuple[Tensor, Tensor]:
         right = self.left.mT if self.right is None else self.right
