@@ -3,13 +3,16 @@
 python -m tests.bench [NAME ...]
 """
 
+import os
 import sys
 from collections.abc import Callable
 
-from tests.bench import lane_overhead
+from tests.bench import lane_overhead, mixing, sinkhorn
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "lane_overhead": lane_overhead.main,
+    "mixing": mixing.main,
+    "sinkhorn": sinkhorn.main,
 }
 
 
