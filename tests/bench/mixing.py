@@ -22,6 +22,7 @@ from mixfront.models.mixing.unimixing import UniMixing
 
 BLOCK = 4
 SHAPES = ((32, 128, 2048, 128), (64, 256, 256, 512))  # T, D, N, rank
+STD = 0.1
 OPTIONS = SinkhornOptions(symmetric=False)
 
 
@@ -87,19 +88,22 @@ def _measure(tokens: int, dim: int, rows: int, rank: int, dtype: torch.dtype) ->
 
 
 def _modules(n: int, rank: int) -> dict[str, nn.Module]:
-    def full(local: nn.Module, mix: nn.Module) -> nn.Module:
-        return UniMixing(local, mix, BLOCK)
-
-    shape, init = (n, BLOCK), {"std": 0.1, "options": OPTIONS}
-    return {
-        "einsum as written, products": _Einsum(n),
-        "unimixer, products": full(_GivenLocal(*shape, **init), _GivenGlobal(n, **init)),
-        "unimixer": full(FullLocal(*shape, **init), FullGlobal(n, **init)),
-        "unimixer_lite": full(BasisLocal(*shape, 2, **init), LowRankGlobal(n, rank, **init)),
-        "unimixer_lite_factored": full(
-            BasisLocal(*shape, 2, **init), FactoredGlobal(n, rank, **init)
+    basis_local = partial(BasisLocal, n, BLOCK, 2, std=STD, options=OPTIONS)
+    given = _GivenLocal(n, BLOCK, std=STD, options=OPTIONS)
+    patterns: dict[str, tuple[nn.Module, nn.Module]] = {
+        "unimixer, products": (given, _GivenGlobal(n, std=STD, options=OPTIONS)),
+        "unimixer": (
+            FullLocal(n, BLOCK, std=STD, options=OPTIONS),
+            FullGlobal(n, std=STD, options=OPTIONS),
+        ),
+        "unimixer_lite": (basis_local(), LowRankGlobal(n, rank, std=STD, options=OPTIONS)),
+        "unimixer_lite_factored": (
+            basis_local(),
+            FactoredGlobal(n, rank, std=STD, options=OPTIONS),
         ),
     }
+    mixings = {name: UniMixing(*pair, BLOCK) for name, pair in patterns.items()}
+    return {"einsum as written, products": _Einsum(n), **mixings}
 
 
 def _gemm(n: int, rows: int, dtype: torch.dtype) -> Callable[[], Tensor]:

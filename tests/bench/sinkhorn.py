@@ -1,4 +1,4 @@
-"""Sinkhorn against the log-domain loop, "rows logsumexp, columns logsumexp": one thread, CPU ms."""
+"""Sinkhorn against the log-domain loop, rows and columns by logsumexp: one thread, CPU ms."""
 
 from collections.abc import Callable
 from functools import partial
