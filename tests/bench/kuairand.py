@@ -13,17 +13,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import roc_auc_score
+from tests.bench.bootstrap import interval, mean_of_seeds, resampled_aucs, resampled_counts
 from tests.bench.peers import fit_lightgbm, fit_logistic_regression
 
-from mixfront.data import load_schema, open_dataset, parse_filter
+from mixfront.data import Schema, load_schema, open_dataset, parse_filter
 from mixfront.search.spec import load_spec
 from mixfront.tracking import RecordStore, TrialRecord, TrialState
 from mixfront.training.metrics import uauc
@@ -32,18 +33,17 @@ from mixfront.training.predict import Predictor
 Scores = npt.NDArray[np.float64]
 SEEDS = (1, 2, 3)
 TEST = "date == 20220506"
-RESAMPLES = 1000
 
 
 def main() -> None:
     """Run it all and print the table."""
     options = _parse()
-    _mixfront("search", "run", "kuairand", *_overrides(options, f"{options.name}"))
+    mixfront("search", "run", "kuairand", *_overrides(options, f"{options.name}"))
     best = best_on_validation(RecordStore(options.storage, options.name))
     enqueue = [best.config | {"seed": seed} for seed in SEEDS]
     again = _overrides(options, f"{options.name}-seeds")
     again += ["-o", f"search.enqueue={json.dumps(enqueue)}", "-o", f"search.trials={len(SEEDS)}"]
-    _mixfront("search", "run", "kuairand", *again)
+    mixfront("search", "run", "kuairand", *again)
     retrained = RecordStore(options.storage, f"{options.name}-seeds").trials()
     report(options, best, [trial for trial in retrained if trial.final])
 
@@ -60,17 +60,10 @@ def best_on_validation(store: RecordStore) -> TrialRecord:
 
 def report(options: argparse.Namespace, best: TrialRecord, finals: list[TrialRecord]) -> None:
     """Score the test day, once, with every model, and print what is known."""
-    spec = load_spec("kuairand", [f"data.path={options.data}"])
-    schema = load_schema(spec.data.schema_)
-    dataset = open_dataset(options.data)
-    splits = {
-        name: dataset.to_table(filter=parse_filter(text).expression)
-        for name, text in (("train", spec.data.train), ("validation", spec.data.validation))
-        if text
-    } | {"test": dataset.to_table(filter=parse_filter(TEST).expression)}
+    schema, splits = read_splits(options.data)
     label = splits["test"][schema.label].to_numpy().astype(np.float64)
     user = splits["test"][schema.user].to_numpy()
-    scores = {f"seed {t.config['seed']}": _predict(t, splits["test"]) for t in finals}
+    scores = {f"seed {t.config['seed']}": predict(t, splits["test"]) for t in finals}
     peers = {
         "LightGBM": fit_lightgbm(splits, schema),
         "logistic regression": fit_logistic_regression(splits, schema),
@@ -84,26 +77,28 @@ def report(options: argparse.Namespace, best: TrialRecord, finals: list[TrialRec
     console.print(table)
     aucs = [roc_auc_score(label, score) for score in scores.values()]
     console.print(f"mean test AUC {np.mean(aucs):.4f} ± {np.std(aucs, ddof=1):.4f} (sd of seeds)")
+    counts = resampled_counts(len(label))
+    ours = mean_of_seeds(label, list(scores.values()), counts)
     for name, peer in peers.items():
-        low, mid, high = paired_bootstrap(label, list(scores.values()), peer)
+        low, mid, high = interval(ours - resampled_aucs(label, peer, counts))
         console.print(f"against {name}: {mid:+.4f}, 95 % interval [{low:+.4f}, {high:+.4f}]")
 
 
-def paired_bootstrap(
-    label: Scores, ours: list[Scores], peer: Scores, seed: int = 0
-) -> tuple[float, float, float]:
-    """2.5 %, 50 % and 97.5 % points of (our mean AUC over seeds) - (the peer's), same rows."""
-    rng = np.random.default_rng(seed)
-    differences = []
-    for _ in range(RESAMPLES):
-        rows = rng.integers(0, len(label), len(label))
-        mean = np.mean([roc_auc_score(label[rows], score[rows]) for score in ours])
-        differences.append(mean - roc_auc_score(label[rows], peer[rows]))
-    low, mid, high = np.quantile(differences, [0.025, 0.5, 0.975])
-    return float(low), float(mid), float(high)
+def read_splits(data: str) -> tuple[Schema, dict[str, pa.Table]]:
+    """The raw rows to train on, to choose by, and of the test day."""
+    spec = load_spec("kuairand", [f"data.path={data}"])
+    assert spec.data.train is not None
+    filters = {"train": spec.data.train, "validation": spec.data.validation, "test": TEST}
+    dataset = open_dataset(data)
+    tables = {
+        name: dataset.to_table(filter=parse_filter(text).expression)
+        for name, text in filters.items()
+    }
+    return load_schema(spec.data.schema_), tables
 
 
-def _predict(trial: TrialRecord, table: Any) -> Scores:
+def predict(trial: TrialRecord, table: pa.Table) -> Scores:
+    """Scores of raw rows by the model that a trial exported."""
     assert trial.final is not None
     return Predictor.load(trial.final).predict(table).astype(np.float64)
 
@@ -114,7 +109,8 @@ def _overrides(options: argparse.Namespace, name: str) -> list[str]:
     return [part for key, value in pairs.items() for part in ("-o", f"{key}={value}")] + extra
 
 
-def _mixfront(*words: str) -> None:
+def mixfront(*words: str) -> None:
+    """One command, and how long it took."""
     started = time.time()
     subprocess.run([sys.executable, "-m", "mixfront.cli", *words], check=True)
     print(f"mixfront {' '.join(words[:3])}: {time.time() - started:.0f} s wall")

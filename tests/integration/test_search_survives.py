@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mlflow
 import optuna
 import pytest
 from tests.integration.running_search import (
@@ -17,6 +16,7 @@ from tests.integration.running_search import (
 )
 
 from mixfront.tracking import RecordStore, TrialRecord, TrialState
+from mixfront.tracking.client import connect
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -104,7 +104,7 @@ def assert_all_agree(folder: Path, trials: list[TrialRecord]) -> None:
 
 def assert_mlflow_agrees(uri: str, trials: list[TrialRecord]) -> None:
     """One run a trial, finished, with every evaluation."""
-    client = mlflow.MlflowClient(uri)
+    client = connect(uri)
     experiment = client.get_experiment_by_name("demo")
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id], "tags.mixfront.trial_id != 'none'")
@@ -117,6 +117,8 @@ def assert_mlflow_agrees(uri: str, trials: list[TrialRecord]) -> None:
         assert run.data.metrics["auc"] == pytest.approx(trial.metrics["auc"])
         steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "auc")]
         assert len(steps) == len(set(steps)) == 8  # one each eighth of all steps
+        pictures = {file.path for file in client.list_artifacts(run.info.run_id, "mixing")}
+        assert ("mixing/sparsity.png" in pictures) == trial.family.startswith("unimixer")
 
 
 def test_a_name_that_exists_is_refused(data: Path, tmp_path: Path) -> None:

@@ -39,24 +39,54 @@ TRAINING = TrainingConfig.model_validate(
         "embedding_optimizer": {"l2": 1e-3},
     }
 )
+KUNLUN = {
+    "embedding_dim": 4,
+    "num_tokens": 4,
+    "token_dim": 8,
+    "num_blocks": 3,
+    "sequence_tokens": 2,
+    "seq_len": 10,
+    "num_heads": 2,
+    "mlp_hidden": [8],
+    "sequence_pool": "target",
+}
+MODELS = {"unimixer": MODEL, "kunlun": KUNLUN}
+EVENT_STAGES = (0, 3)  # at which the one that reads events is trained too
 STOP_AFTER = 6
+# With both kinds of extra loss: of auxiliary heads, and penalties of rows.
+EXTRAS: dict[str, dict[str, Any]] = {
+    "tokenmixer_large": {"aux_weight": 0.5, "num_blocks": 3, "inter_residual_every": 1},
+    "rankmixer": {"num_experts": 2, "router_penalty": 0.05, "num_blocks": 2},
+}
+EXTRA_STAGES = (0, 3)
 METRICS = ("auc", "uauc", "gauc", "logloss", "train_loss", "test_auc")
 
 
 def make_request(
-    root: Path, name: str, stage: int, resume_from: str | None = None
+    root: Path,
+    name: str,
+    stage: int,
+    resume_from: str | None = None,
+    family: str = "unimixer",
 ) -> TrialRequest:
     return TrialRequest(
         search_id="s-1",
         trial_id=name,
-        family="unimixer",
-        model=MODEL,
+        family=family,
+        model=MODELS[family],
         data=DataRequest.model_validate_json((root / "data.json").read_text()),
         training=TRAINING,
         zero_stage=stage,
         folder=str(root / name),
         resume_from=resume_from,
     )
+
+
+def extra_request(root: Path, name: str, family: str, stage: int) -> TrialRequest:
+    shape = {"embedding_dim": 4, "num_tokens": 4, "token_dim": 8}
+    changes = {"family": family, "model": {**shape, **EXTRAS[family]}}
+    request = make_request(root, f"{name}-{family}-{stage}", stage)
+    return request.model_copy(update=changes)
 
 
 def train(request: TrialRequest, stop_after: int | None = None) -> dict[str, Any]:
@@ -113,6 +143,12 @@ def rank_main(root: Path, rank: int, world_size: int) -> dict[str, Any]:
         first = train(make_request(root, name, stage), STOP_AFTER)
         told[f"first-{stage}"] = first
         told[f"rest-{stage}"] = train(make_request(root, name, stage, first["stopped"]))
+    for family in EXTRAS if world_size == 2 else ():
+        for stage in EXTRA_STAGES:
+            told[f"{family}-{stage}"] = train(extra_request(root, prefix, family, stage))
+    for stage in EVENT_STAGES if world_size == 2 else ():
+        request = make_request(root, f"{prefix}events-{stage}", stage, family="kunlun")
+        told[f"events-{stage}"] = train(request)
     told["nan"] = diverge_on_the_last_rank(
         make_request(root, f"{prefix}nan", stages[-1]), rank, world_size
     )
@@ -138,6 +174,13 @@ def alone(root: Path) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIXFRONT_CACHE", str(root / "cache"))
         return train(make_request(root, "alone", 0))
+
+
+@pytest.fixture(scope="module")
+def alone_with_events(root: Path) -> dict[str, Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIXFRONT_CACHE", str(root / "cache"))
+        return train(make_request(root, "alone-events", 0, family="kunlun"))
 
 
 def start_ranks(root: Path, world_size: int) -> list[dict[str, Any]]:
@@ -183,6 +226,17 @@ def test_two_ranks_have_the_curve_of_one(
         assert first[f"whole-{stage}"]["metrics"][name] == pytest.approx(value, abs=1e-4)
 
 
+@pytest.mark.parametrize("stage", EVENT_STAGES)
+def test_two_ranks_with_events_have_the_curve_of_one(
+    stage: int, pair: list[dict[str, Any]], alone_with_events: dict[str, Any]
+) -> None:
+    first, second = (told[f"events-{stage}"] for told in pair)
+    assert first == second
+    assert first["losses"] == pytest.approx(alone_with_events["losses"], rel=1e-5)
+    for name, value in alone_with_events["metrics"].items():
+        assert first["metrics"][name] == pytest.approx(value, abs=1e-4)
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_two_ranks_resume_to_the_same_bits(stage: int, pair: list[dict[str, Any]]) -> None:
     for told in pair:
@@ -190,6 +244,23 @@ def test_two_ranks_resume_to_the_same_bits(stage: int, pair: list[dict[str, Any]
         assert len(first["losses"]) == STOP_AFTER
         assert first["losses"] + rest["losses"] == whole["losses"]
         assert rest["metrics"] == whole["metrics"]
+
+
+@pytest.mark.parametrize("family", EXTRAS)
+def test_extra_losses_are_the_same_on_two_ranks(
+    root: Path,
+    pair: list[dict[str, Any]],
+    family: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ranks have rows and padding of their own, and of each row only its own share counts."""
+    monkeypatch.setenv("MIXFRONT_CACHE", str(root / "cache"))
+    alone = train(extra_request(root, "alone", family, 0))
+    for stage in EXTRA_STAGES:
+        for told in pair:
+            found = told[f"{family}-{stage}"]
+            assert found["losses"] == pytest.approx(alone["losses"], rel=1e-5)
+            assert found["metrics"]["auc"] == pytest.approx(alone["metrics"]["auc"], abs=1e-4)
 
 
 def test_nan_on_one_rank_ends_the_trial_on_all(pair: list[dict[str, Any]]) -> None:

@@ -23,6 +23,10 @@ def test_a_bare_scalar_is_fixed(value: Any) -> None:
         ({"kind": "choice", "values": []}, "at least 1 item"),
         ({"kind": "choice", "values": [1, 1]}, "stands twice"),
         ({"kind": "choice", "values": ["a"], "divides": ["b"]}, "positive integers only"),
+        (
+            {"kind": "choice", "values": [1], "only_with": {2: {"b": [1]}}},
+            "speaks of 2, which is no value",
+        ),
         ({"kind": "int", "low": 3, "high": 1}, "low 3 is above high 1"),
         ({"kind": "int", "low": 1, "high": 4, "step": 2}, "no number of steps of 2"),
         ({"kind": "int", "low": 1, "high": 4, "step": 3, "log": True}, "exclude each other"),
@@ -51,6 +55,24 @@ def test_only_multiples_are_on_offer() -> None:
     assert narrowed is not None
     assert narrowed.values == (16, 32)
     assert choice.narrowed({"tokens": 64}) is None
+
+
+def test_a_value_with_a_condition_is_on_offer_only_where_it_holds() -> None:
+    choice = Choice(
+        values=(0, 4, 8),
+        only_with={0: {"pattern": ("fm",)}, 4: {"pattern": ("dense", "free"), "size": (1, 2)}},
+    )
+    assert choice.needs == ("pattern", "size")
+    offers = {
+        (pattern, size): choice.narrowed({"pattern": pattern, "size": size})
+        for pattern in ("fm", "dense")
+        for size in (2, 3)
+    }
+    values = {key: offer.values for key, offer in offers.items() if offer is not None}
+    assert values == {
+        ("fm", 2): (0, 8), ("fm", 3): (0, 8), ("dense", 2): (4, 8), ("dense", 3): (8,),
+    }  # fmt: skip
+    assert Choice(values=(0,), only_with={0: {"size": (1,)}}).narrowed({"size": 2}) is None
 
 
 def test_a_choice_is_whole_while_what_it_depends_on_is_unknown() -> None:

@@ -1,4 +1,4 @@
-"""`mixfront cost`: parameters and FLOPs of one configuration, without training it."""
+"""`mixfront cost`: parameters, FLOPs and memory of one configuration, without training it."""
 
 import json
 from collections.abc import Iterable
@@ -30,10 +30,13 @@ def cost(
     batch_size: Annotated[int, typer.Option(min=1, help="Rows of a training step.")] = 2048,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Count the parameters and FLOPs of a configuration; nothing is trained or allocated.
+    """Count a configuration's parameters, FLOPs and activations; nothing is trained or allocated.
 
     Without data, the tokenizer is taken to be fed with `num_tokens` chunks of width `chunk_dim`
-    (default `token_dim`), and embedding tables are left out. One multiply-add is 2 FLOPs.
+    (default `token_dim`), and embedding tables are left out; for a model that reads events, the
+    last chunk is a behaviour sequence of `seq_len` events, 50 if the family has no such key. One
+    multiply-add is 2 FLOPs.
+    Activations are what a training step keeps for its backward pass, in fp32.
 
     Example: `mixfront cost unimixer -o num_tokens=32 -o token_dim=128 -o block_size=4`
     """
@@ -42,7 +45,9 @@ def cost(
     values = parse_options(option or [])
     chunk_dim = _chunk_dim(values.pop(CHUNK_DIM, None))
     config = make_config(family, values)
-    counted = count_cost(family, config, batch_size=batch_size, chunk_dim=chunk_dim)
+    counted = count_cost(
+        family, config, batch_size=batch_size, chunk_dim=chunk_dim, activations=True
+    )
     if as_json:
         typer.echo(json.dumps(counted.to_json(), indent=2))
     else:
@@ -88,6 +93,12 @@ def _print_table(counted: "ModelCost") -> None:
     table.add_row("[bold]dense[/bold]", *map(human, total))
     console = Console()
     console.print(table)
+    if counted.activations is not None:
+        sample, batch = counted.activations.per_sample, counted.activations.of_batch(size)
+        console.print(
+            f"\nActivations kept for the backward pass: {human(sample)}B a sample, "
+            f"{human(batch)}B a batch of {size:,}, in fp32."
+        )
     console.print("\nEmbedding tables are not counted: their size is that of the data.")
 
 

@@ -4,7 +4,7 @@ import math
 
 from mixfront.tracking import Objective
 
-COSTS = frozenset({"params", "params_total", "flops", "flops_per_sample"})
+COSTS = frozenset({"params", "params_total", "flops", "flops_per_sample", "activation_mb"})
 COST_PREFIXES = ("latency",)
 LOG10 = COSTS | {"samples_per_s"}  # they span decades
 LOWER_IS_BETTER = frozenset({"logloss", "train_loss", "step_seconds", "accelerator_seconds"})

@@ -11,6 +11,8 @@ from mixfront.tracking import TrialRecord
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 # The keys that make a model what it is; a table has no room for all.
 MODEL_KEYS = (
+    "global_pattern",
+    "local_pattern",
     "num_tokens",
     "token_dim",
     "num_blocks",

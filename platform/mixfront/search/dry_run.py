@@ -39,7 +39,7 @@ def sample_space(spec: SearchSpec, space: Space, num: int) -> Sample:
         directions=["minimize"] * len(spec.objectives),
         sampler=make_sampler(spec.model_copy(update={"search": drawn_at_random}), 0),
     )
-    proposals = Proposals.of_spec(spec, study, space, ModelCosts(spec.training))
+    proposals = Proposals.of_spec(spec, study, space, ModelCosts.of_spec(spec))
     records = [proposals.ask() for _ in range(num)]
     feasible = [r for r in records if r.state is not TrialState.INFEASIBLE]
     if not feasible:

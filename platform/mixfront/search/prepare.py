@@ -35,7 +35,7 @@ def prepare(spec: SearchSpec, say: Say) -> tuple[RecordStore, SearchRecord]:
     check_reachable(spec.tracking.uri)
     space = load_space(spec.space)
     encoder = _fit(spec, say)
-    costs = ModelCosts(spec.training, encoder.layout)
+    costs = ModelCosts.of_spec(spec, encoder.layout)
     point = reference_point(spec, space, costs)
     encoder.save(f"{store.url}/encoder")
     record = SearchRecord(

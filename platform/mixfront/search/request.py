@@ -10,6 +10,9 @@ from mixfront.training.request import DataRequest, TrialRequest
 
 RequestMaker = Callable[[TrialRecord], TrialRequest]
 
+LATENCY_SECONDS = 0.2  # of every trial, so that its latency can be looked up
+DECISIVE_LATENCY_SECONDS = 0.5  # where it decides: more calls, a steadier p99
+
 
 def make_request(
     spec: SearchSpec, search: SearchRecord, store: RecordStore, record: TrialRecord
@@ -36,6 +39,13 @@ def make_request(
         ),
         training=training_of(spec.training, overrides),
         zero_stage=spec.trial.zero_stage,
+        latency_seconds=_latency_seconds(spec),
         folder=store.trial_url(record.trial_id),
         resume_from=record.checkpoint,
     )
+
+
+def _latency_seconds(spec: SearchSpec) -> float:
+    asked = {objective.metric for objective in spec.objectives} | spec.constraints.keys()
+    decides = any(metric.startswith("latency") for metric in asked)
+    return DECISIVE_LATENCY_SECONDS if decides else LATENCY_SECONDS

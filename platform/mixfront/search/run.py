@@ -102,7 +102,7 @@ class _Drive:
         assert search.encoder is not None, "prepare() fits one before the record is written"
         layout = Encoder.load(search.encoder).layout
         self._space = load_space(spec.space)
-        costs = ModelCosts(spec.training, layout)
+        costs = ModelCosts.of_spec(spec, layout)
         self._proposals = Proposals.of_spec(spec, study, self._space, costs)
         self._reconciled = reconcile(store, self._proposals)
         trials = store.trials()

@@ -4,7 +4,11 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, zip_longest
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
+
+import fsspec
 
 from mixfront.exceptions import TrackingError
 from mixfront.tracking.client import artifact_location, connect, find_experiment, reason_of
@@ -45,6 +49,7 @@ class Courier:
         search_id: The search whose notes these are.
         runs: Runs that are known already: trial id ("" = the search) -> run id.
         on_run: Told of each run that is found or made: (trial id, or None = the search; run id).
+        storage: The search's folder, a path or fsspec URL, which `Note.folders` lie in.
     """
 
     def __init__(
@@ -54,12 +59,14 @@ class Courier:
         search_id: str,
         runs: Mapping[str, str],
         on_run: Callable[[str | None, str], None],
+        storage: str = "",
     ) -> None:
         self.runs = dict(runs)
         self._uri = uri
         self._experiment = experiment
         self._search_id = search_id
         self._on_run = on_run
+        self._storage = storage
         self._client: MlflowClient | None = None
         self._experiment_id: str | None = None
 
@@ -94,12 +101,26 @@ class Courier:
         self._log_batches(run_id, notes)
         for path, text in _merged(note.texts for note in notes).items():
             client.log_text(run_id, text, path)
+        for path, folder in _merged(note.folders for note in notes).items():
+            self._log_folder(run_id, path, folder)
         datasets = [note.dataset for note in notes if note.dataset is not None]
         if datasets:
             self._log_dataset(run_id, datasets[-1])
         statuses = [note for note in notes if note.status is not None]
         if statuses:
             self._set_status(run_id, statuses[-1])
+
+    def _log_folder(self, run_id: str, path: str, folder: str) -> None:
+        """Copy the files of a folder in storage; one that is not there is none."""
+        fs, root = fsspec.core.url_to_fs(f"{self._storage}/{folder}")
+        fs.invalidate_cache()
+        found = fs.find(root)
+        if not found:
+            return
+        with TemporaryDirectory() as copies:
+            for file in found:
+                (Path(copies) / file.rsplit("/", 1)[-1]).write_bytes(fs.cat_file(file))
+            self._connected().log_artifacts(run_id, copies, path)
 
     def _set_status(self, run_id: str, note: Note) -> None:
         if note.status is RunStatus.RUNNING:

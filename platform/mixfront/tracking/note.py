@@ -57,6 +57,7 @@ class Note(BaseModel):
     step: int = 0  # of the metrics
     tags: dict[str, str] = Field(default_factory=dict)
     texts: dict[str, str] = Field(default_factory=dict)  # artifact path -> content
+    folders: dict[str, str] = Field(default_factory=dict)  # artifact path -> folder of the search
     dataset: Dataset | None = None
     status: RunStatus | None = None
 

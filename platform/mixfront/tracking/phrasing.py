@@ -19,6 +19,7 @@ ERROR_TAG = "mixfront.error"
 DIGEST_TAG = "mixfront.dataset_digest"
 RANK_TAG = "pareto.rank"
 FRONT_FILE = "front.json"
+MIXING = "mixing"  # folder of a trial's pictures, in storage and among the artifacts
 DESCRIPTION_TAG = "mlflow.note.content"  # shown at the top of a run's page
 MAX_PARAM, MAX_TAG, MAX_DIGEST = 6000, 5000, 36  # characters that MLflow takes
 
@@ -69,7 +70,10 @@ def opened_trial(search: SearchRecord, trial: TrialRecord) -> dict[str, Any]:
 
 
 def closed_trial(trial: TrialRecord) -> dict[str, Any]:
-    """What a trial's run is told at its end, or when it is interrupted."""
+    """What a trial's run is told at its end, or when it is interrupted.
+
+    The pictures that its worker left in storage come along, if there are any.
+    """
     tags = {STATE_TAG: str(trial.state), "mixfront.fidelity": f"{trial.fidelity:g}"}
     if trial.error:
         tags[ERROR_TAG] = as_tag(trial.error)
@@ -81,9 +85,11 @@ def closed_trial(trial: TrialRecord) -> dict[str, Any]:
     metrics = dict(trial.costs)
     if trial.state.is_finished:  # an interrupted trial will know better when it ends
         metrics["accelerator_seconds"] = trial.accelerator_seconds
+    has_pictures = trial.state.is_finished and trial.started is not None
     return {
         "metrics": as_metrics(metrics),
         "tags": tags,
+        "folders": {MIXING: f"trials/{trial.trial_id}/{MIXING}"} if has_pictures else {},
         "status": STATUS_OF_TRIAL[trial.state],
     }
 

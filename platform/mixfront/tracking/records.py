@@ -97,6 +97,7 @@ class RecordStore:
     trials/<id>/record.json       TrialRecord
     trials/<id>/step-<n>/         checkpoints
     trials/<id>/final/            the exported model
+    trials/<id>/mixing/           pictures of what was learned, copied to MLflow at the end
     spool/                        what MLflow has yet to be told
     """
 

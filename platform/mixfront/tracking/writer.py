@@ -68,7 +68,12 @@ class MlflowWriter:
         if search.run_id is not None:
             runs.setdefault("", search.run_id)
         self._courier = Courier(
-            search.tracking_uri, search.experiment, search.search_id, runs, on_run or _ignore
+            search.tracking_uri,
+            search.experiment,
+            search.search_id,
+            runs,
+            on_run or _ignore,
+            store.url,
         )
         self._delivery = Delivery(
             self._spool,

@@ -24,26 +24,33 @@ class Choice(_Frozen):
     """One of several values.
 
     `divides` and `multiple_of` name earlier parameters: only values that divide their product
-    (or are a multiple of it) are on offer, so that what is sampled can be built.
+    (or are a multiple of it) are on offer, so that what is sampled can be built. `only_with`
+    holds, for some of the values, what earlier parameters must be for that value to be on offer:
+    `{64: {global_pattern: [low_rank, factored]}}`.
     """
 
     kind: Literal["choice"] = "choice"
     values: tuple[Value, ...] = Field(min_length=1)
     divides: tuple[str, ...] = ()
     multiple_of: tuple[str, ...] = ()
+    only_with: dict[Value, dict[str, tuple[Value, ...]]] = {}
 
     @model_validator(mode="after")
     def _check(self) -> "Choice":
         if len(set(self.values)) < len(self.values):
             raise ValueError("a value stands twice")
-        if self.needs and not all(type(v) is int and v > 0 for v in self.values):
+        arithmetic = self.divides + self.multiple_of
+        if arithmetic and not all(type(v) is int and v > 0 for v in self.values):
             raise ValueError("`divides` and `multiple_of` go with positive integers only")
+        if strangers := [value for value in self.only_with if value not in self.values]:
+            raise ValueError(f"`only_with` speaks of {strangers[0]!r}, which is no value")
         return self
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Parameters that must be known before this one."""
-        return self.divides + self.multiple_of
+        conditions = (key for condition in self.only_with.values() for key in condition)
+        return tuple(dict.fromkeys((*self.divides, *self.multiple_of, *conditions)))
 
     def narrowed(self, config: Mapping[str, Any]) -> "Choice | None":
         """Only the values that suit the parameters chosen so far; None if none does."""
@@ -53,6 +60,9 @@ class Choice(_Frozen):
         return self.model_copy(update={"values": values}) if values else None
 
     def _suits(self, value: Any, config: Mapping[str, Any]) -> bool:
+        conditions = self.only_with.get(value, {})
+        if any(config[key] not in allowed for key, allowed in conditions.items()):
+            return False
         if self.divides and math.prod(config[key] for key in self.divides) % value:
             return False
         return not (self.multiple_of and value % math.prod(config[k] for k in self.multiple_of))

@@ -31,6 +31,10 @@ def test_json_is_the_contract() -> None:
     assert {"embedding", "tokenizer", "blocks", "head", "dense"} <= report["params"].keys()
     assert {"forward_per_sample", "train_per_batch"} <= report["flops"].keys()
     assert {"tokenizer", "blocks", "head", "total"} <= report["flops"]["train_per_batch"].keys()
+    memory = report["memory"]
+    assert memory["activation_bytes_per_batch"] == (
+        64 * memory["activation_bytes_per_sample"] + memory["activation_bytes_per_step"]
+    )
 
 
 def test_chunk_dim_feeds_the_tokenizer() -> None:
@@ -50,7 +54,7 @@ def test_table_for_people() -> None:
     shape = ("-o", "num_tokens=32", "-o", "token_dim=128", "-o", "block_size=4")
     result = runner.invoke(app, ["unimixer", *shape], env={"COLUMNS": "120"})
     assert result.exit_code == 0
-    for word in ("blocks", "6.363 M", "155.6", "batch of 2,048"):
+    for word in ("blocks", "6.363 M", "155.6", "batch of 2,048", "Activations", "GB a batch"):
         assert word in result.stdout
 
 

@@ -8,7 +8,8 @@ from mixfront.tracking import Objective
 
 
 @pytest.mark.parametrize(
-    "metric", ["params", "params_total", "flops", "flops_per_sample", "latency_p99"]
+    "metric",
+    ["params", "params_total", "flops", "flops_per_sample", "activation_mb", "latency_p99_ms_b1"],
 )
 def test_costs(metric: str) -> None:
     assert is_cost(metric)

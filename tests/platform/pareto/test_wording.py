@@ -46,6 +46,11 @@ def test_a_configuration_in_short_and_whole() -> None:
     assert ordered(config) == [("num_tokens", "16"), ("rank", "4"), ("optimizer.lr", "0.001235")]
 
 
+def test_patterns_come_before_sizes() -> None:
+    config = {"num_tokens": 16, "local_pattern": "basis", "global_pattern": "fm"}
+    assert key_params(config) == "global_pattern=fm local_pattern=basis num_tokens=16"
+
+
 def test_the_front_as_markdown(search: SearchRecord, trials: list[TrialRecord]) -> None:
     front = front_of(trials[:2], search.objectives, search.reference_point)
     assert markdown_table(front).splitlines() == [

@@ -1,7 +1,10 @@
 """Costs of configurations, before any lane."""
 
+from typing import Any
+
 import pytest
 
+from mixfront.data.batch import FeatureLayout, FieldLayout
 from mixfront.exceptions import SpecError
 from mixfront.models import count_cost, make_config
 from mixfront.search.cost_check import ModelCosts, fits
@@ -13,6 +16,30 @@ FLAT = {"family": "rankmixer", "num_tokens": 4, "token_dim": 8, "num_blocks": 1,
 def test_costs_are_those_of_the_model() -> None:
     config = make_config("rankmixer", {"num_tokens": 4, "token_dim": 8, "num_blocks": 1})
     assert ModelCosts(TrainingConfig())(FLAT) == count_cost("rankmixer", config).metrics()
+
+
+@pytest.mark.parametrize(
+    ("parts", "counted"),
+    [
+        ({}, False),
+        ({"constraints": {"activation_mb": "<= 500"}}, True),
+        ({"objectives": ["auc", "activation_mb"]}, True),
+    ],
+)
+def test_activations_are_counted_only_for_a_search_that_asks(
+    make_spec: Any, parts: dict[str, object], counted: bool
+) -> None:
+    found = ModelCosts.of_spec(make_spec(**parts))(FLAT)
+    assert ("activation_mb" in found) is counted
+    assert found["params"] > 0
+
+
+def test_a_model_that_would_not_fit_is_refused_before_training(make_spec: Any) -> None:
+    spec = make_spec(constraints={"activation_mb": "<= 1"})
+    found = ModelCosts.of_spec(spec)(FLAT)
+    bound = spec.constraints["activation_mb"]
+    assert bound.before_training
+    assert bound.violation(found["activation_mb"]) > 0
 
 
 def test_each_model_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,3 +70,17 @@ def test_fits() -> None:
     with pytest.raises(SpecError):
         costs(FLAT | {"token_dim": 9})
     assert fits(costs, FLAT | {"token_dim": 9}) is None
+
+
+@pytest.mark.parametrize("key", [{"sequence_pool": "target"}, {"family": "kunlun"}])
+def test_what_the_data_has_no_behaviour_sequence_for(key: dict[str, object]) -> None:
+    field = FieldLayout(name="item", domain="item", kind="categorical")
+    past = FieldLayout(name="past", domain="item", kind="sequence", length=3, target="item")
+    with_past, without = (
+        ModelCosts(TrainingConfig(), FeatureLayout(fields=fields, num_rows=9, pad_rows=(0,)))
+        for fields in ((field, past), (field,))
+    )
+    flat = {**FLAT, "num_tokens": 8, **key}
+    assert fits(with_past, flat) is not None
+    assert fits(without, flat) is None
+    assert fits(without, FLAT) is not None

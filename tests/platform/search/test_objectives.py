@@ -9,18 +9,28 @@ from hypothesis import strategies as st
 
 from mixfront.exceptions import SpecError, UnknownNameError
 from mixfront.search.objectives import METRICS, get_metric, parse_constraint, parse_objective
+from mixfront.training.latency import LATENCIES
 
 
 def test_the_table() -> None:
     assert list(METRICS) == [
         "auc", "uauc", "gauc", "logloss", "params", "params_total", "flops", "flops_per_sample",
-        "samples_per_s",
+        "activation_mb", "samples_per_s",
+        "latency_p50_ms_b1", "latency_p99_ms_b1", "latency_p50_ms_b512", "latency_p99_ms_b512",
     ]  # fmt: skip
     costs = {name for name, metric in METRICS.items() if metric.before_training}
-    assert costs == {"params", "params_total", "flops", "flops_per_sample"}
-    assert {name for name, metric in METRICS.items() if metric.log10} == {*costs, "samples_per_s"}
+    assert costs == {"params", "params_total", "flops", "flops_per_sample", "activation_mb"}
+    decades = {name for name, metric in METRICS.items() if metric.log10}
+    assert decades == {*costs, "samples_per_s", *LATENCIES}
     best = {name for name, metric in METRICS.items() if metric.direction == "max"}
     assert best == {"auc", "uauc", "gauc", "samples_per_s"}
+
+
+def test_latencies_are_those_that_a_trial_measures() -> None:
+    measured = [METRICS[name] for name in METRICS if name.startswith("latency")]
+    assert tuple(metric.name for metric in measured) == LATENCIES
+    assert {metric.direction for metric in measured} == {"min"}
+    assert not any(metric.before_training for metric in measured)
 
 
 def test_an_unknown_metric_names_the_nearest() -> None:

@@ -44,6 +44,15 @@ def test_every_metric_has_one(make_spec: Any) -> None:
     assert point == [0.5, pytest.approx(math.log(2)), pytest.approx(math.log10(8.8e6)), 0.0]
 
 
+def test_a_latency_has_one_without_a_constraint(make_spec: Any) -> None:
+    spec = make_spec(objectives=["auc", "latency_p99_ms_b1"])
+    assert reference_point(spec, SPACE, costs) == [0.5, 3.0]
+    bounded = make_spec(
+        objectives=["auc", "latency_p99_ms_b1"], constraints={"latency_p99_ms_b1": "<= 10"}
+    )
+    assert reference_point(bounded, SPACE, costs) == [0.5, 1.0]
+
+
 def test_an_objective_against_its_grain_is_bounded_by_the_cheapest(make_spec: Any) -> None:
     spec = make_spec(objectives=[{"metric": "flops", "direction": "max"}])
     assert reference_point(spec, SPACE, costs) == [pytest.approx(math.log10(1e9 / 1.1))]

@@ -66,6 +66,31 @@ def result() -> Any:
     return make
 
 
+def test_a_latency_is_an_objective_and_a_constraint(make_driver: Any, result: Any) -> None:
+    """Trials that are too slow are known only when they have trained, and are infeasible then."""
+    metric = "latency_p99_ms_b1"
+    spec = {"objectives": ["auc", metric], "constraints": {metric: "<= 2"}}
+    measured = [1.0, 4.0, 1.5, 2.0, 3.0, 0.5]
+    outcomes = [{"metrics": {"auc": 0.7, metric: ms}} for ms in measured]
+    driver = make_driver(num_lanes=1, **spec).run(lane_of(result, *outcomes))
+    ran = [r for r in driver.store.trials() if r.started is not None]
+    states = ["complete", "infeasible", "complete", "complete", "infeasible", "complete"]
+    assert [str(r.state) for r in ran] == states
+    assert_one_truth(driver)
+    assert ran[1].error == "latency_p99_ms_b1 is 4, not <= 2"
+    frozen = driver.study.trials[int(ran[1].trial_id)]
+    assert frozen.constraints[metric] == pytest.approx(math.log10(2))
+    assert ran[2].values == {"auc": 0.7, metric: 1.5}
+
+
+def test_throughput_may_be_an_objective(make_driver: Any, result: Any) -> None:
+    outcomes = [{"metrics": {"auc": 0.7, "samples_per_s": 1e4}}] * 6
+    driver = make_driver(num_lanes=1, objectives=["auc", "samples_per_s"])
+    records = driver.run(lane_of(result, *outcomes)).store.trials()
+    found = [r.values for r in records if r.state is TrialState.COMPLETE]
+    assert found == [{"auc": 0.7, "samples_per_s": 1e4}] * 6
+
+
 def test_a_search_to_its_end(make_driver: Any) -> None:
     driver = make_driver().run()
     records = driver.store.trials()

@@ -3,13 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mixfront.exceptions import SpecError, UnknownNameError
+from mixfront.search.cost_check import ModelCosts
+from mixfront.search.proposals import Proposals
 from mixfront.search.spec import SearchSpec, load_spec
 from mixfront.search.spec_parts import FixedRungs, parse_duration
+from mixfront.spaces import load_space
 from mixfront.tracking.records import Objective
 
 MINIMAL = "name: short\ndata: {path: logs, schema: schema.yaml, validation: 'day == 2'}\n"
@@ -197,6 +201,32 @@ def test_the_packaged_kuairand_wants_its_data(tmp_path: Path) -> None:
     spec = load_spec("kuairand", [f"data.path={tmp_path}"])
     assert Path(spec.data.schema_).name == "kuairand.schema.yaml"
     assert {"auc", "flops"} == {objective.metric for objective in spec.objectives}
+
+
+def test_the_packaged_ablations_change_one_thing_each(tmp_path: Path) -> None:
+    spec = load_spec("ablations", [f"data.path={tmp_path}"])
+    space = load_space(spec.space)
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    proposals = Proposals.of_spec(spec, study, space, ModelCosts(spec.training))
+    assert spec.search.trials == len(spec.search.enqueue)
+    records = [proposals.ask() for _ in spec.search.enqueue]
+    assert [record.error for record in records] == [None] * len(records)
+
+    full = records[0].config
+    changes: dict[tuple[Any, ...], list[int]] = {}
+    for config in (record.config for record in records):
+        other = tuple((k, v) for k, v in config.items() if k != "seed" and v != full[k])
+        changes.setdefault(other, []).append(config["seed"])
+    assert set(changes.keys()) == {
+        (),
+        (("tau_schedule", "off"),),
+        (("symmetric", False),),
+        (("shared_local", True),),
+        (("tau_schedule", "two_stage"),),
+        (("tau_start", 0.05),),
+        (("stack", "plain"),),
+    }
+    assert all(seeds == [1, 2, 3] for seeds in changes.values())
 
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59))

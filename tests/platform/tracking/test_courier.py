@@ -141,3 +141,29 @@ def test_a_failing_listener_does_not_stop_delivery(search: SearchRecord) -> None
     courier = Courier(search.tracking_uri, search.experiment, search.search_id, {}, listen)
     courier.deliver([note(1, trial_id="1", name="1")])
     assert set(courier.runs) == {"", "1"}
+
+
+def test_a_folder_of_the_search_becomes_artifacts(
+    client: MlflowClient, search: SearchRecord, tmp_path: Path
+) -> None:
+    (tmp_path / "trials/1/mixing").mkdir(parents=True)
+    (tmp_path / "trials/1/mixing/layer0.png").write_bytes(b"\x89PNG")
+    courier = Courier(
+        search.tracking_uri,
+        search.experiment,
+        search.search_id,
+        {},
+        lambda *_: None,
+        str(tmp_path),
+    )
+    notes = [
+        note(1, trial_id="1", name="1", folders={"mixing": "trials/1/mixing"}),
+        note(2, trial_id="2", name="2", folders={"mixing": "trials/2/mixing"}),  # there is none
+    ]
+    courier.deliver(notes)
+    courier.deliver(notes)
+    shown = client.list_artifacts(courier.runs["1"], "mixing")
+    assert [file.path for file in shown] == ["mixing/layer0.png"]
+    folder = Path(client.get_run(courier.runs["1"]).info.artifact_uri.removeprefix("file://"))
+    assert (folder / "mixing/layer0.png").read_bytes() == b"\x89PNG"
+    assert client.list_artifacts(courier.runs["2"]) == []

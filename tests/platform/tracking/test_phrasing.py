@@ -15,6 +15,7 @@ from mixfront.tracking.phrasing import (
     opened_search,
     opened_trial,
 )
+from mixfront.training.mixing_log import FOLDER
 
 
 def test_a_search_says_what_it_is_and_keeps_its_secrets(search: SearchRecord) -> None:
@@ -81,6 +82,14 @@ def test_a_trial_ends_as_it_did(trial: TrialRecord, state: TrialState, status: R
     assert words["status"] is status
     assert words["tags"]["mixfront.state"] == str(state)
     assert ("accelerator_seconds" in words["metrics"]) == state.is_finished
+    assert words["folders"] == {}  # it never started
+
+
+def test_pictures_come_with_the_end(trial: TrialRecord) -> None:
+    trial.started, trial.state = 1.0, TrialState.COMPLETE
+    assert closed_trial(trial)["folders"] == {FOLDER: f"trials/0/{FOLDER}"}
+    trial.state = TrialState.INTERRUPTED
+    assert closed_trial(trial)["folders"] == {}
 
 
 def test_a_trial_says_what_went_wrong(trial: TrialRecord) -> None:

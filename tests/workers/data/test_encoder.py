@@ -63,6 +63,14 @@ def test_layout_and_rows_by_hand(days: Path) -> None:
     assert dtypes == ["<i4", "<f4", "<i4"]
 
 
+def test_a_sequence_of_a_categorical_features_ids_has_it_as_target(days: Path) -> None:
+    own = SequenceFeature(name="own", column="seen", domain="behaviour", length=2)
+    again = SequenceFeature(name="again", column="seen", domain="behaviour", length=2, share="own")
+    layout = fit(days, SEEN, ITEM, own, again).layout
+    targets = {field.name: field.target for field in layout.fields}
+    assert targets == {"seen": "item", "item": None, "own": None, "again": None}
+
+
 def test_only_training_rows_are_learnt_from(days: Path) -> None:
     features = [
         ITEM,

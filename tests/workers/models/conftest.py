@@ -7,8 +7,8 @@ from torch import Tensor
 from mixfront.data.batch import FeatureLayout, FieldLayout
 
 
-def field(name: str, kind: str, domain: str = "any") -> FieldLayout:
-    return FieldLayout.model_validate({"name": name, "kind": kind, "domain": domain})
+def field(name: str, kind: str, domain: str = "any", **more: object) -> FieldLayout:
+    return FieldLayout.model_validate({"name": name, "kind": kind, "domain": domain, **more})
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def layout() -> FeatureLayout:
             field("user_id", "categorical", "user"),
             field("item_id", "categorical", "item"),
             field("age", "numeric", "user"),
-            field("history", "sequence", "sequence"),
+            field("history", "sequence", "sequence", length=5, target="item_id"),
             field("price", "numeric", "item"),
         ),
         num_rows=100,
@@ -28,10 +28,15 @@ def layout() -> FeatureLayout:
 
 
 @pytest.fixture
-def rows() -> tuple[Tensor, Tensor]:
-    """Six rows of fields (N, F, E = 8) and numeric values, one of them null."""
+def rows() -> tuple[Tensor, ...]:
+    """Six rows of fields (N, F, E = 8), numeric values, one of them null, events and their mask.
+
+    The histories have 5, 1, 0, 3, 5 and 2 events; where there is none lies what must not matter.
+    """
     generator = torch.Generator().manual_seed(3)
     fields = torch.randn(6, 3, 8, generator=generator)
     numeric = torch.randn(6, 2, generator=generator)
     numeric[1, 0] = numeric[2, 1] = torch.nan
-    return fields, numeric
+    events = torch.randn(6, 5, 8, generator=generator)
+    mask = torch.arange(5) < torch.tensor([5, 1, 0, 3, 5, 2])[:, None]
+    return fields, numeric, events, mask

@@ -10,9 +10,9 @@ from mixfront.models import ModelCost, count_cost, make_config
 SMALL = {"num_tokens": 32, "token_dim": 128}
 LARGE = {"num_tokens": 64, "token_dim": 256, "block_size": 4, "num_blocks": 2}
 LITE = {**SMALL, "block_size": 4, "rank": 128, "num_bases": 2, "num_blocks": 2}
-TOKENIZER_HEAD = {32: 0.219e6, 64: 0.3e6}  # what the tables hold beside the blocks
 
-# family, values, parameters of the blocks, training FLOPs of the table
+# Family, values, parameters of the blocks (where a difference stands, the table's less those of
+# tokenizer and head), training FLOPs of the table.
 PAPER: list[tuple[str, dict[str, Any], float, float]] = [
     ("unimixer_lite", LITE, 4.7485e6, 0.161e12),
     ("unimixer_lite", {**LITE, "num_bases": 4}, 4.973e6 - 0.219e6, 0.161e12),
@@ -30,13 +30,26 @@ PAPER: list[tuple[str, dict[str, Any], float, float]] = [
         4.24e12,
     ),
 ]
+# Not in Table 4, but implied by its rows, since parameters and FLOPs are linear in r and in b.
+BETWEEN: list[tuple[str, dict[str, Any], float, float]] = [
+    *(
+        (
+            "unimixer_lite",
+            {**LITE, "rank": rank},
+            4.968e6 - 0.219e6 - (128 - rank) * (4.968e6 - 4.4525e6) / 126,
+            0.161e12 - (128 - rank) * (0.161e12 - 0.160e12) / 126,
+        )
+        for rank in (16, 32, 64)
+    ),
+    ("unimixer_lite", {**LITE, "num_bases": 8}, 4.973e6 - 0.219e6 + 2 * 0.005e6, 0.161e12),
+]
 
 
 def cost_of(family: str, values: dict[str, Any], **options: Any) -> ModelCost:
     return count_cost(family, make_config(family, values), **options)
 
 
-@pytest.mark.parametrize(("family", "values", "params", "flops"), PAPER)
+@pytest.mark.parametrize(("family", "values", "params", "flops"), [*PAPER, *BETWEEN])
 def test_published_tables(
     family: str, values: dict[str, Any], params: float, flops: float
 ) -> None:
@@ -101,6 +114,22 @@ def test_metrics_are_for_the_papers_batch() -> None:
     assert metrics["flops"] == cost.training_flops(2048)
     assert metrics["params"] == metrics["params_total"] == cost.dense_params
     assert metrics["flops_per_sample"] == cost.flops_per_sample
+
+
+def test_activations_are_counted_when_asked_for() -> None:
+    cost = cost_of("unimixer", {}, batch_size=7, activations=True)
+    assert cost.activations is not None
+    memory = cost.to_json()["memory"]
+    per_sample = memory["activation_bytes_per_sample"]
+    assert per_sample > 0
+    assert memory["activation_bytes_per_step"] > 0
+    assert memory["activation_bytes_per_batch"] == (
+        7 * per_sample + memory["activation_bytes_per_step"]
+    )
+    assert cost.metrics()["activation_mb"] == cost.activations.of_batch(2048) / 1e6
+    plain = cost_of("unimixer", {})
+    assert "memory" not in plain.to_json()
+    assert "activation_mb" not in plain.metrics()
 
 
 def test_real_fields_decide_chunks_and_tables(layout: FeatureLayout) -> None:

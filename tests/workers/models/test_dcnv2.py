@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from mixfront.models import StackContext, count_cost, make_config
-from mixfront.models.dcnv2 import CrossBlock, DCNv2Config, ParallelHead
+from mixfront.models.dcnv2 import CrossBlock, DCNv2Config
+from mixfront.models.parallel_head import ParallelHead
 
 SMALL = {"num_tokens": 2, "token_dim": 3}
 

@@ -30,7 +30,7 @@ def test_rankmixer_block_by_the_formula() -> None:
 
 @pytest.mark.parametrize("family", ["unimixer", "unimixer_lite"])
 def test_unimixer_block_by_the_formula(
-    family: str, layout: FeatureLayout, rows: tuple[Tensor, Tensor]
+    family: str, layout: FeatureLayout, rows: tuple[Tensor, ...]
 ) -> None:
     """One block between post-norms: Norm(x + pSwiGLU(Norm(x + UniMixing(x))))."""
     ranker = build(family, layout, stack="plain", num_blocks=1)
@@ -61,7 +61,7 @@ def test_head(layout: FeatureLayout, pool: str, width: int) -> None:
 
 
 def test_temperature_reaches_every_pattern(
-    layout: FeatureLayout, rows: tuple[Tensor, Tensor]
+    layout: FeatureLayout, rows: tuple[Tensor, ...]
 ) -> None:
     ranker = build("unimixer", layout, logit_init_std=1.0)
     taus = {k: v for k, v in ranker.state_dict().items() if k.endswith("tau")}
@@ -76,10 +76,16 @@ def test_temperature_reaches_every_pattern(
 
 
 @pytest.mark.parametrize(
-    ("family", "values"), [("unimixer", {"tau_schedule": "off"}), ("rankmixer", {})]
+    ("family", "values"),
+    [
+        ("unimixer", {"tau_schedule": "off"}),
+        ("unimixer_lite", {"tau_schedule": "off"}),
+        ("unified", {"tau_schedule": "off"}),
+        ("rankmixer", {}),
+    ],
 )
 def test_no_temperature_nothing_to_set(
-    layout: FeatureLayout, rows: tuple[Tensor, Tensor], family: str, values: dict[str, object]
+    layout: FeatureLayout, rows: tuple[Tensor, ...], family: str, values: dict[str, object]
 ) -> None:
     ranker = build(family, layout, **values)
     before = ranker(*rows)
@@ -116,7 +122,7 @@ def test_sinkhorn_logits_and_biases_are_not_decayed(layout: FeatureLayout) -> No
     ids=str,
 )
 def test_every_switch_changes_the_model_and_trains(
-    layout: FeatureLayout, rows: tuple[Tensor, Tensor], values: dict[str, object]
+    layout: FeatureLayout, rows: tuple[Tensor, ...], values: dict[str, object]
 ) -> None:
     ranker = build("unimixer", layout, logit_init_std=1.0, **values)
     default = build("unimixer", layout, logit_init_std=1.0)

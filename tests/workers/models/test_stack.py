@@ -28,26 +28,30 @@ def rms(x: Tensor) -> Tensor:
 X = torch.randn(3, 2, 8, generator=torch.Generator().manual_seed(0))
 
 
+def context() -> StackContext:
+    return StackContext(x0=X)
+
+
 def test_chain() -> None:
     blocks = [Scale(2.0), Scale(3.0)]
-    out = make_stack(blocks, StackKind(), 8)(X)
+    out = make_stack(blocks, StackKind(), 8)(X, context())
     torch.testing.assert_close(out, 3 * (2 * X) + 1)
     assert [block.seen for block in blocks] == [(0, 2, 0), (1, 2, 1)]
 
 
 def test_plain() -> None:
-    out = make_stack([Scale(2.0), Scale(3.0)], StackKind(topology="plain"), 8)(X)
+    out = make_stack([Scale(2.0), Scale(3.0)], StackKind(topology="plain"), 8)(X, context())
     first = rms(X + 2 * X)
     torch.testing.assert_close(out, rms(first + 3 * first + 1))
 
 
 def test_plain_with_layer_norm() -> None:
-    out = make_stack([Scale(2.0)], StackKind(topology="plain", norm="layer"), 8)(X)
+    out = make_stack([Scale(2.0)], StackKind(topology="plain", norm="layer"), 8)(X, context())
     torch.testing.assert_close(out, F.layer_norm(X + 2 * X, (8,), eps=1e-6))
 
 
 def test_siamese() -> None:
-    out = make_stack([Scale(2.0), Scale(3.0)], StackKind(topology="siamese"), 8)(X)
+    out = make_stack([Scale(2.0), Scale(3.0)], StackKind(topology="siamese"), 8)(X, context())
     first = 2 * (X + rms(X))
     x, y = rms(X + first), X + first
     second = 3 * (x + rms(y)) + 1

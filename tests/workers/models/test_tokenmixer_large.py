@@ -61,7 +61,8 @@ def test_inter_layer_residuals() -> None:
     for layer, block in enumerate(plain, start=1):
         out = block(outputs[-1], StackContext(x0=outputs[0]))
         outputs.append(out + outputs[layer - 2] if layer in (2, 4) else out)
-    torch.testing.assert_close(Chain(blocks)(outputs[0]), outputs[-1])
+    context = StackContext(x0=outputs[0])
+    torch.testing.assert_close(Chain(blocks)(outputs[0], context), outputs[-1])
 
 
 def test_down_matrices_start_small() -> None:

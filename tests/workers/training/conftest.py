@@ -12,6 +12,10 @@ from mixfront.data.synthetic import write_synthetic
 from mixfront.training import DataRequest, TrainingConfig, TrialRequest
 
 MakeRequest = Callable[..., TrialRequest]
+MODELS: dict[str, dict[str, Any]] = {
+    "unimixer": {"block_size": 4, "num_blocks": 1, "ffn_hidden": 8, "sinkhorn_iters": 5},
+    "kunlun": {"sequence_tokens": 2, "seq_len": 10, "num_heads": 2, "sequence_pool": "target"},
+}
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -42,22 +46,23 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> DataRequest:
 
 @pytest.fixture
 def make_request(data: DataRequest, tmp_path: Path) -> MakeRequest:
-    """A request for a tiny UniMixer; arguments are fields of its parts."""
+    """A request for a tiny model, by default a UniMixer; arguments are fields of its parts."""
 
     def make(
         *,
         zero_stage: int = 2,
         name: str = "trial",
         resume_from: str | None = None,
+        family: str = "unimixer",
         **training: Any,
     ) -> TrialRequest:
         values = {"batch_size": 256, "passes": 2, "evaluate_every": 0.5, **training}
-        model = {"embedding_dim": 4, "num_tokens": 4, "token_dim": 8, "block_size": 4}
+        size = {"embedding_dim": 4, "num_tokens": 4, "token_dim": 8}
         return TrialRequest(
             search_id="s-1",
             trial_id="0",
-            family="unimixer",
-            model={**model, "num_blocks": 1, "ffn_hidden": 8, "sinkhorn_iters": 5},
+            family=family,
+            model={**size, **MODELS[family]},
             data=data,
             training=TrainingConfig.model_validate(values),
             zero_stage=zero_stage,

@@ -42,6 +42,10 @@ def make_tables(layout: FeatureLayout = LAYOUT) -> EmbeddingTables:
     return EmbeddingTables.fresh(layout, 4, init_std=1.0, seed=5)
 
 
+def make_tables_with_events() -> EmbeddingTables:
+    return EmbeddingTables.fresh(LAYOUT, 4, init_std=1.0, seed=5, with_events=True)
+
+
 def plainly(weight: Tensor, batch: Batch) -> Tensor:
     """Categorical rows, then the mean of what is not PAD, by loops."""
     parts = [weight[batch.ids[:, 0]], weight[batch.ids[:, 1]]]
@@ -127,3 +131,53 @@ def test_a_layout_may_have_no_sequences() -> None:
     tables, batch = make_tables(layout), make_batch(layout=layout)
     torch.testing.assert_close(tables.embed(batch), tables.weight[batch.ids])
     assert tables.lookup(batch).fields(0, 6).shape == (6, 1, 4)
+
+
+def test_events_are_the_plain_lookup_of_every_position() -> None:
+    tables, batch = make_tables_with_events(), make_batch(40)
+    expected = (batch.sequences != 0) & (batch.sequences != 10)
+    events, mask = tables.events(batch)
+    torch.testing.assert_close(events, tables.weight[batch.sequences], rtol=0, atol=0)
+    assert torch.equal(mask, expected)
+
+    looked, known = tables.lookup(batch).events(0, 40)
+    assert torch.equal(known[:-1], expected[:-1])
+    assert not known[-1].any()  # the row of weight 0
+    torch.testing.assert_close(looked[:-1], events[:-1], rtol=0, atol=0)
+    assert torch.equal(looked[-1], torch.zeros(5, 4))
+
+
+def test_gradients_of_events_add_to_those_of_fields() -> None:
+    tables, batch = make_tables_with_events(), make_batch(40)
+    generator = torch.Generator().manual_seed(1)
+    upstream = torch.randn(40, 4, 4, generator=generator)
+    upstream_events = torch.randn(40, 5, 4, generator=generator)
+    upstream[-1] = upstream_events[-1] = 0  # a padded row has no loss
+    looked = tables.lookup(batch)
+    for start, stop in ((0, 7), (7, 40)):
+        torch.autograd.backward(looked.fields(start, stop), upstream[start:stop])
+        torch.autograd.backward(looked.events(start, stop)[0], upstream_events[start:stop])
+
+    weight = tables.weight.clone().requires_grad_()
+    there = ((batch.sequences != 0) & (batch.sequences != 10)).unsqueeze(2)
+    torch.autograd.backward(plainly(weight, batch), upstream)
+    torch.autograd.backward(weight[batch.sequences] * there, upstream_events)
+    assert weight.grad is not None
+    assert looked.rows.grad is not None
+    torch.testing.assert_close(looked.rows.grad, weight.grad[looked.row_ids])
+
+
+def test_without_events_none_are_looked_up() -> None:
+    tables, batch = make_tables(), make_batch()
+    assert tables.events(batch) == ()
+    looked = tables.lookup(batch)
+    assert looked.positions is None
+    assert looked.events(0, 6) == ()
+
+
+def test_events_of_a_rank_without_rows() -> None:
+    batch = make_batch()
+    batch.weight.zero_()
+    events, mask = make_tables_with_events().lookup(batch).events(2, 5)
+    assert torch.equal(events, torch.zeros(3, 5, 4))
+    assert not mask.any()

@@ -49,7 +49,7 @@ def train(engine: DenseEngine, first: int, last: int, parts: int = 1) -> list[fl
         fields = torch.randn(32, 4, 2, generator=generator).requires_grad_()
         total = 0.0
         for part in fields.chunk(parts):
-            logits = engine.forward(part, torch.zeros(len(part), 1))
+            logits = engine.forward(part, torch.zeros(len(part), 1)).logits
             loss = (logits - part.detach().sum((1, 2))).square().sum() / 32
             engine.backward(loss)
             total += float(loss.detach())
@@ -132,8 +132,8 @@ def test_bf16_is_close_to_fp32_and_does_not_infect_the_next_engine(stage: int) -
 def test_warm_up_scales_the_learning_rate() -> None:
     engine = make_engine(2, optimizer={"lr": 0.1})
     before = engine.weights()["last.bias"]
-    logits = engine.forward(torch.ones(4, 4, 2), torch.zeros(4, 1))
-    engine.backward(logits.sum())
+    outputs = engine.forward(torch.ones(4, 4, 2), torch.zeros(4, 1))
+    engine.backward(outputs.logits.sum())
     engine.step(lr_factor=0.25)
     moved = (engine.weights()["last.bias"] - before).abs()
     engine.close()

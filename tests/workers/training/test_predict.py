@@ -21,22 +21,33 @@ ALL = 10**9
 
 @pytest.fixture
 def trained(make_request: MakeRequest) -> tuple[TrialRequest, Any]:
-    request = make_request(passes=1, evaluate_every=1.0, zero_stage=3)
+    return train(make_request(passes=1, evaluate_every=1.0, zero_stage=3))
+
+
+@pytest.fixture
+def trained_with_events(make_request: MakeRequest) -> tuple[TrialRequest, Any]:
+    return train(make_request(family="kunlun", passes=1, evaluate_every=1.0, zero_stage=3))
+
+
+def train(request: TrialRequest) -> tuple[TrialRequest, Any]:
     session = TrialSession(request)
     evaluation = session.advance()
     session.close()
     return request, evaluation
 
 
-def test_scores_of_raw_rows_are_those_of_the_trial(trained: tuple[TrialRequest, Any]) -> None:
-    request, evaluation = trained
+@pytest.mark.parametrize("name", ["trained", "trained_with_events"])
+def test_scores_of_raw_rows_are_those_of_the_trial(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    trial, evaluation = request.getfixturevalue(name)
     predictor = Predictor.load(evaluation.final)
     sample = pq.read_table(f"{evaluation.final}/sample.parquet")
     told = json.loads(Path(f"{evaluation.final}/sample_scores.json").read_text())["scores"]
     found = predictor.predict(sample)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, told, atol=1e-7)
-    data = request.data
+    data = trial.data
     rows = raw_rows(data.path, data.validation, list(predictor.columns), ALL)
     split = open_split(data.path, data.validation, Encoder.load(data.encoder))
     metrics = ranking_metrics(predictor.predict(rows), split.label, split.user)

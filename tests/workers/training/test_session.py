@@ -6,13 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+import safetensors.numpy
 import torch
 
 from mixfront.exceptions import AbortedError, DivergedError, SpecError, TrialError
-from mixfront.training import TrialRequest, TrialSession
+from mixfront.training import Predictor, TrialRequest, TrialSession
 from mixfront.training.checkpoint import read_manifest
 from mixfront.training.evaluation import Evaluation
+from mixfront.training.latency import LATENCIES
 
 MakeRequest = Callable[..., TrialRequest]
 
@@ -50,6 +53,9 @@ def test_a_trial_learns_and_is_evaluated_at_its_points(make_request: MakeRequest
     assert whole.final == session.finish() == f"{request.folder}/final"
     assert whole.metrics["auc"] > 0.6
     assert 0 <= whole.metrics["test_auc"] <= 1
+    assert not set(LATENCIES) & half.metrics.keys()
+    assert all(whole.metrics[name] > 0 for name in LATENCIES)
+    assert whole.metrics["latency_p50_ms_b1"] <= whole.metrics["latency_p99_ms_b1"]
     assert whole.metrics["train_loss"] < half.metrics["train_loss"]
     assert session.advance().metrics["auc"] == whole.metrics["auc"]  # nothing is left to do
     session.close()
@@ -141,8 +147,19 @@ def test_old_checkpoints_go(make_request: MakeRequest) -> None:
     session = TrialSession(request)
     urls = [session.advance().checkpoint for _ in range(3)]
     session.close()
-    names = {path.name for path in Path(request.folder).iterdir()}
+    names = {path.name for path in Path(request.folder).glob("step-*")}
     assert names == {url.rsplit("/", 1)[1] for url in urls[1:]}
+
+
+def test_the_one_before_stays_until_the_newest_is_known(make_request: MakeRequest) -> None:
+    """A driver that dies before it writes the newest down resumes from the one before."""
+    session = TrialSession(make_request(evaluate_every=0.25))
+    urls = [session.advance().checkpoint for _ in range(2)]
+    assert [Path(url, "manifest.json").exists() for url in urls] == [True, True]
+    session.advance()
+    assert [Path(url, "manifest.json").exists() for url in urls] == [False, True]
+    session.close()
+    assert not Path(urls[1]).exists()
 
 
 def test_a_checkpoint_without_manifest_or_with_another_bit_is_refused(
@@ -174,6 +191,63 @@ def test_a_loss_that_is_not_finite_ends_the_trial(make_request: MakeRequest) -> 
     session.close()
 
 
+EXTRAS: list[tuple[str, dict[str, Any]]] = [
+    ("tokenmixer_large", {"aux_weight": 0.5, "num_blocks": 3, "inter_residual_every": 1}),
+    ("rankmixer", {"num_experts": 2, "router_penalty": 0.1}),
+]
+
+
+def with_extras(request: TrialRequest, family: str, values: dict[str, Any]) -> TrialRequest:
+    model = {"embedding_dim": 4, "num_tokens": 4, "token_dim": 8, **values}
+    return request.model_copy(update={"family": family, "model": model})
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+@pytest.mark.parametrize(("family", "values"), EXTRAS)
+def test_extra_losses_train_at_every_stage_and_are_not_served(
+    make_request: MakeRequest, family: str, values: dict[str, Any], stage: int
+) -> None:
+    """Interrupted or not, whatever the stage and the micro-batches, to the same curve."""
+    changes = {"batch_size": 251, "optimizer": {"clip_norm": 1.0, "weight_decay": 0.01}}
+    request = with_extras(make_request(zero_stage=stage, name="whole", **changes), family, values)
+    whole, evaluation = run(request)
+    again = request.model_copy(update={"folder": f"{request.folder}-again"})
+    first, url = run(again, stop_after=3)
+    rest, _ = run(again.model_copy(update={"resume_from": url}))
+    assert first + rest == whole
+    parts = make_request(zero_stage=0, name="parts", gradient_accumulation=3, **changes)
+    assert run(with_extras(parts, family, values))[0] == pytest.approx(whole, rel=1e-5)
+    kept = safetensors.numpy.load_file(f"{evaluation.final}/weights.safetensors")
+    assert kept
+    assert not [name for name in kept if "auxiliary" in name]
+    predictor = Predictor.load(evaluation.final)
+    told = json.loads(Path(f"{evaluation.final}/sample_scores.json").read_text())["scores"]
+    sample = pq.read_table(f"{evaluation.final}/sample.parquet")
+    assert predictor.predict(sample) == pytest.approx(told, abs=1e-6)
+
+
+@pytest.mark.parametrize(("family", "values"), EXTRAS)
+def test_extra_losses_change_the_training_but_are_not_in_its_loss(
+    make_request: MakeRequest, family: str, values: dict[str, Any]
+) -> None:
+    """The first step's loss is of the same weights: the task's alone, whatever the factors."""
+    factor = "aux_weight" if "aux_weight" in values else "router_penalty"
+    weak, _ = run(with_extras(make_request(name="a"), family, {**values, factor: 1e-6}), 4)
+    strong, _ = run(with_extras(make_request(name="b"), family, {**values, factor: 5.0}), 4)
+    assert weak[0] == strong[0]
+    assert weak[3] != pytest.approx(strong[3], rel=1e-6)
+
+
+def test_an_extra_loss_that_is_not_finite_ends_the_trial(make_request: MakeRequest) -> None:
+    """Though the task's own loss still is."""
+    session = TrialSession(with_extras(make_request(zero_stage=0), *EXTRAS[0]))
+    ranker = session._trainer.engine.module
+    torch.nn.init.constant_(ranker.get_parameter("auxiliary.output.bias"), math.nan)
+    with pytest.raises(DivergedError, match="the loss is nan at step 0"):
+        session.advance()
+    session.close()
+
+
 def test_only_a_finished_trial_is_exported(make_request: MakeRequest) -> None:
     session = TrialSession(make_request())
     with pytest.raises(TrialError, match="at step 0 of"):
@@ -201,3 +275,21 @@ def test_model_json_tells_what_was_trained(make_request: MakeRequest) -> None:
     assert about["tau"] == 0.05
     assert about["metrics"]["auc"] == evaluation.metrics["auc"]
     assert about["columns"][0] == "user_id"
+
+
+@pytest.mark.parametrize("stage", [0, 3])
+def test_mixing_is_shown_at_every_evaluation(make_request: MakeRequest, stage: int) -> None:
+    """Under ZeRO 3 as well, where the weights are elsewhere after a forward."""
+    request = make_request(zero_stage=stage)
+    session = TrialSession(request)
+    half, whole = session.advance(), session.advance()
+    session.close()
+    n, b = 8, 4  # blocks of the flattened input, and their width
+    assert half.metrics["mixing/tau"] > whole.metrics["mixing/tau"] == pytest.approx(0.05)
+    for metrics in (half.metrics, whole.metrics):
+        assert 1 <= metrics["mixing/global_support_layer0"] <= n
+        assert 1 / b <= metrics["mixing/local_peak_layer0"] <= 1
+    folder = Path(request.folder) / "mixing"
+    history = json.loads((folder / "history.json").read_text())
+    assert [seen["step"] for seen in history] == [half.step, whole.step]
+    assert {path.name for path in folder.glob("*.png")} == {"layer0.png", "sparsity.png"}

@@ -23,10 +23,12 @@ def test_a_measured_peak_is_plausible(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 1e8 < found < 1e15
 
 
+@pytest.mark.parametrize("sequence_pool", ["mean", "target"])
 @pytest.mark.parametrize("family", sorted(FAMILIES))
-def test_training_flops_are_those_of_the_cost_count(family: str) -> None:
+def test_training_flops_are_those_of_the_cost_count(family: str, sequence_pool: str) -> None:
     fields = tuple(FieldLayout(name=n, domain="any", kind="categorical") for n in "abcdef")
-    layout = FeatureLayout(fields=fields, num_rows=40, pad_rows=(0,))
-    config = make_config(family, {"head_hidden": [32]})
+    past = FieldLayout(name="past", domain="any", kind="sequence", length=7, target="a")
+    layout = FeatureLayout(fields=(*fields, past), num_rows=40, pad_rows=(0,))
+    config = make_config(family, {"head_hidden": [32], "sequence_pool": sequence_pool})
     expected = count_cost(family, config, batch_size=100, layout=layout).training_flops(100)
     assert training_flops(family, build_ranker(family, config, layout), 100) == expected

@@ -19,6 +19,9 @@ class FieldLayout(BaseModel):
     domain: str
     kind: Literal["categorical", "numeric", "sequence"]
     length: int = 1  # of a sequence, after truncation
+    target: str | None = (
+        None  # of a behaviour sequence: the categorical field whose table it shares
+    )
 
 
 class FeatureLayout(BaseModel):

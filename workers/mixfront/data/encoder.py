@@ -16,7 +16,7 @@ from mixfront.data.id_table import IdTable
 from mixfront.data.labels import UserCodes, encode_label
 from mixfront.data.numeric import NumericScaling
 from mixfront.data.reader import check_columns, open_dataset, scan
-from mixfront.data.schema import NumericFeature, Schema, SequenceFeature
+from mixfront.data.schema import CategoricalFeature, NumericFeature, Schema, SequenceFeature
 from mixfront.data.sequences import encode_sequence
 from mixfront.exceptions import SchemaError, nearest
 
@@ -161,15 +161,18 @@ def _layout(schema: Schema, tables: tuple[IdTable, ...]) -> FeatureLayout:
             f"the embedding tables have {num_rows} rows together, more than 2^31; "
             "raise min_count, or set max_size or fewer buckets"
         )
+    candidates = {f.name for f in schema.features if isinstance(f, CategoricalFeature)}
     fields = []
     for feature in schema.features:
         bucketed = isinstance(feature, NumericFeature) and feature.encoding == "buckets"
+        share = feature.share if isinstance(feature, SequenceFeature) else None
         fields.append(
             FieldLayout(
                 name=feature.name,
                 domain=feature.domain,
                 kind="categorical" if bucketed else feature.kind,
                 length=feature.length if isinstance(feature, SequenceFeature) else 1,
+                target=share if share in candidates else None,
             )
         )
     return FeatureLayout(

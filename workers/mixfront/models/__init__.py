@@ -9,6 +9,7 @@ from mixfront.models._base import (
     StackKind,
     TemperatureConfig,
 )
+from mixfront.models.auxiliary import serving_weights
 from mixfront.models.cost import ModelCost, count_cost
 from mixfront.models.families import FAMILIES, get_family, make_config
 from mixfront.models.hyperparameters import Hyperparameter, hyperparameters
@@ -31,4 +32,5 @@ __all__ = [
     "get_family",
     "hyperparameters",
     "make_config",
+    "serving_weights",
 ]

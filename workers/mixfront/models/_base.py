@@ -47,6 +47,11 @@ class RankerConfig(BaseModel):
     head_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
         (), max_length=8, description="hidden widths of the head's MLP, a list"
     )
+    sequence_pool: Literal["mean", "target"] = Field(
+        "mean",
+        description="how a behaviour sequence (one that shares a categorical feature's table) "
+        "becomes a field: the mean of its events, or attention to them by that feature",
+    )
     dropout: float = Field(
         0.0, ge=0.0, lt=1.0, description="dropout on the tokens and on every FFN's hidden layer"
     )
@@ -55,8 +60,21 @@ class RankerConfig(BaseModel):
         """The schedule of the Sinkhorn temperature; None where a family has no temperature."""
         return None
 
+    def auxiliary_layers(self) -> tuple[int, ...]:
+        """Layers 1..M whose outputs are trained to predict the label too; none by default."""
+        return ()
+
+    def auxiliary_weight(self) -> float:
+        """Factor on the sum of those layers' losses."""
+        return 0.0
+
+    def num_events(self) -> int:
+        """S of `StackContext.seq`; 0 where the blocks read no behaviour sequence."""
+        return 0
+
 
 C = TypeVar("C", bound="RankerConfig")
+C_contra = TypeVar("C_contra", bound="RankerConfig", contravariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +89,7 @@ class BlockCost:
     flops_per_sample: int  # forward
     flops_per_step: int = 0  # forward, matmuls once per step however many samples: forming W
     sinkhorn_flops_per_step: int = 0  # forward, once per step; no FLOP counter sees these
+    training_flops_per_sample: int = 0  # forward, besides: matmuls that serving leaves out
 
 
 @dataclass
@@ -81,6 +100,10 @@ class StackContext:
     layer: int = 0
     num_layers: int = 1
     history: list[Tensor] = field(default_factory=list)  # outputs of earlier layers
+    seq: Tensor | None = None  # (N, S, D), behaviour sequences, where `num_events` asks for them
+    seq_mask: Tensor | None = None  # (N, S) bool, True where there is an event
+    cache: dict[str, Tensor] = field(default_factory=dict)  # from one layer to a later one
+    penalties: list[Tensor] = field(default_factory=list)  # (N,) each, weighted, for the loss
 
 
 class Block(nn.Module, ABC):
@@ -105,11 +128,11 @@ def chain(_: RankerConfig) -> StackKind:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeadKind(Generic[C]):
+class HeadKind(Generic[C_contra]):
     """How tokens become a logit; called as head(stack(x), x) with the tokenizer's tokens x."""
 
-    make: Callable[[C], nn.Module]
-    flops: Callable[[C], int]  # forward, of one sample
+    make: Callable[[C_contra], nn.Module]
+    flops: Callable[[C_contra], int]  # forward, of one sample
 
 
 def repeated(block: Callable[[C], Block]) -> Callable[[C], list[Block]]:

@@ -1,14 +1,18 @@
-"""AutoInt (arXiv 1810.11921): self-attention over fields with a linear residual."""
+"""AutoInt (arXiv 1810.11921): self-attention over fields with a linear residual.
+
+With `parallel_hidden` it is the paper's AutoInt+, a deep network beside the attention.
+"""
 
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from mixfront.models._base import Block, BlockCost, RankerConfig, StackContext
+from mixfront.models._base import Block, BlockCost, StackContext
 from mixfront.models.attention import attend, attention_flops, check_heads
+from mixfront.models.parallel_head import ParallelHeadConfig
 from mixfront.models.per_token import PerTokenLinear
 
 
-class AutoIntConfig(RankerConfig):
+class AutoIntConfig(ParallelHeadConfig):
     """Config of `autoint`; heads together are as wide as a token."""
 
     num_heads: int = Field(2, ge=1, le=256, description="attention heads H; divides token_dim")

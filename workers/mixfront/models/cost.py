@@ -1,4 +1,4 @@
-"""What a model costs, without training it: parameters and FLOPs.
+"""What a model costs, without training it: parameters, FLOPs, memory of activations.
 
 Parameters are counted from the module itself, built on torch's meta device, where it takes no
 memory. FLOPs come from the families' closed forms, and are checked on the way against torch's
@@ -16,12 +16,18 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mixfront.data.batch import FeatureLayout, FieldLayout
 from mixfront.models._base import BlockCost, RankerConfig
+from mixfront.models.activations import (
+    MEGABYTE,
+    ActivationMemory,
+    blank_rows,
+    count_activations,
+)
 from mixfront.models.families import get_family
 from mixfront.models.head import head_kind
 from mixfront.models.ranker import Ranker, build_ranker
-from mixfront.models.tokenizer import tokenizer_flops
 
 PAPER_BATCH = 2048  # samples that the published FLOPs/batch are for
+STAND_IN_EVENTS = 50
 TRAINING = 3  # forward, and twice as much backward
 
 
@@ -32,15 +38,17 @@ class PartCost:
     params: int
     per_sample: int
     per_step: int = 0
+    per_sample_training: int = 0  # besides, where serving leaves something out
 
     def training_flops(self, batch_size: int) -> int:
         """Forward and backward of one step."""
-        return TRAINING * (self.per_sample * batch_size + self.per_step)
+        per_sample = self.per_sample + self.per_sample_training
+        return TRAINING * (per_sample * batch_size + self.per_step)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCost:
-    """Cost of one configuration of a family."""
+    """Cost of one configuration of a family; `activations` only if they were asked for."""
 
     family: str
     config: RankerConfig
@@ -49,6 +57,7 @@ class ModelCost:
     tokenizer: PartCost
     blocks: PartCost
     head: PartCost
+    activations: ActivationMemory | None = None
 
     @property
     def dense_params(self) -> int:
@@ -66,9 +75,9 @@ class ModelCost:
         return sum(part.training_flops(batch_size) for part in parts)
 
     def to_json(self) -> dict[str, Any]:
-        """What `mixfront cost --json` prints."""
+        """What `mixfront cost --json` prints; "memory" only if activations were counted."""
         size = self.batch_size
-        return {
+        report = {
             "family": self.family,
             "config": self.config.model_dump(mode="json"),
             "batch_size": size,
@@ -89,19 +98,30 @@ class ModelCost:
                 },
             },
         }
+        if self.activations is not None:
+            report["memory"] = {
+                "activation_bytes_per_sample": self.activations.per_sample,
+                "activation_bytes_per_step": self.activations.per_step,
+                "activation_bytes_per_batch": self.activations.of_batch(size),
+            }
+        return report
 
     def metrics(self) -> dict[str, float]:
         """What a search may constrain or minimise.
 
         `params` are dense; `flops` are those of training on 2,048 samples, whatever the batch
-        size, as in the papers' tables; `flops_per_sample` are of a forward.
+        size, as in the papers' tables; `flops_per_sample` are of a forward; `activation_mb`,
+        if counted, of 2,048 samples too.
         """
-        return {
+        found = {
             "params": float(self.dense_params),
             "params_total": float(self.dense_params + self.embedding_params),
             "flops": float(self.training_flops(PAPER_BATCH)),
             "flops_per_sample": float(self.flops_per_sample),
         }
+        if self.activations is not None:
+            found["activation_mb"] = self.activations.of_batch(PAPER_BATCH) / MEGABYTE
+        return found
 
 
 def count_cost(
@@ -112,6 +132,7 @@ def count_cost(
     chunk_dim: int | None = None,
     layout: FeatureLayout | None = None,
     checked: bool = True,
+    activations: bool = False,
 ) -> ModelCost:
     """Count a model without allocating it.
 
@@ -119,14 +140,19 @@ def count_cost(
         family: Name of a family.
         config: Its config.
         batch_size: Rows of a training step.
-        chunk_dim: Without a layout, width of each of the tokenizer's chunks; default D.
+        chunk_dim: Without a layout, width of each of the tokenizer's chunks; default D. If the
+            model reads events, the last chunk is a behaviour sequence of that width, as long as
+            the config's `num_events`, or 50.
         layout: Fields of real data; decides the chunk width and the size of the tables.
         checked: Hold the closed form against a counted forward pass; 0.45 s for a UniMixer,
             nearly all of it Sinkhorn's many small operations. A search's gate, which counts
             hundreds of models, leaves that to the conformance suite.
+        activations: Count the memory of activations as well, two forwards on the meta device:
+            0.12 s for a UniMixer, 10 to 40 ms where there is no Sinkhorn.
 
     Raises:
         UnknownNameError: If the family is not known.
+        SpecError: If the config wants behaviour sequences, and the layout has none.
     """
     known = get_family(family)
     closed: BlockCost = known.cost(config)
@@ -137,7 +163,7 @@ def count_cost(
     else:
         embedding = layout.num_rows * config.embedding_dim
     with torch.device("meta"):
-        model = build_ranker(family, built, layout)
+        model = build_ranker(family, built, layout, auxiliary=False)
     cost = ModelCost(
         family=family,
         config=config,
@@ -145,37 +171,36 @@ def count_cost(
         embedding_params=embedding,
         tokenizer=PartCost(
             params=_params(model.tokenizer),
-            per_sample=tokenizer_flops(config, model.tokenizer.chunk_dim),
+            per_sample=model.tokenizer.flops(),
         ),
         blocks=PartCost(
             params=_params(model.stack),
             per_sample=closed.flops_per_sample,
             per_step=closed.flops_per_step + closed.sinkhorn_flops_per_step,
+            per_sample_training=closed.training_flops_per_sample,
         ),
         head=PartCost(params=_params(model.head), per_sample=head_kind(known).flops(config)),
+        activations=count_activations(model, layout) if activations else None,
     )
     assert cost.blocks.params == closed.params, (family, cost.blocks.params, closed)
     if checked:
-        expected = 2 * cost.flops_per_sample + closed.flops_per_step
+        per_sample = cost.flops_per_sample + closed.training_flops_per_sample
+        expected = 2 * per_sample + closed.flops_per_step
         assert forward_flops(model, layout, rows=2) == expected, (family, expected, closed)
     return cost
 
 
 def forward_flops(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
-    """Matmul FLOPs of one forward as torch counts them, on the model's own device.
+    """Matmul FLOPs of one forward in training, as torch counts them, on the model's own device.
 
     Attention is counted on its math path, for the counter is blind to fused kernels on a CPU;
     it never sees Sinkhorn.
     """
-    device = next(model.parameters()).device
-    num_numeric = len(layout.of_kind("numeric"))
-    num_fields = len(layout.fields) - num_numeric
-    fields = torch.zeros(rows, num_fields, model.config.embedding_dim, device=device)
-    numeric = torch.zeros(rows, num_numeric, device=device)
+    inputs = blank_rows(model, layout, rows)
     model.train()  # in eval mode, mixing matrices may be made already
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-        model(fields, numeric)
+        model(*inputs)
     return int(counter.get_total_flops())
 
 
@@ -185,7 +210,18 @@ def _params(module: nn.Module) -> int:
 
 def _chunked(config: RankerConfig, chunk_dim: int) -> tuple[RankerConfig, FeatureLayout]:
     """A stand-in for data: one field of width `chunk_dim` for every token."""
-    names = [f"chunk_{index}" for index in range(config.num_tokens)]
-    fields = tuple(FieldLayout(name=name, domain="any", kind="categorical") for name in names)
-    layout = FeatureLayout(fields=fields, num_rows=0, pad_rows=())
+    reads_events = config.num_events() > 0 or config.sequence_pool == "target"
+    count = max(config.num_tokens - reads_events, 1)
+    fields = [
+        FieldLayout(name=f"chunk_{index}", domain="any", kind="categorical")
+        for index in range(count)
+    ]
+    if reads_events:
+        length = config.num_events() or STAND_IN_EVENTS
+        fields.append(
+            FieldLayout(
+                name="events", domain="any", kind="sequence", length=length, target="chunk_0"
+            )
+        )
+    layout = FeatureLayout(fields=tuple(fields), num_rows=0, pad_rows=())
     return config.model_copy(update={"embedding_dim": chunk_dim}), layout

@@ -2,16 +2,15 @@
 
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, HeadKind, RankerConfig, StackContext
-from mixfront.models.head import pooled, pooled_dim, to_logit
-from mixfront.models.mlp import ReluMLP, dense
+from mixfront.models._base import Block, BlockCost, StackContext
+from mixfront.models.mlp import dense
+from mixfront.models.parallel_head import ParallelHeadConfig
 
 
-class DCNv2Config(RankerConfig):
+class DCNv2Config(ParallelHeadConfig):
     """Config of `dcnv2`; its blocks are the cross layers."""
 
     num_blocks: int = Field(3, ge=1, le=64, description="cross layers")
@@ -30,17 +29,6 @@ class DCNv2Config(RankerConfig):
         """L = TD, the width of the crosses."""
         return self.num_tokens * self.token_dim
 
-    @property
-    def deep_widths(self) -> list[int]:
-        """Widths of the deep network, its input first."""
-        return [self.input_dim, *self.parallel_hidden]
-
-    @property
-    def head_widths(self) -> list[int]:
-        """Widths of the head, which reads the crosses and the deep network's last layer."""
-        deep = self.parallel_hidden[-1] if self.parallel_hidden else 0
-        return [pooled_dim(self) + deep, *self.head_hidden]
-
 
 class CrossBlock(Block):
     """x_{l+1} = x_0 * (W x_l + b) + x_l on flattened tokens (Eq. 1); low rank W = U V (Eq. 2)."""
@@ -55,35 +43,6 @@ class CrossBlock(Block):
         """(N, T, D) -> (N, T, D)."""
         crossed: Tensor = self.expand(self.reduce(x.flatten(1)))
         return context.x0 * crossed.view_as(x) + x
-
-
-class ParallelHead(nn.Module):
-    """A deep network on the unmixed tokens, joined with the crosses before the last layers."""
-
-    def __init__(self, config: DCNv2Config) -> None:
-        super().__init__()
-        self._pool = config.pool
-        self.deep = (
-            ReluMLP(config.deep_widths, dropout=config.dropout, last_relu=True)
-            if config.parallel_hidden
-            else None
-        )
-        self.hidden = ReluMLP(config.head_widths, last_relu=True)
-        self.output = dense(config.head_widths[-1], 1)
-
-    def forward(self, x: Tensor, tokens: Tensor) -> Tensor:
-        """Crossed and unmixed tokens (N, T, D) -> logits (N,)."""
-        parts = [pooled(x, self._pool)]
-        if self.deep is not None:
-            parts.append(self.deep(tokens.flatten(1)))
-        return to_logit(self.output, self.hidden(torch.cat(parts, dim=1)))
-
-
-def _head_flops(config: DCNv2Config) -> int:
-    return ReluMLP.flops(config.deep_widths) + ReluMLP.flops([*config.head_widths, 1])
-
-
-DCNV2_HEAD = HeadKind(make=ParallelHead, flops=_head_flops)
 
 
 def dcnv2_cost(config: DCNv2Config) -> BlockCost:

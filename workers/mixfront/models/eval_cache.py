@@ -25,6 +25,11 @@ class EvalCache(Generic[V]):
             self._kept = (state, make())
         return self._kept[1]
 
+    @property
+    def kept(self) -> V | None:
+        """What is kept, if anything, whatever has become of the weights since."""
+        return None if self._kept is None else self._kept[1]
+
     def clear(self) -> None:
         """Drop what is kept."""
         self._kept = None

@@ -7,7 +7,7 @@ from mixfront.config_file import validate
 from mixfront.exceptions import SpecError, UnknownNameError
 from mixfront.models._base import Family, RankerConfig, repeated
 from mixfront.models.autoint import AutoIntBlock, AutoIntConfig, autoint_cost
-from mixfront.models.dcnv2 import DCNV2_HEAD, CrossBlock, DCNv2Config, dcnv2_cost
+from mixfront.models.dcnv2 import CrossBlock, DCNv2Config, dcnv2_cost
 from mixfront.models.deepfm import DEEPFM_HEAD, DeepFMConfig, deepfm_blocks, deepfm_cost
 from mixfront.models.dhen import DHENBlock, DHENConfig, dhen_cost
 from mixfront.models.fat import FATBlock, FATConfig, fat_cost
@@ -18,7 +18,10 @@ from mixfront.models.heterogeneous_attention import (
 )
 from mixfront.models.hhft import HHFTConfig, hhft_blocks, hhft_cost
 from mixfront.models.hiformer import HiFormerConfig, hiformer_block, hiformer_cost
+from mixfront.models.kunlun import kunlun_blocks, kunlun_cost
+from mixfront.models.kunlun_config import KunlunConfig
 from mixfront.models.mlp_mixer import MLPMixerBlock, MLPMixerConfig, mlp_mixer_cost
+from mixfront.models.parallel_head import PARALLEL_HEAD
 from mixfront.models.rankmixer import RankMixerBlock, RankMixerConfig, rankmixer_cost
 from mixfront.models.sinkhorn_config import SinkhornMixerConfig
 from mixfront.models.tokenmixer_large import (
@@ -27,6 +30,8 @@ from mixfront.models.tokenmixer_large import (
     tokenmixer_large_cost,
 )
 from mixfront.models.transformer import TransformerConfig, transformer_block, transformer_cost
+from mixfront.models.unified import unified_block, unified_cost
+from mixfront.models.unified_config import UnifiedConfig
 from mixfront.models.unimixer import UniMixerConfig, unimixer_block, unimixer_cost
 from mixfront.models.unimixer_lite import (
     UniMixerLiteConfig,
@@ -68,6 +73,14 @@ FAMILIES: dict[str, Family[Any]] = {
             stack=SinkhornMixerConfig.stack_kind,
         ),
         Family(
+            name="unified",
+            summary="local and global pattern chosen separately (framework of arXiv 2604.00590)",
+            config=UnifiedConfig,
+            blocks=repeated(unified_block),
+            cost=unified_cost,
+            stack=UnifiedConfig.stack_kind,
+        ),
+        Family(
             name="rankmixer",
             summary="parameter-free token mixing, per-token networks (arXiv 2507.15551)",
             config=RankMixerConfig,
@@ -82,12 +95,19 @@ FAMILIES: dict[str, Family[Any]] = {
             cost=wukong_cost,
         ),
         Family(
+            name="kunlun",
+            summary="Wukong experts over tokens and a pooled behaviour sequence (unofficial)",
+            config=KunlunConfig,
+            blocks=kunlun_blocks,
+            cost=kunlun_cost,
+        ),
+        Family(
             name="dcnv2",
             summary="explicit feature crosses beside a deep network (arXiv 2008.13535)",
             config=DCNv2Config,
             blocks=repeated(CrossBlock),
             cost=dcnv2_cost,
-            head=DCNV2_HEAD,
+            head=PARALLEL_HEAD,
         ),
         Family(
             name="autoint",
@@ -95,6 +115,7 @@ FAMILIES: dict[str, Family[Any]] = {
             config=AutoIntConfig,
             blocks=repeated(AutoIntBlock),
             cost=autoint_cost,
+            head=PARALLEL_HEAD,
         ),
         Family(
             name="transformer",

@@ -1,9 +1,11 @@
 """A ranking model: tokenizer, a family's stack of blocks, head. Embedding tables lie outside."""
 
+import torch
 from torch import Tensor, nn
 
 from mixfront.data.batch import FeatureLayout
-from mixfront.models._base import RankerConfig, StackKind
+from mixfront.models._base import RankerConfig, StackContext, StackKind
+from mixfront.models.auxiliary import make_auxiliary
 from mixfront.models.families import get_family
 from mixfront.models.head import head_kind
 from mixfront.models.mixing.sinkhorn_pattern import TemperedPattern
@@ -21,31 +23,72 @@ class Ranker(nn.Module):
         layout: Fields of the encoded data.
         stack: (N, T, D) -> (N, T, D); `build_ranker` makes the family's.
         head: Mixed and unmixed tokens (N, T, D) -> logits (N,).
+        auxiliary: With the auxiliary heads that the config asks for.
     """
 
     def __init__(
-        self, config: RankerConfig, layout: FeatureLayout, stack: nn.Module, head: nn.Module
+        self,
+        config: RankerConfig,
+        layout: FeatureLayout,
+        stack: nn.Module,
+        head: nn.Module,
+        *,
+        auxiliary: bool = True,
     ) -> None:
         super().__init__()
         self.config = config
         self.tokenizer = Tokenizer(config, layout)
         self.stack = stack
         self.head = head
+        # Last, so that a seed gives the rest the same weights with and without.
+        self.auxiliary = make_auxiliary(config) if auxiliary else None
 
-    def forward(self, fields: Tensor, numeric: Tensor) -> Tensor:
+    @property
+    def uses_events(self) -> bool:
+        """Whether `forward` needs events and mask."""
+        return self.tokenizer.uses_events
+
+    def forward(
+        self,
+        fields: Tensor,
+        numeric: Tensor,
+        events: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """Score rows.
 
         Args:
             fields: (N, F, E), categorical fields, then pooled sequence fields, each in the
                 order of the layout.
             numeric: (N, M) scaled values, NaN where null.
+            events: (N, S, E), all positions of all sequences side by side, in the order of the
+                layout; not looked at unless `uses_events`.
+            mask: (N, S) bool, True where there is an event.
 
         Returns:
-            Logits (N,), float32 also under autocast.
+            Logits (N,), float32 also under autocast. In training mode, where the loss has more
+            parts than theirs, a plain tuple, for ZeRO 3 walks through outputs: logits (N,),
+            logits of auxiliary heads (N, A), penalty of each row (N,).
         """
-        tokens = self.tokenizer(fields, numeric)
-        logits: Tensor = self.head(self.stack(tokens), tokens)
-        return logits
+        tokens = self.tokenizer(fields, numeric, events, mask)
+        context = StackContext(x0=tokens)
+        if self.tokenizer.events is not None:
+            context.seq, context.seq_mask = self.tokenizer.events(events, mask)
+        logits: Tensor = self.head(self.stack(tokens, context), tokens)
+        if not self.training or (self.auxiliary is None and not context.penalties):
+            return logits
+        penalty = torch.zeros_like(logits)
+        for part in context.penalties:
+            penalty = penalty + part
+        return logits, self._auxiliary_logits(logits, context), penalty
+
+    def _auxiliary_logits(self, logits: Tensor, context: StackContext) -> Tensor:
+        """(N, A)."""
+        if self.auxiliary is None:
+            return logits.new_zeros(len(logits), 0)
+        layers = self.config.auxiliary_layers()
+        found: Tensor = self.auxiliary(*(context.history[layer - 1] for layer in layers))
+        return found
 
     def set_tau(self, tau: float) -> None:
         """Set the Sinkhorn temperature; nothing happens in a family without one."""
@@ -72,13 +115,23 @@ class Ranker(nn.Module):
         return {name: module for name, module in modules if isinstance(module, TemperedPattern)}
 
 
-def build_ranker(family: str, config: RankerConfig, layout: FeatureLayout) -> Ranker:
+def build_ranker(
+    family: str, config: RankerConfig, layout: FeatureLayout, *, auxiliary: bool = True
+) -> Ranker:
     """A freshly initialised model of a family, on torch's current default device.
+
+    Args:
+        family: Name of the family.
+        config: The family's config.
+        layout: Fields of the encoded data.
+        auxiliary: With the auxiliary heads that it asks for; served and counted without.
 
     Raises:
         UnknownNameError: If the family is not known.
+        SpecError: If the config wants behaviour sequences, and the layout has none.
     """
     known = get_family(family)
     kind: StackKind = known.stack(config)
     stack = make_stack(known.blocks(config), kind, config.token_dim)
-    return Ranker(config, layout, stack, head_kind(known).make(config))
+    head = head_kind(known).make(config)
+    return Ranker(config, layout, stack, head, auxiliary=auxiliary)

@@ -1,4 +1,4 @@
-"""Keys that the families with Sinkhorn-constrained mixing share (UniMixer and its Lites)."""
+"""Keys that the families with Sinkhorn-constrained mixing share."""
 
 from typing import Literal
 
@@ -12,15 +12,9 @@ from mixfront.models.sinkhorn import sinkhorn_flops
 from mixfront.models.stack import stack_norm_params
 
 
-class SinkhornMixerConfig(RankerConfig):
-    """Abstract: blocks, temperature and topology; `unimixer*` add how the matrices are made."""
+class SinkhornConfig(RankerConfig):
+    """Abstract: how mixing logits become matrices, and how the temperature falls."""
 
-    block_size: int = Field(
-        4, ge=1, le=65536, description="width B of the blocks that are mixed; divides T * D"
-    )
-    ffn_hidden: int = Field(
-        0, ge=0, le=65536, description="hidden width h of the pSwiGLU; 0 = round(4/3 * token_dim)"
-    )
     tau_start: float = Field(
         1.0, gt=0, le=10, description="Sinkhorn temperature at the first step"
     )
@@ -40,26 +34,9 @@ class SinkhornMixerConfig(RankerConfig):
     )
     symmetric: bool = Field(True, description="symmetrise the mixing logits before Sinkhorn")
     resymmetrise: bool = Field(False, description="symmetrise the matrices after Sinkhorn too")
-    shared_local: bool = Field(
-        False, description="one local matrix for all blocks instead of one each (ablation)"
-    )
-    stack: Literal["siamese", "plain"] = Field(
-        "siamese", description="SiameseNorm, or post-norm residual (ablation)"
-    )
-    norm: NormKind = Field("rms", description="RMSNorm or LayerNorm, everywhere")
 
     @model_validator(mode="after")
-    def _blocks_fill_the_input(self) -> "SinkhornMixerConfig":
-        length = self.num_tokens * self.token_dim
-        if length % self.block_size:
-            raise ValueError(
-                f"block_size {self.block_size} does not divide num_tokens * token_dim = {length}; "
-                f"choose a divisor, such as {_divisor_near(length, self.block_size)}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _tau_falls(self) -> "SinkhornMixerConfig":
+    def _tau_falls(self) -> "SinkhornConfig":
         if self.tau_end > self.tau_start:
             raise ValueError(
                 f"tau_end {self.tau_end} is above tau_start {self.tau_start}; "
@@ -78,6 +55,38 @@ class SinkhornMixerConfig(RankerConfig):
             hot_share=self.hot_share,
         )
 
+    def sinkhorn_options(self) -> SinkhornOptions:
+        """How this config's logits become matrices."""
+        return SinkhornOptions(
+            num_iters=self.sinkhorn_iters,
+            symmetric=self.symmetric,
+            resymmetrise=self.resymmetrise,
+            tau=1.0 if self.tau_schedule == "off" else self.tau_start,
+        )
+
+
+class SinkhornMixerConfig(SinkhornConfig):
+    """Abstract: blocks and topology; `unimixer*` add how the matrices are made."""
+
+    block_size: int = Field(
+        4, ge=1, le=65536, description="width B of the blocks that are mixed; divides T * D"
+    )
+    ffn_hidden: int = Field(
+        0, ge=0, le=65536, description="hidden width h of the pSwiGLU; 0 = round(4/3 * token_dim)"
+    )
+    shared_local: bool = Field(
+        False, description="one local matrix for all blocks instead of one each (ablation)"
+    )
+    stack: Literal["siamese", "plain"] = Field(
+        "siamese", description="SiameseNorm, or post-norm residual (ablation)"
+    )
+    norm: NormKind = Field("rms", description="RMSNorm or LayerNorm, everywhere")
+
+    @model_validator(mode="after")
+    def _blocks_fill_the_input(self) -> "SinkhornMixerConfig":
+        check_blocks(self.num_tokens * self.token_dim, self.block_size)
+        return self
+
     @property
     def mixed_blocks(self) -> int:
         """n, the blocks of the flattened input."""
@@ -92,15 +101,6 @@ class SinkhornMixerConfig(RankerConfig):
     def hidden(self) -> int:
         """Hidden width of the pSwiGLU."""
         return swiglu_hidden(self.ffn_hidden, self.token_dim)
-
-    def sinkhorn_options(self) -> SinkhornOptions:
-        """How this config's logits become matrices."""
-        return SinkhornOptions(
-            num_iters=self.sinkhorn_iters,
-            symmetric=self.symmetric,
-            resymmetrise=self.resymmetrise,
-            tau=1.0 if self.tau_schedule == "off" else self.tau_start,
-        )
 
     def stack_kind(self) -> StackKind:
         """Residual topology around the blocks."""
@@ -126,6 +126,20 @@ class SinkhornMixerConfig(RankerConfig):
         return self.num_blocks * (sinkhorn_flops(n, iters) + local)
 
 
-def _divisor_near(length: int, wanted: int) -> int:
+def check_blocks(length: int, block_size: int) -> None:
+    """Refuse blocks that do not fill the flattened input.
+
+    Raises:
+        ValueError: If B does not divide L.
+    """
+    if length % block_size:
+        raise ValueError(
+            f"block_size {block_size} does not divide num_tokens * token_dim = {length}; "
+            f"choose a divisor, such as {divisor_near(length, block_size)}"
+        )
+
+
+def divisor_near(length: int, wanted: int) -> int:
+    """The divisor of `length`, 65,536 at most, that lies nearest to `wanted`."""
     divisors = (d for d in range(1, min(length, 65536) + 1) if length % d == 0)
     return min(divisors, key=lambda d: abs(d - wanted))

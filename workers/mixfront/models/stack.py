@@ -23,9 +23,9 @@ class Chain(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, context: StackContext) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
-        context = StackContext(x0=x, num_layers=len(self.blocks))
+        context.num_layers = len(self.blocks)
         for layer, block in enumerate(self.blocks):
             context.layer = layer
             x = block(x, context)
@@ -41,9 +41,9 @@ class PlainStack(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.norms = nn.ModuleList(Norm(kind.norm, dim) for _ in blocks)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, context: StackContext) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
-        context = StackContext(x0=x, num_layers=len(self.blocks))
+        context.num_layers = len(self.blocks)
         for layer, block in enumerate(self.blocks):
             context.layer = layer
             x = self.norms[layer](x + block(x, context))
@@ -64,9 +64,9 @@ class SiameseStack(nn.Module):
         self.norms_y = nn.ModuleList(Norm(kind.norm, dim) for _ in blocks)
         self.final_norm = Norm(kind.norm, dim)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, context: StackContext) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
-        context = StackContext(x0=x, num_layers=len(self.blocks))
+        context.num_layers = len(self.blocks)
         y = x
         for layer, block in enumerate(self.blocks):
             context.layer = layer

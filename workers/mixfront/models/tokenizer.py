@@ -10,7 +10,10 @@ from torch.nn import functional as F
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.models._base import RankerConfig
+from mixfront.models.behaviour import behaviours
+from mixfront.models.event_tokenizer import EventTokenizer
 from mixfront.models.per_token import PerTokenLinear
+from mixfront.models.target_attention import TargetPooling
 
 
 class NumericEmbedding(nn.Module):
@@ -33,26 +36,58 @@ class NumericEmbedding(nn.Module):
 
 
 class Tokenizer(nn.Module):
-    """Fields (N, F, E) and numeric values (N, M) -> tokens (N, T, D)."""
+    """Fields (N, F, E) and numeric values (N, M) -> tokens (N, T, D).
+
+    Attributes:
+        target: Pools behaviour sequences by attention; None where the mean is taken.
+        events: Makes tokens of events, for blocks that read them; None for others.
+
+    Raises:
+        SpecError: If the config wants behaviour sequences, and the layout has none.
+    """
 
     order: Tensor
 
     def __init__(self, config: RankerConfig, layout: FeatureLayout) -> None:
         super().__init__()
         self.chunk_dim = chunk_dim(config, layout)
-        self._num_tokens = config.num_tokens
+        self._num_tokens, self._token_dim = config.num_tokens, config.token_dim
         num_numeric = len(layout.of_kind("numeric"))
         self.numeric = NumericEmbedding(num_numeric, config.embedding_dim) if num_numeric else None
         self.project = PerTokenLinear(
             config.num_tokens, self.chunk_dim, config.token_dim, shared=config.share_proj
         )
+        self.target = TargetPooling(config, layout) if config.sequence_pool == "target" else None
+        self.events = EventTokenizer(config, layout) if config.num_events() else None
         self.dropout = nn.Dropout(config.dropout)
-        self.register_buffer("order", torch.tensor(field_order(layout)), persistent=False)
+        order = field_order(layout, attended=self.target is not None)
+        self.register_buffer("order", torch.tensor(order), persistent=False)
 
-    def forward(self, fields: Tensor, numeric: Tensor) -> Tensor:
+    @property
+    def uses_events(self) -> bool:
+        """Whether any part of it reads events."""
+        return self.target is not None or self.events is not None
+
+    def flops(self) -> int:
+        """Forward FLOPs a sample: 2TdD, and those of what reads events."""
+        projected = 2 * self._num_tokens * self.chunk_dim * self._token_dim
+        return projected + sum(part.flops() for part in (self.target, self.events) if part)
+
+    def forward(
+        self,
+        fields: Tensor,
+        numeric: Tensor,
+        events: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
         """`fields` holds categorical, then pooled sequence fields, in layout order."""
+        assert events is not None or not self.uses_events, "the model reads events; hand them over"
+        parts = [fields]
         if self.numeric is not None:
-            fields = torch.cat([fields, self.numeric(numeric).to(fields.dtype)], dim=1)
+            parts.append(self.numeric(numeric).to(fields.dtype))
+        if self.target is not None:
+            parts.append(self.target(fields, events, mask).to(fields.dtype))
+        fields = torch.cat(parts, dim=1) if len(parts) > 1 else fields
         flat = fields.index_select(1, self.order).flatten(1)
         flat = F.pad(flat, (0, self._num_tokens * self.chunk_dim - flat.shape[1]))
         tokens: Tensor = self.project(flat.view(-1, self._num_tokens, self.chunk_dim))
@@ -66,19 +101,18 @@ def chunk_dim(config: RankerConfig, layout: FeatureLayout) -> int:
     return -(-len(layout.fields) * config.embedding_dim // config.num_tokens)
 
 
-def tokenizer_flops(config: RankerConfig, chunk: int) -> int:
-    """Forward FLOPs a sample, 2TdD."""
-    return 2 * config.num_tokens * chunk * config.token_dim
-
-
-def field_order(layout: FeatureLayout) -> list[int]:
+def field_order(layout: FeatureLayout, *, attended: bool = False) -> list[int]:
     """Where each field of the concatenation comes from.
 
     Entries are positions in [categorical, sequence, numeric]; fields of one domain follow one
-    another, domains in the order in which the layout first names them.
+    another, domains in the order in which the layout first names them. With `attended`,
+    behaviour sequences come from behind these, where `TargetPooling` puts them.
     """
     by_kind = [f for kind in ("categorical", "sequence", "numeric") for f in layout.of_kind(kind)]
     position = {field.name: index for index, field in enumerate(by_kind)}
+    if attended:
+        found = enumerate(behaviours(layout), start=len(by_kind))
+        position |= {behaviour.name: index for index, behaviour in found}
     domains = list(dict.fromkeys(field.domain for field in layout.fields))
     ordered = sorted(layout.fields, key=lambda field: domains.index(field.domain))
     return [position[field.name] for field in ordered]

@@ -32,6 +32,13 @@ class TokenMixerLargeConfig(RankerConfig):
     inter_residual_every: int = Field(
         2, ge=0, le=64, description="layers between inter-layer residuals; 0 = none"
     )
+    aux_weight: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="factor on auxiliary losses of the layers that inter-layer residuals lead "
+        "to; 0 = none, implementations use 0.1 to 0.15",
+    )
     down_init_scale: float = Field(
         0.01, gt=0, le=10, description="factor on the down matrices at the start"
     )
@@ -74,6 +81,15 @@ class TokenMixerLargeConfig(RankerConfig):
                     f"{self.ffn_expansion * width}; choose a divisor"
                 )
         return self
+
+    def auxiliary_layers(self) -> tuple[int, ...]:
+        """l = s, 2s, ... < M with s = `inter_residual_every`."""
+        every = self.inter_residual_every
+        return tuple(range(every, self.num_blocks, every)) if every and self.aux_weight else ()
+
+    def auxiliary_weight(self) -> float:
+        """`aux_weight`."""
+        return self.aux_weight
 
     @property
     def sparse(self) -> bool:

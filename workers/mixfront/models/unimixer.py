@@ -9,7 +9,7 @@ from mixfront.models.mixing.global_patterns import FullGlobal
 from mixfront.models.mixing.local_patterns import FullLocal
 from mixfront.models.mixing.permutation import permutation_matrix
 from mixfront.models.sinkhorn_config import SinkhornMixerConfig
-from mixfront.models.unimixer_block import UniMixerBlock
+from mixfront.models.unimixer_block import unimixing_block
 
 
 class UniMixerConfig(SinkhornMixerConfig):
@@ -45,7 +45,7 @@ def unimixer_block(config: UniMixerConfig) -> Block:
     )
     start = permutation_matrix(config.num_tokens, heads) if near_perm else None
     global_ = FullGlobal(n, std=config.logit_init_std, options=options, start=start)
-    return UniMixerBlock(config, local, global_)
+    return unimixing_block(config, local, global_)
 
 
 def unimixer_cost(config: UniMixerConfig) -> BlockCost:

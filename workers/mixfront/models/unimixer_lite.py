@@ -9,7 +9,7 @@ from mixfront.models._base import Block, BlockCost
 from mixfront.models.mixing.global_patterns import LowRankGlobal
 from mixfront.models.mixing.local_patterns import BasisLocal
 from mixfront.models.sinkhorn_config import SinkhornMixerConfig
-from mixfront.models.unimixer_block import UniMixerBlock
+from mixfront.models.unimixer_block import unimixing_block
 
 
 class UniMixerLiteConfig(SinkhornMixerConfig):
@@ -34,7 +34,7 @@ def unimixer_lite_block(config: UniMixerLiteConfig) -> Block:
         options=options,
         shared=config.shared_local,
     )
-    return UniMixerBlock(config, local, LowRankGlobal(n, config.rank, std=std, options=options))
+    return unimixing_block(config, local, LowRankGlobal(n, config.rank, std=std, options=options))
 
 
 def unimixer_lite_cost(config: UniMixerLiteConfig) -> BlockCost:

@@ -16,7 +16,7 @@ from mixfront.models.per_token import SwiGluFFN
 from mixfront.models.sinkhorn import sinkhorn_flops
 from mixfront.models.sinkhorn_config import SinkhornMixerConfig
 from mixfront.models.sinkhorn_factored import sinkhorn_factored_flops
-from mixfront.models.unimixer_block import UniMixerBlock
+from mixfront.models.unimixer_block import unimixing_block
 
 
 class UniMixerLiteFactoredConfig(SinkhornMixerConfig):
@@ -48,7 +48,7 @@ def unimixer_lite_factored_block(config: UniMixerLiteFactoredConfig) -> Block:
         options=replace(options, symmetric=config.symmetric_local),
         shared=config.shared_local,
     )
-    return UniMixerBlock(config, local, FactoredGlobal(n, config.rank, std=std, options=options))
+    return unimixing_block(config, local, FactoredGlobal(n, config.rank, std=std, options=options))
 
 
 def unimixer_lite_factored_cost(config: UniMixerLiteFactoredConfig) -> BlockCost:

@@ -126,7 +126,6 @@ class Checkpoints:
                 files=self._all_files(folder),
             )
             folder.write(MANIFEST, manifest.model_dump_json(indent=1).encode())
-            self._thin_out(progress.step)
         self._ranks.barrier()
         return folder.url
 
@@ -156,6 +155,22 @@ class Checkpoints:
         own = _read(folder, manifest, f"optimizer-{self._ranks.rank}.safetensors")
         _set_random_state(_strip(own, "random."), self._ranks.device)
         return manifest.progress
+
+    def thin_out(self, step: int) -> None:
+        """Keep the last few up to this step; what lies beyond is of an attempt that was lost.
+
+        Not part of `save`: whoever died before it heard of the newest goes on from the one before.
+        """
+        if not self._ranks.is_first:
+            return
+        steps = {
+            int(name.removeprefix("step-"))
+            for name in self._folder.names()
+            if name.removeprefix("step-").isdigit()
+        }
+        whole = [s for s in sorted(steps) if s <= step and self._is_whole(s)]
+        for other in steps - set(whole[-self._keep :]):
+            self._folder.remove(f"step-{other}")
 
     def _write_shard(
         self,
@@ -214,17 +229,6 @@ class Checkpoints:
                     f"{url} has {key} {other!r}, this trial has {value!r}: a trial goes on only "
                     f"from its own checkpoints"
                 )
-
-    def _thin_out(self, step: int) -> None:
-        """Keep the last few up to this step; what lies beyond is of an attempt that was lost."""
-        steps = {
-            int(name.removeprefix("step-"))
-            for name in self._folder.names()
-            if name.removeprefix("step-").isdigit()
-        }
-        whole = [s for s in sorted(steps) if s <= step and self._is_whole(s)]
-        for other in steps - set(whole[-self._keep :]):
-            self._folder.remove(f"step-{other}")
 
     def _is_whole(self, step: int) -> bool:
         return self._folder.exists(f"step-{step}/{MANIFEST}")

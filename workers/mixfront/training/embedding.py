@@ -24,15 +24,24 @@ class Bags:
 
     def part(self, start: int, stop: int) -> "Bags":
         """The bags of rows `start` to `stop`."""
+        if start == 0 and stop * self.num_fields == len(self.offsets) - 1:
+            return self
         offsets = self.offsets[start * self.num_fields : stop * self.num_fields + 1]
         first, last = int(offsets[0]), int(offsets[-1])
         return Bags(ids=self.ids[first:last], offsets=offsets - first, num_fields=self.num_fields)
 
+    def sum(self, rows: Tensor) -> Tensor:
+        """Sum of each bag's rows of `rows` (*, E), zero for an empty bag: (N, F, E)."""
+        sums: Tensor = _SumBags.apply(rows, self.ids, self.offsets)  # type: ignore[no-untyped-call]  # torch's
+        return sums.view(-1, self.num_fields, rows.shape[1])
+
     def mean(self, rows: Tensor) -> Tensor:
         """Mean of each bag's rows of `rows` (*, E), zero for an empty bag: (N, F, E)."""
-        counts = self.offsets.diff()
-        sums: Tensor = _SumBags.apply(rows, self.ids, self.offsets)  # type: ignore[no-untyped-call]  # torch's
-        return (sums / counts.clamp(min=1).unsqueeze(1)).view(-1, self.num_fields, rows.shape[1])
+        return self.sum(rows) / self.counts().clamp(min=1).unsqueeze(2)
+
+    def counts(self) -> Tensor:
+        """How many ids each bag has, (N, F)."""
+        return self.offsets.diff().view(-1, self.num_fields)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +51,22 @@ class Looked:
     row_ids: Tensor  # (U,) int64, ascending rows of the fused table
     rows: Tensor  # (U, E), a leaf: its .grad sums over all micro-batches
     bags: Bags  # ids are positions in `rows`
+    positions: Bags | None = None  # of the sequences, a bag of one id or none each; if wanted
 
     def fields(self, start: int, stop: int) -> Tensor:
         """Field embeddings (stop - start, F, E) of some rows of the batch, differentiable."""
-        whole = start == 0 and stop * self.bags.num_fields == len(self.bags.offsets) - 1
-        return (self.bags if whole else self.bags.part(start, stop)).mean(self.rows)
+        return self.bags.part(start, stop).mean(self.rows)
+
+    def events(self, start: int, stop: int) -> tuple[Tensor, ...]:
+        """What a ranker takes behind fields and numeric values, of some rows of the batch.
+
+        Events (stop - start, S, E), differentiable, and where there is one, (stop - start, S);
+        nothing if the tables were made without events.
+        """
+        if self.positions is None:
+            return ()
+        part = self.positions.part(start, stop)
+        return part.sum(self.rows), part.counts() > 0
 
 
 class EmbeddingTables(nn.Module):
@@ -55,6 +75,7 @@ class EmbeddingTables(nn.Module):
     Args:
         layout: Fields, number of rows, PAD rows.
         weight: The rows, changed in place by training.
+        with_events: Look sequences up event by event as well, for a ranker that `uses_events`.
     """
 
     weight: Tensor
@@ -62,7 +83,9 @@ class EmbeddingTables(nn.Module):
     _slots: Tensor
     _seen: Tensor
 
-    def __init__(self, layout: FeatureLayout, weight: Tensor) -> None:
+    def __init__(
+        self, layout: FeatureLayout, weight: Tensor, *, with_events: bool = False
+    ) -> None:
         super().__init__()
         is_pad = torch.zeros(layout.num_rows, dtype=torch.bool, device=weight.device)
         is_pad[list(layout.pad_rows)] = True
@@ -71,17 +94,24 @@ class EmbeddingTables(nn.Module):
         # Scratch over all rows: 15 times faster than torch.unique at 350,000 ids a batch.
         self.register_buffer("_slots", is_pad.long(), persistent=False)
         self.register_buffer("_seen", is_pad.clone(), persistent=False)
+        self._with_events = with_events
         self._lengths = [field.length for field in layout.of_kind("sequence")]
 
     @classmethod
     def fresh(
-        cls, layout: FeatureLayout, dim: int, *, init_std: float, seed: int
+        cls,
+        layout: FeatureLayout,
+        dim: int,
+        *,
+        init_std: float,
+        seed: int,
+        with_events: bool = False,
     ) -> "EmbeddingTables":
         """Rows drawn from N(0, init_std), the same wherever the seed is the same."""
         generator = torch.Generator().manual_seed(seed)
         weight = torch.empty(layout.num_rows, dim).normal_(0, init_std, generator=generator)
         weight[list(layout.pad_rows)] = 0
-        return cls(layout, weight)
+        return cls(layout, weight, with_events=with_events)
 
     def embed(self, batch: Batch) -> Tensor:
         """Field embeddings (N, F, E) without gradients, straight from the table.
@@ -90,6 +120,14 @@ class EmbeddingTables(nn.Module):
         """
         with torch.no_grad():
             return self._bags(batch, self._used(batch)).mean(self.weight)
+
+    def events(self, batch: Batch) -> tuple[Tensor, ...]:
+        """As `Looked.events`, without gradients, straight from the table."""
+        if not self._with_events:
+            return ()
+        with torch.no_grad():
+            pad = self._is_pad.index_select(0, batch.sequences.flatten())
+            return F.embedding(batch.sequences, self.weight), ~pad.view(batch.sequences.shape)
 
     def lookup(self, batch: Batch) -> Looked:
         """The batch's rows as a leaf to differentiate by; rows of weight 0 use none."""
@@ -100,10 +138,21 @@ class EmbeddingTables(nn.Module):
             row_ids = self._seen.nonzero().squeeze(1)
             self._slots[row_ids] = torch.arange(len(row_ids), device=row_ids.device)
             slots = self._slots.index_select(0, bags.ids)
+            positions = self._positions(batch, used) if self._with_events else None
         return Looked(
             row_ids=row_ids,
             rows=self.weight.index_select(0, row_ids).requires_grad_(),
             bags=Bags(ids=slots, offsets=bags.offsets, num_fields=bags.num_fields),
+            positions=positions,
+        )
+
+    def _positions(self, batch: Batch, used: Tensor) -> Bags:
+        """A bag for every position of the sequences; ids are slots."""
+        used = used[:, batch.ids.shape[1] :]
+        return Bags(
+            ids=self._slots.index_select(0, batch.sequences[used]),
+            offsets=F.pad(used.flatten().cumsum(0), (1, 0)),
+            num_fields=used.shape[1],
         )
 
     def _used(self, batch: Batch) -> Tensor:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from mixfront.training.config import TrainingConfig
 from mixfront.training.cpu_op import build_cpu_op
 from mixfront.training.leftovers import clear_leftovers
+from mixfront.training.loss import Outputs
 from mixfront.training.ranks import Ranks
 
 MAX_BUCKET = 200_000_000  # elements that are reduced or gathered at once
@@ -38,11 +39,6 @@ def import_deepspeed(device: str) -> Any:
         deepspeed.utils.logger.setLevel("ERROR")
         if first and not device.startswith("cuda"):
             build_cpu_op(deepspeed)
-    if first:
-        # Its 300,000 objects live as long as the process; each `close` would look at them again
-        # (0.2 s of every trial).
-        gc.collect()
-        gc.freeze()
     # ZeRO 3 calls it once a step.
     warnings.filterwarnings("ignore", r"`torch\.distributed\..*is deprecated", FutureWarning)
     return deepspeed
@@ -92,10 +88,9 @@ class DenseEngine:
         module: nn.Module = self._engine.module
         return module
 
-    def forward(self, fields: Tensor, numeric: Tensor) -> Tensor:
-        """Logits (N,) in fp32; in the training precision inside."""
-        logits: Tensor = self._engine(fields, numeric)
-        return logits.float()
+    def forward(self, *inputs: Tensor) -> Outputs:
+        """What the module says, in fp32; in the training precision inside."""
+        return Outputs.of(self._engine(*inputs))
 
     def backward(self, loss: Tensor) -> None:
         """Add one micro-batch's gradients; the last one of a step averages them over ranks."""

@@ -31,7 +31,8 @@ class Scorer:
         family: Name of the family.
         model: Keys of its config.
         layout: Fields of the encoded rows.
-        weights: Whole dense weights, buffers such as the temperature included.
+        weights: Whole dense weights, buffers such as the temperature included, those of
+            auxiliary heads left out.
         rows: The fused table (num_rows, E).
     """
 
@@ -44,9 +45,9 @@ class Scorer:
         rows: Tensor,
     ) -> None:
         config = make_config(family, model)
-        self.ranker = build_ranker(family, config, layout)
+        self.ranker = build_ranker(family, config, layout, auxiliary=False)
         self.ranker.load_state_dict(dict(weights))
-        self.tables = EmbeddingTables(layout, rows)
+        self.tables = EmbeddingTables(layout, rows, with_events=self.ranker.uses_events)
         self.device = str(rows.device)
         self.ranker.to(rows.device).eval()
 
@@ -54,7 +55,8 @@ class Scorer:
         """Probabilities (N,) of a batch, fp32."""
         batch = batch.to(self.device)
         with torch.inference_mode():
-            logits = self.ranker(self.tables.embed(batch), batch.numeric)
+            fields, events = self.tables.embed(batch), self.tables.events(batch)
+            logits = self.ranker(fields, batch.numeric, *events)
             return torch.sigmoid(logits.float())
 
 

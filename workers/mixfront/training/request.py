@@ -31,5 +31,6 @@ class TrialRequest(BaseModel):
     data: DataRequest
     training: TrainingConfig
     zero_stage: int = Field(2, ge=0, le=3)
+    latency_seconds: float = Field(0.2, ge=0)  # to measure the exported model's latency in
     folder: str  # URL; checkpoints and the exported model go below it
     resume_from: str | None = None  # URL of a checkpoint

@@ -8,10 +8,12 @@ from typing import Any
 
 from mixfront.data import Batch, Encoder, TrainBatches, open_split
 from mixfront.exceptions import AbortedError, SpecError, TrialError
-from mixfront.models import make_config
+from mixfront.models import make_config, serving_weights
 from mixfront.training.checkpoint import Checkpoints, Identity, Progress
 from mixfront.training.evaluation import Evaluation, evaluate
 from mixfront.training.export import export_model
+from mixfront.training.latency import LATENCIES, measure_latency
+from mixfront.training.mixing_log import MixingLog
 from mixfront.training.predict import Predictor, Scorer
 from mixfront.training.ranks import Ranks
 from mixfront.training.request import TrialRequest
@@ -71,6 +73,11 @@ class TrialSession:
             ranks=self._ranks,
             identity=self._identity(),
         )
+        self._mixing = MixingLog(
+            request.folder,
+            f"trial {request.trial_id} {request.family}",
+            writes=self._ranks.is_first,
+        )
         self._resume()
 
     @property
@@ -87,7 +94,7 @@ class TrialSession:
         """Train to the next evaluation point, evaluate, write a checkpoint.
 
         At full fidelity the model is exported too, and the metrics are those of the exported
-        model in fp32, on the test rows as well if there are any (`test_*`).
+        model in fp32, on the test rows as well if there are any (`test_*`), and its latencies.
 
         Args:
             check: Called after every step on every rank, with the same answer on all; True
@@ -97,6 +104,7 @@ class TrialSession:
             AbortedError: If `check` said so; the checkpoint is written (`latest`).
             DivergedError: On every rank, if the loss or a score is not finite on any.
         """
+        self._checkpoints.thin_out(self.step)  # whoever says to go on knows of the last one
         target = next((p for p in self._points if p > self._progress.evaluated_step), self.step)
         first, clock = self.step, _Clock()
         with clock("train"):
@@ -147,6 +155,7 @@ class TrialSession:
         """Free everything; nothing else works afterwards."""
         self._trainer.close()
         del self._trainer, self._batches, self._stream
+        self._checkpoints.thin_out(self.step)
 
     def _open_training(self) -> TrainBatches:
         training, data, ranks = self.request.training, self.request.data, self._ranks
@@ -219,12 +228,13 @@ class TrialSession:
     def _evaluate(self) -> dict[str, float]:
         self._trainer.evaluation_mode(self.step)
         data = self.request.data
-        return evaluate(
+        found = evaluate(
             self._trainer.score,
             open_split(data.path, data.validation, self._encoder),
             batch_size=self.request.training.eval_batch_size,
             ranks=self._ranks,
         )
+        return found | self._mixing.note(self._trainer.engine.module, self.step)
 
     def _mark_evaluated(self) -> str:
         self._progress = Progress(step=self.step, evaluated_step=self.step)
@@ -254,14 +264,16 @@ class TrialSession:
             request.family,
             request.model,
             self._encoder.layout,
-            trainer.engine.weights(),
+            serving_weights(trainer.engine.weights()),
             trainer.tables.weight,
         )
-        metrics = self._final_metrics(scorer)
+        metrics = self._final_metrics(scorer) | self._mixing.note(scorer.ranker, self.step)
+        metrics |= self._latencies(scorer)
         url = f"{request.folder.rstrip('/')}/final"
         if self._ranks.is_first:
             about = self._about(metrics)
             export_model(url, Predictor(self._encoder, scorer, about), request)
+            self._mixing.draw(scorer.ranker)
         self._ranks.barrier()
         return url, metrics
 
@@ -278,6 +290,16 @@ class TrialSession:
             )
             metrics |= {prefix + name: value for name, value in found.items()}
         return metrics
+
+    def _latencies(self, scorer: Scorer) -> dict[str, float]:
+        """Measured by rank 0 while the others wait for its numbers, and are quiet."""
+        numbers = [math.nan] * len(LATENCIES)
+        if self._ranks.is_first:
+            data = self.request.data
+            split = open_split(data.path, data.validation, self._encoder)
+            seconds = self.request.latency_seconds
+            numbers = list(measure_latency(scorer.probabilities, split, seconds=seconds).values())
+        return dict(zip(LATENCIES, self._ranks.broadcast(numbers), strict=True))
 
     def _about(self, metrics: dict[str, float]) -> dict[str, Any]:
         request = self.request

@@ -15,7 +15,6 @@ import torch
 from mixfront.models import Ranker, get_family
 from mixfront.models.cost import TRAINING
 from mixfront.models.head import head_kind
-from mixfront.models.tokenizer import tokenizer_flops
 
 PEAK_VARIABLE = "MIXFRONT_PEAK_FLOPS"
 
@@ -29,8 +28,8 @@ def training_flops(family: str, ranker: Ranker, batch_size: int) -> int:
     config = ranker.config
     known = get_family(family)
     blocks = known.cost(config)
-    per_sample = blocks.flops_per_sample + head_kind(known).flops(config)
-    per_sample += tokenizer_flops(config, ranker.tokenizer.chunk_dim)
+    per_sample = blocks.flops_per_sample + blocks.training_flops_per_sample
+    per_sample += head_kind(known).flops(config) + ranker.tokenizer.flops()
     per_step = blocks.flops_per_step + blocks.sinkhorn_flops_per_step
     return int(TRAINING * (per_sample * batch_size + per_step))
 

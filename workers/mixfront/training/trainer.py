@@ -4,7 +4,6 @@ import itertools
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mixfront.data import Batch, FeatureLayout
@@ -13,6 +12,7 @@ from mixfront.models import RankerConfig, build_ranker
 from mixfront.training.config import TrainingConfig
 from mixfront.training.embedding import EmbeddingTables, Looked
 from mixfront.training.engine import DenseEngine
+from mixfront.training.loss import extra_loss, task_loss
 from mixfront.training.optimizer import build_optimizer, warmup_factor
 from mixfront.training.ranks import Ranks
 from mixfront.training.row_exchange import exchange
@@ -24,8 +24,8 @@ from mixfront.training.throughput import training_flops
 class Trainer:
     """A fresh model of a family, and how it is trained.
 
-    The loss of a step is sum(weight * bce) / global_weight over the rows of all ranks and
-    micro-batches, so that it depends on neither their number nor the padding.
+    The loss of a step is sum(weight * (bce + extras)) / global_weight over the rows of all ranks
+    and micro-batches, so that it depends on neither their number nor the padding (`loss.py`).
 
     Args:
         family: Name of the family.
@@ -52,6 +52,7 @@ class Trainer:
         self._ranks = ranks
         self._total_steps = total_steps
         self._temperature = model.temperature()
+        self._auxiliary_weight = model.auxiliary_weight()
         self._restart = restart_step(self._temperature, total_steps)
         torch.manual_seed(config.seed)  # the same weights on every rank
         ranker = build_ranker(family, model, layout).to(ranks.device)
@@ -62,6 +63,7 @@ class Trainer:
             model.embedding_dim,
             init_std=config.embedding_optimizer.init_std,
             seed=config.seed,
+            with_events=ranker.uses_events,
         ).to(ranks.device)
         self.sparse = build_sparse_optimizer(self.tables, config.embedding_optimizer)
         optimizer = build_optimizer(ranker, ranker.no_decay_names(), config.optimizer)
@@ -82,10 +84,12 @@ class Trainer:
             step: Steps done before, from 0.
 
         Returns:
-            The loss of the global batch.
+            The task's loss alone on the global batch, so that trials with and without auxiliary
+            losses compare.
 
         Raises:
-            DivergedError: On every rank, if the loss or a gradient is not finite on any.
+            DivergedError: On every rank, if any part of the loss or a gradient is not finite on
+                any.
         """
         batch = batch.to(self._ranks.device)
         self._prepare(step)
@@ -106,7 +110,9 @@ class Trainer:
         """Probabilities (N,) of a batch, in the training precision (collective under ZeRO 3)."""
         batch = batch.to(self._ranks.device)
         with torch.no_grad():
-            return torch.sigmoid(self.engine.forward(self.tables.embed(batch), batch.numeric))
+            fields, events = self.tables.embed(batch), self.tables.events(batch)
+            outputs = self.engine.forward(fields, batch.numeric, *events)
+            return torch.sigmoid(outputs.logits)
 
     def evaluation_mode(self, step: int) -> None:
         """Make the model the one of this step, and still; the next `step` undoes it."""
@@ -135,17 +141,21 @@ class Trainer:
         return warmup_factor(step - since, warmup_steps)
 
     def _backward(self, batch: Batch, looked: Looked) -> Tensor:
-        """Gradients of all micro-batches; this rank's share of the loss, 0-dim."""
+        """Gradients of all micro-batches; this rank's share of the task's loss, 0-dim.
+
+        Where the whole loss is not finite, the share is not either.
+        """
         count, parts = len(batch.label), self._config.gradient_accumulation
         bounds = [count * part // parts for part in range(parts + 1)]
         total = torch.zeros((), device=batch.label.device)
         for start, stop in itertools.pairwise(bounds):
-            logits = self.engine.forward(looked.fields(start, stop), batch.numeric[start:stop])
-            losses = F.binary_cross_entropy_with_logits(
-                logits, batch.label[start:stop], batch.weight[start:stop], reduction="sum"
-            )
-            loss = losses / batch.global_weight
+            fields, events = looked.fields(start, stop), looked.events(start, stop)
+            outputs = self.engine.forward(fields, batch.numeric[start:stop], *events)
+            label, weight = batch.label[start:stop], batch.weight[start:stop]
+            task = task_loss(outputs, label, weight) / batch.global_weight
+            extra = extra_loss(outputs, label, weight, self._auxiliary_weight)
+            loss = task + extra / batch.global_weight
             # The engine averages over ranks; the loss is a sum over them.
             self.engine.backward(loss * self._ranks.world_size)
-            total += loss.detach()
+            total += torch.where(loss.isfinite(), task, loss).detach()
         return total

@@ -7,6 +7,7 @@ import torch
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.models import Ranker, RankerConfig, count_cost
+from mixfront.models.activations import kept_bytes
 from mixfront.models.cost import forward_flops
 from mixfront.models.families import get_family
 
@@ -15,6 +16,7 @@ VARIANTS: list[dict[str, object]] = [
     {},
     {"num_blocks": 3, "pool": "flatten", "head_hidden": (8, 4)},
     {"share_proj": True, "num_blocks": 1},
+    {"sequence_pool": "target"},
 ]
 
 
@@ -52,6 +54,21 @@ def test_params_equal_the_count(
     assert cost.dense_params == sum(p.numel() for p in ranker.parameters())
     assert cost.blocks.params == get_family(family).cost(changed).params
     assert cost.embedding_params == layout.num_rows * config.embedding_dim
+
+
+@pytest.mark.parametrize("changes", [*VARIANTS, {"dropout": 0.1}], ids=str)
+def test_activations_equal_those_of_real_tensors(
+    family: str,
+    config: RankerConfig,
+    make_ranker: MakeRanker,
+    layout: FeatureLayout,
+    changes: dict[str, object],
+) -> None:
+    ranker = make_ranker(**changes)
+    cost = count_cost(family, config.model_copy(update=changes), layout=layout, activations=True)
+    assert cost.activations is not None
+    for rows in (3, 64):
+        assert cost.activations.of_batch(rows) == kept_bytes(ranker, layout, rows=rows)
 
 
 def test_ten_billion_parameters_cost_no_memory(family: str, config: RankerConfig) -> None:

@@ -12,7 +12,8 @@ from mixfront.data.batch import FeatureLayout
 from mixfront.models import Ranker, RankerConfig, build_ranker, make_config
 
 MakeRanker = Callable[..., Ranker]
-Rows = tuple[Tensor, Tensor]
+Rows = tuple[Tensor, ...]
+POOLS = pytest.mark.parametrize("sequence_pool", ["mean", "target"])
 
 
 def test_one_logit_a_row_in_float32(make_ranker: MakeRanker, rows: Rows) -> None:
@@ -28,33 +29,61 @@ def test_one_logit_a_row_in_float32(make_ranker: MakeRanker, rows: Rows) -> None
 def test_gradients_reach_every_parameter(
     make_ranker: MakeRanker, rows: Rows, pool: str, share_proj: bool
 ) -> None:
-    ranker = make_ranker(pool=pool, share_proj=share_proj, head_hidden=(16,))
-    fields = rows[0].requires_grad_()
+    _check_gradients(make_ranker(pool=pool, share_proj=share_proj, head_hidden=(16,)), rows)
 
-    (ranker(fields, rows[1]) * torch.arange(1.0, 7.0)).sum().backward()
+
+def test_gradients_reach_target_attention(make_ranker: MakeRanker, rows: Rows) -> None:
+    _check_gradients(make_ranker(sequence_pool="target"), rows)
+
+
+def _check_gradients(ranker: Ranker, rows: Rows) -> None:
+    """Every parameter, the fields, and where they are used the events that there are."""
+    fields, events = rows[0].requires_grad_(), rows[2].requires_grad_()
+
+    (ranker(*rows) * torch.arange(1.0, 7.0)).sum().backward()
 
     for name, parameter in [*ranker.named_parameters(), ("fields", fields)]:
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
         assert parameter.grad.abs().max() > 0, name
+    if ranker.uses_events:
+        assert events.grad is not None
+        assert events.grad.isfinite().all()
+        assert torch.equal(events.grad.abs().amax(2) > 0, rows[3])
+    else:
+        assert events.grad is None
 
 
-def test_a_seed_decides_everything(make_ranker: MakeRanker, rows: Rows) -> None:
-    one, two, other = make_ranker(seed=1), make_ranker(seed=1), make_ranker(seed=2)
+@POOLS
+def test_padding_has_no_influence(make_ranker: MakeRanker, rows: Rows, sequence_pool: str) -> None:
+    ranker = make_ranker(sequence_pool=sequence_pool).eval()
+    fields, numeric, events, mask = rows
+    other = torch.where(mask.unsqueeze(2), events, 1e6)
+
+    torch.testing.assert_close(ranker(fields, numeric, other, mask), ranker(*rows), rtol=0, atol=0)
+
+
+@POOLS
+def test_a_seed_decides_everything(
+    make_ranker: MakeRanker, rows: Rows, sequence_pool: str
+) -> None:
+    one, two, other = (make_ranker(seed, sequence_pool=sequence_pool) for seed in (1, 1, 2))
 
     torch.testing.assert_close(one(*rows), two(*rows), rtol=0, atol=0)
     assert not torch.equal(one(*rows), other(*rows))
 
 
-def test_rows_do_not_see_each_other(make_ranker: MakeRanker, rows: Rows) -> None:
-    ranker = make_ranker().eval()
-    fields, numeric = rows
+@POOLS
+def test_rows_do_not_see_each_other(
+    make_ranker: MakeRanker, rows: Rows, sequence_pool: str
+) -> None:
+    ranker = make_ranker(sequence_pool=sequence_pool).eval()
     shuffled = torch.tensor([5, 1, 0, 4, 2, 3])
 
-    whole = ranker(fields, numeric)
+    whole = ranker(*rows)
 
-    torch.testing.assert_close(ranker(fields[shuffled], numeric[shuffled]), whole[shuffled])
-    torch.testing.assert_close(ranker(fields[:1], numeric[:1]), whole[:1])
+    torch.testing.assert_close(ranker(*(part[shuffled] for part in rows)), whole[shuffled])
+    torch.testing.assert_close(ranker(*(part[:1] for part in rows)), whole[:1])
 
 
 def test_dropout_only_in_training(make_ranker: MakeRanker, rows: Rows) -> None:
@@ -112,7 +141,7 @@ def test_works_on_the_meta_device(
     with torch.device("meta"):
         ranker = build_ranker(family, config, layout)
 
-    logits = ranker(rows[0].to("meta"), rows[1].to("meta"))
+    logits = ranker(*(part.to("meta") for part in rows))
     logits.sum().backward()
 
     assert logits.shape == (6,)

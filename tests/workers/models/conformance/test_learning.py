@@ -1,52 +1,80 @@
-"""Every family learns an interaction that no linear model can."""
+"""Every family learns an interaction that no linear model can.
 
+Beside the fields lies a history of the second field's values, which no field sums up. In one
+task it means nothing; in the other the label is whether the second field's value is in it.
+"""
+
+from collections.abc import Callable
+
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mixfront.data.batch import FeatureLayout, FieldLayout
-from mixfront.models import build_ranker, make_config
+from mixfront.models import RankerConfig, build_ranker, make_config
 
 NUM_VALUES = 4  # of each field; the label is the exclusive or of the first two fields' parity
 NUM_FIELDS = 4
+HISTORY = 3  # events at most
 CHECK_EVERY = 25  # steps
 LAYOUT = FeatureLayout(
-    fields=tuple(
-        FieldLayout(name=f"f{index}", domain="any", kind="categorical")
-        for index in range(NUM_FIELDS)
+    fields=(
+        *(FieldLayout(name=f"f{i}", domain="any", kind="categorical") for i in range(NUM_FIELDS)),
+        FieldLayout(name="past", domain="any", kind="sequence", length=HISTORY, target="f1"),
     ),
     num_rows=NUM_FIELDS * NUM_VALUES,
     pad_rows=(),
 )
+Sample = tuple[Tensor, Tensor, Tensor]  # ids (N, fields + events), events there are, labels
+Draw = Callable[[int, torch.Generator], Sample]
 
 
-def _sample(num_rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    ids = torch.randint(NUM_VALUES, (num_rows, NUM_FIELDS), generator=generator)
+def _exclusive_or(num_rows: int, generator: torch.Generator) -> Sample:
+    ids = _ids(num_rows, generator)
+    there = torch.arange(HISTORY) < ids[:, 2:3]  # 0 to 3 events
     label = ((ids[:, 0] + ids[:, 1]) % 2).float()
-    return ids + NUM_VALUES * torch.arange(NUM_FIELDS), label
+    return _rows(ids), there, label
 
 
-def _accuracy(model: nn.Module, *, steps: int, lr: float, enough: float) -> float:
+def _seen_before(num_rows: int, generator: torch.Generator) -> Sample:
+    ids = _ids(num_rows, generator)
+    there = torch.ones(num_rows, HISTORY, dtype=torch.bool)
+    label = (ids[:, NUM_FIELDS:] == ids[:, 1:2]).any(1).float()
+    return _rows(ids), there, label
+
+
+def _ids(num_rows: int, generator: torch.Generator) -> Tensor:
+    return torch.randint(NUM_VALUES, (num_rows, NUM_FIELDS + HISTORY), generator=generator)
+
+
+def _rows(ids: Tensor) -> Tensor:
+    """Rows of the fused table; events are values of the second field."""
+    tables = torch.tensor([*range(NUM_FIELDS), *([1] * HISTORY)])
+    return ids + NUM_VALUES * tables
+
+
+def _accuracy(model: nn.Module, draw: Draw, *, steps: int, lr: float, enough: float) -> float:
     """Train on fresh rows for some steps, or until others are told well enough."""
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     accuracy = 0.0
     for step in range(1, steps + 1):
-        ids, label = _sample(128, generator)
+        ids, there, label = draw(128, generator)
         optimizer.zero_grad()
-        torch.autograd.backward(F.binary_cross_entropy_with_logits(model(ids), label))
+        torch.autograd.backward(F.binary_cross_entropy_with_logits(model(ids, there), label))
         optimizer.step()
         if step % CHECK_EVERY == 0:
-            accuracy = _test(model, generator)
+            accuracy = _test(model, draw, generator)
             if accuracy > enough:
                 break
     return accuracy
 
 
-def _test(model: nn.Module, generator: torch.Generator) -> float:
-    ids, label = _sample(1000, generator)
+def _test(model: nn.Module, draw: Draw, generator: torch.Generator) -> float:
+    ids, there, label = draw(1000, generator)
     with torch.no_grad():
-        right = (model.eval()(ids) > 0) == label.bool()
+        right = (model.eval()(ids, there) > 0) == label.bool()
     model.train()
     return float(right.float().mean())
 
@@ -56,29 +84,48 @@ class _Linear(nn.Module):
         super().__init__()
         self.weight = nn.Embedding(LAYOUT.num_rows, 1)
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, _there: Tensor) -> Tensor:
         logits: Tensor = self.weight(ids).sum((1, 2))
         return logits
 
 
 class _WithEmbeddings(nn.Module):
-    def __init__(self, family: str) -> None:
+    def __init__(self, family: str, config: RankerConfig) -> None:
         super().__init__()
-        config = make_config(family, {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8})
         self.tables = nn.Embedding(LAYOUT.num_rows, 8)
         nn.init.normal_(self.tables.weight, std=0.01)
         self.ranker = build_ranker(family, config, LAYOUT)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        logits: Tensor = self.ranker(self.tables(ids), torch.zeros(len(ids), 0))
+    def forward(self, ids: Tensor, there: Tensor) -> Tensor:
+        fields, events = self.tables(ids).split((NUM_FIELDS, HISTORY), dim=1)
+        fields = F.pad(fields, (0, 0, 0, 1))  # no mean of the events
+        logits: Tensor = self.ranker(fields, torch.zeros(len(ids), 0), events, there)
         return logits
 
 
 def test_a_linear_model_cannot() -> None:
     torch.manual_seed(0)
-    assert _accuracy(_Linear(), steps=100, lr=0.05, enough=0.98) < 0.6
+    assert _accuracy(_Linear(), _exclusive_or, steps=100, lr=0.05, enough=0.98) < 0.6
 
 
-def test_learns_exclusive_or(family: str) -> None:
+@pytest.mark.parametrize("sequence_pool", ["mean", "target"])
+def test_learns_exclusive_or(family: str, config: RankerConfig, sequence_pool: str) -> None:
     torch.manual_seed(0)
-    assert _accuracy(_WithEmbeddings(family), steps=150, lr=5e-3, enough=0.98) > 0.98
+    model = _WithEmbeddings(family, config.model_copy(update={"sequence_pool": sequence_pool}))
+    assert _accuracy(model, _exclusive_or, steps=300, lr=5e-3, enough=0.98) > 0.98
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "can"),
+    [
+        ("kunlun", {"sequence_tokens": 2, "num_heads": 2}, True),
+        ("rankmixer", {"sequence_pool": "target"}, True),
+        ("rankmixer", {}, False),  # it reads the mean, which is not there
+    ],
+)
+def test_learns_what_events_tell(name: str, values: dict[str, object], can: bool) -> None:
+    torch.manual_seed(0)
+    small = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8}
+    model = _WithEmbeddings(name, make_config(name, {**small, **values}))
+    accuracy = _accuracy(model, _seen_before, steps=300, lr=5e-3, enough=0.98)
+    assert (accuracy > 0.98) == can

@@ -37,6 +37,11 @@ class FactoredGlobal(TemperedPattern):
         left, right = self.factors()
         return (left @ (right @ x.mT.flatten(1))).view(x.mT.shape).mT
 
+    def kept_rows(self, which: slice) -> Tensor | None:
+        """(k, n): the only place where rows of the product are formed, to be looked at."""
+        factors: tuple[Tensor, Tensor] | None = self._cache.kept
+        return None if factors is None else factors[0][which] @ factors[1]
+
     def _compute(self) -> tuple[Tensor, Tensor]:
         right = self.left.mT if self.right is None else self.right
         return sinkhorn_factored(self.left, right, self.tau, self._options.num_iters)

@@ -1,7 +1,7 @@
-"""RankMixer's parameter-free token mixing, and the permutation matrix that it is."""
+"""RankMixer's parameter-free token mixing, also as a global pattern and as a matrix."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def token_mixing(x: Tensor, num_heads: int) -> Tensor:
@@ -25,3 +25,21 @@ def permutation_matrix(num_tokens: int, num_heads: int) -> Tensor:
     """
     pieces = torch.arange(num_tokens * num_heads).view(num_tokens, num_heads)
     return torch.eye(num_tokens * num_heads)[pieces.t().flatten()]
+
+
+class PermutationGlobal(nn.Module):
+    """Token mixing of blocks: G permutes the T H heads of width B = D / H, no parameters.
+
+    Args:
+        num_tokens: T.
+        num_heads: H.
+    """
+
+    def __init__(self, num_tokens: int, num_heads: int) -> None:
+        super().__init__()
+        self._shape = (num_tokens, num_heads)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(T H, N, B) -> (H T, N, B)."""
+        heads = x.reshape(*self._shape, *x.shape[1:])
+        return heads.transpose(0, 1).flatten(0, 1)

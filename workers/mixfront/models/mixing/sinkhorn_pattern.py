@@ -50,6 +50,14 @@ class TemperedPattern(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """Apply the pattern to blocks (n, N, B)."""
 
+    @abstractmethod
+    def kept_rows(self, which: slice) -> Tensor | None:
+        """Rows of the doubly stochastic matrices (..., k, m), float32; None if none are kept.
+
+        They are those of the last forward in eval mode without gradients. The weights are not
+        looked at: under ZeRO 3 they lie elsewhere by now.
+        """
+
     def set_tau(self, tau: float) -> None:
         """Change the temperature of the next forward."""
         self.tau.fill_(tau)
@@ -72,6 +80,11 @@ class SinkhornPattern(TemperedPattern):
         """The doubly stochastic matrices (..., m, m), float32."""
         matrix: Tensor = self._cache.get(self, self._compute)
         return matrix
+
+    def kept_rows(self, which: slice) -> Tensor | None:
+        """(..., k, m), a view."""
+        matrix: Tensor | None = self._cache.kept
+        return None if matrix is None else matrix[..., which, :]
 
     def _compute(self) -> Tensor:
         with outside_autocast(self.tau.device):

@@ -1,0 +1,53 @@
+"""Effective support and largest share, of matrices whose answer is known."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from mixfront.models.mixing_view import MixingView
+from mixfront.training import sparsity as sparsity_module
+from mixfront.training.sparsity import mixing_metrics, sparsity
+
+
+def view_of(matrices: Tensor, layer: int = 0) -> MixingView:
+    return MixingView(
+        layer=layer,
+        kind="global" if len(matrices) == 1 else "local",
+        count=len(matrices),
+        size=matrices.shape[-1],
+        tau=1.0,
+        rows=lambda which: matrices[:, which],
+    )
+
+
+def test_all_alike_and_one_alone() -> None:
+    assert sparsity(view_of(torch.full((1, 8, 8), 1 / 8))) == pytest.approx((8.0, 1 / 8))
+    assert sparsity(view_of(torch.eye(8)[None])) == pytest.approx((1.0, 1.0))
+
+
+def test_means_over_rows_of_all_matrices() -> None:
+    both = torch.stack([torch.full((4, 4), 1 / 4), torch.eye(4)])
+    assert sparsity(view_of(both)) == pytest.approx((2.5, 0.625))
+
+
+def test_rows_need_not_sum_to_one() -> None:
+    assert sparsity(view_of(1.3 * torch.eye(8)[None])) == pytest.approx((1.0, 1.0))
+
+
+def test_of_a_large_matrix_some_rows_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sparsity_module, "MAX_CELLS", 16)
+    matrix = torch.eye(8)
+    matrix[1::2] = 1 / 8  # every fourth row is looked at
+    assert sparsity(view_of(matrix[None])) == pytest.approx((1.0, 1.0))
+
+
+def test_names() -> None:
+    views = [view_of(torch.eye(4)[None], layer=1), view_of(torch.eye(2).expand(3, 2, 2), layer=1)]
+    assert mixing_metrics(views) == pytest.approx(
+        {
+            "mixing/global_support_layer1": 1.0,
+            "mixing/global_peak_layer1": 1.0,
+            "mixing/local_support_layer1": 1.0,
+            "mixing/local_peak_layer1": 1.0,
+        }
+    )

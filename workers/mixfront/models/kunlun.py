@@ -1,0 +1,150 @@
+"""Kunlun (Meta), from public notes and unofficial code: tokens beside a behaviour sequence.
+
+Every layer summarises the tokens, joins them with tokens pooled from the sequence, and has
+Wukong layers as experts mix them. Even layers pool afresh and let the summary act on the
+sequence; odd layers reuse what was pooled (CompSkip) and let neighbouring events see each other.
+
+Known are the form of GDPA and its temperature, the way from seeds by attention to SumKron, the
+alternation and the Wukong experts. Choices are the activation, the norms, the map to the summary
+and its residual, the interleaved partition, and where the sequence is updated.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from mixfront.models._base import Block, BlockCost, StackContext
+from mixfront.models.kunlun_config import KunlunConfig
+from mixfront.models.kunlun_modules import SeedPooling, SummaryAttention, WindowAttention
+from mixfront.models.mlp import dense
+from mixfront.models.norms import Norm, norm_params
+from mixfront.models.per_token import GeluFFN
+from mixfront.models.wukong import WukongBlock, wukong_cost
+
+POOLED = "kunlun.pooled"  # H in the stack's cache
+
+
+class Summary(nn.Module):
+    """X_sum = C + MLP(LN C) with C = W_c X: T tokens to T_x."""
+
+    def __init__(self, config: KunlunConfig) -> None:
+        super().__init__()
+        tokens, dim = config.summary_tokens, config.token_dim
+        self.compress = dense(config.num_tokens, tokens, bias=False)  # W_c
+        self.norm = Norm("layer", dim)
+        self.mlp = GeluFFN(tokens, dim, config.hidden, dropout=config.dropout, shared=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, T, D) -> (N, T_x, D)."""
+        compressed = self.compress(x.mT).mT
+        out: Tensor = compressed + self.mlp(self.norm(compressed))
+        return out
+
+
+class KunlunBlock(Block):
+    """Summary, pooled sequence, Wukong experts, update of the sequence.
+
+    Expert e mixes the tokens i = e mod E: were its tokens neighbours, the summary and the pooled
+    sequence would have experts of their own.
+    """
+
+    def __init__(self, config: KunlunConfig, layer: int) -> None:
+        super().__init__()
+        fresh = config.sequence_tokens > 0 and layer % 2 == 0
+        self._reads_sequence = config.sequence_tokens > 0
+        self.summary = Summary(config)
+        self.pooling = _pooling(config) if fresh else None
+        self.experts = nn.ModuleList(
+            WukongBlock(config.expert()) for _ in range(config.num_experts)
+        )
+        self.update = _update(config, layer) if layer < config.updating_layers else None
+
+    def forward(self, x: Tensor, context: StackContext) -> Tensor:
+        """(N, T, D) -> (N, T, D); moves the context's sequence on."""
+        summary = self.summary(x)
+        tokens = summary
+        if self._reads_sequence:
+            tokens = torch.cat([summary, self._pooled(context).to(summary.dtype)], 1)
+        mixed = self._mix(tokens.to(x.dtype), context)
+        if self.update is not None:
+            seq, mask = _sequence(context)
+            context.seq = self.update(seq, mask, summary) * mask.unsqueeze(2)
+        return mixed
+
+    def _pooled(self, context: StackContext) -> Tensor:
+        if self.pooling is not None:
+            context.cache[POOLED] = self.pooling(*_sequence(context))
+        return context.cache[POOLED]
+
+    def _mix(self, tokens: Tensor, context: StackContext) -> Tensor:
+        count = len(self.experts)
+        mixed = [expert(tokens[:, e::count], context) for e, expert in enumerate(self.experts)]
+        return torch.stack(mixed, 2).flatten(1, 2)
+
+
+def kunlun_blocks(config: KunlunConfig) -> list[Block]:
+    """All layers, from below."""
+    return [KunlunBlock(config, layer) for layer in range(config.num_blocks)]
+
+
+def kunlun_cost(config: KunlunConfig) -> BlockCost:
+    """Closed form of all layers.
+
+    Parameters: M [T_x T + 2D + 2Dh + h + D + E Wukong(T / E)]
+    + n_f [s_0 D + 2D + 4D^2 + kr (s_0 T_s + D^2)] + u/2 [6D^2 + 4D], u updating layers.
+    FLOPs a sample: M [2 T_x T D + 4 T_x D h + E Wukong(T / E)]
+    + n_f [4SD^2 + 4 s_0 S D + 2 s_0 D^2 + 2 kr T_s D (s_0 + D)]
+    + u/2 [4 T_x D^2 + 4 S T_x D + 8SD^2 + 4S^2 D]; once a step 2 n_f s_0 D^2, the seeds' queries.
+    """
+    tokens, dim, hidden = config.summary_tokens, config.token_dim, config.hidden
+    seeds, length, rank = config.seeds, config.seq_len, config.kron_rank
+    expert, taken = wukong_cost(config.expert()), config.sequence_tokens
+    norm = norm_params("layer", dim)
+
+    params = tokens * config.num_tokens + norm + GeluFFN.params(1, dim, hidden)
+    flops = 2 * tokens * config.num_tokens * dim + GeluFFN.flops(tokens, dim, hidden)
+    params += config.num_experts * expert.params
+    flops += config.num_experts * expert.flops_per_sample
+
+    pool_params = seeds * dim + norm + 4 * dim**2 + rank * (seeds * taken + dim**2)
+    pool_flops = 4 * length * dim**2 + 4 * seeds * length * dim + 2 * seeds * dim**2
+    pool_flops += 2 * rank * taken * dim * (seeds + dim)
+
+    update_params = 6 * dim**2 + 2 * norm
+    update_flops = 4 * tokens * dim**2 + 4 * length * tokens * dim
+    update_flops += 8 * length * dim**2 + 4 * length**2 * dim
+
+    layers, pools, updates = config.num_blocks, config.pooling_layers, config.updating_layers // 2
+    return BlockCost(
+        params=layers * params + pools * pool_params + updates * update_params,
+        flops_per_sample=layers * flops + pools * pool_flops + updates * update_flops,
+        flops_per_step=2 * pools * seeds * dim**2,
+    )
+
+
+def _pooling(config: KunlunConfig) -> SeedPooling:
+    return SeedPooling(
+        num_seeds=config.seeds,
+        num_tokens=config.sequence_tokens,
+        dim=config.token_dim,
+        num_heads=config.num_heads,
+        rank=config.kron_rank,
+    )
+
+
+def _update(config: KunlunConfig, layer: int) -> nn.Module:
+    """By the tokens' summary in even layers, by neighbouring events in odd ones."""
+    if layer % 2 == 0:
+        return SummaryAttention(config.token_dim, config.num_heads, config.seq_len)
+    return WindowAttention(
+        config.token_dim,
+        config.num_heads,
+        length=config.seq_len,
+        window=config.window,
+        rotary=config.position == "rope",
+    )
+
+
+def _sequence(context: StackContext) -> tuple[Tensor, Tensor]:
+    assert context.seq is not None
+    assert context.seq_mask is not None
+    return context.seq, context.seq_mask
