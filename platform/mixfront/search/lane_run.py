@@ -125,4 +125,7 @@ def _scaling(trial: TrialConfig) -> ScalingConfig:
 
 
 def _worker_environment(trial: TrialConfig) -> dict[str, str]:
-    return {} if trial.gpus_per_worker else {"DS_ACCELERATOR": "cpu"}
+    if trial.gpus_per_worker:
+        return {}
+    # torch asks for huge pages: a fresh 32 MiB activation costs a third of the page faults' time.
+    return {"DS_ACCELERATOR": "cpu", "THP_MEM_ALLOC_ENABLE": "1"}

@@ -5,6 +5,7 @@ W^ = SK(W / tau) of UniMixer (arXiv 2604.00590): K = exp(W / tau) made doubly st
 Two matrix-vector products a round instead of two logsumexp passes over the matrix.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from mixfront.models.precision import at_least_fp32, outside_autocast
 
-ABSORB_EVERY = 5
+DECADES = 30  # that u_i v_j may span on one K; float32 has 38 on either side of 1
 
 
 def sinkhorn(logits: Tensor, tau: Tensor | float, num_iters: int) -> Tensor:
@@ -23,8 +24,9 @@ def sinkhorn(logits: Tensor, tau: Tensor | float, num_iters: int) -> Tensor:
     rows within a tolerance that depends on `tau` and `num_iters`.
 
     The first round runs in the log domain: exp(W / tau) itself underflows at low temperature.
-    Afterwards K has columns that sum to 1 and rows between 1/n and n, and the scalings are
-    absorbed into the exponents every `ABSORB_EVERY` rounds. There is no branch on values.
+    Afterwards K has columns that sum to 1 and rows between 1/n and n, a round changes u and v
+    by no more than that, and before they can leave float32 a softmax over the columns of
+    W / tau + log u absorbs them. There is no branch on values.
 
     Args:
         logits: (..., n, n); computed in float32, or in float64 if given so.
@@ -34,17 +36,10 @@ def sinkhorn(logits: Tensor, tau: Tensor | float, num_iters: int) -> Tensor:
     Returns:
         (..., n, n), float32 or float64, never under autocast.
     """
+    apply: Any = _Sinkhorn.apply  # torch leaves it untyped
     with outside_autocast(logits.device):
-        scaled = at_least_fp32(logits) / tau
-        f = -torch.logsumexp(scaled, dim=-1, keepdim=True)
-        g = -torch.logsumexp(scaled + f, dim=-2, keepdim=True)
-        kernel = torch.exp(scaled + f + g)
-        for rounds in rounds_between_absorptions(num_iters - 1):
-            u, v = _scale(kernel, rounds)
-            f = f + torch.log(u).unsqueeze(-1)
-            g = g + torch.log(v).unsqueeze(-2)
-            kernel = torch.exp(scaled + f + g)
-        return kernel
+        result: Tensor = apply(at_least_fp32(logits) / tau, num_iters)
+    return result
 
 
 def sinkhorn_flops(size: int, num_iters: int, count: int = 1) -> int:
@@ -52,56 +47,121 @@ def sinkhorn_flops(size: int, num_iters: int, count: int = 1) -> int:
     return 4 * num_iters * size * size * count
 
 
-def _scale(kernel: Tensor, num_iters: int) -> tuple[Tensor, Tensor]:
-    apply: Any = _Scaling.apply  # torch leaves it untyped
-    u, v = apply(kernel, num_iters)
-    return u, v
+def rounds_between_absorptions(num_iters: int, size: int) -> list[int]:
+    """Rounds on the first K, which is made by the first of them, on the second, and so on."""
+    most = max(1, int(DECADES / (2 * math.log10(max(size, 2)))))
+    later = [min(most, num_iters - done) for done in range(1 + most, num_iters, most)]
+    return [min(1 + most, num_iters), *later]
 
 
-def rounds_between_absorptions(num_iters: int) -> list[int]:
-    """`ABSORB_EVERY` again and again, and what is left."""
-    full, rest = divmod(num_iters, ABSORB_EVERY)
-    return [ABSORB_EVERY] * full + [rest] * (rest > 0)
+class _Sinkhorn(torch.autograd.Function):
+    """Keeps one matrix, and u and v of every round, for the backward.
 
-
-def _times(kernel: Tensor, vector: Tensor) -> Tensor:
-    """K v; small batched matrices go elementwise, where a batched product is all overhead."""
-    if kernel.ndim == 2:
-        return torch.mv(kernel, vector)
-    return (kernel * vector.unsqueeze(-2)).sum(-1)
-
-
-class _Scaling(torch.autograd.Function):
-    """Some rounds of u = 1 / (K v), v = 1 / (K^T u) from v = 1; returns the last u and v.
-
-    Plain autograd would add one outer product of size n x n to the gradient of K for every
-    product; kept as vectors they become a single matrix product at the end.
+    Plain autograd would add one outer product of size n x n to the gradient for every product
+    of K and a vector; kept as vectors they become a single matrix product for each K.
     """
 
     @staticmethod
-    def forward(ctx: Any, kernel: Tensor, num_iters: int) -> tuple[Tensor, Tensor]:
-        us, vs = [], [torch.ones_like(kernel[..., 0, :])]
-        for _ in range(num_iters):
-            us.append(_times(kernel, vs[-1]).reciprocal())
-            vs.append(_times(kernel.mT, us[-1]).reciprocal())
-        ctx.save_for_backward(kernel, *us, *vs)
-        return us[-1], vs[-1]
+    def forward(ctx: Any, scaled: Tensor, num_iters: int) -> Tensor:
+        logs = _columns_outermost(torch.log_softmax(scaled, -1))  # rows of the first round
+        us, vs = [torch.ones_like(logs[0])], [torch.ones_like(logs[:, 0])]
+        potentials = [torch.zeros_like(logs[0])]
+        kernel = torch.softmax(logs, 1)  # its columns
+        scratch = torch.empty_like(logs)  # fresh memory of this size is slow
+        ctx.plan = rounds_between_absorptions(num_iters, scaled.shape[-1])
+        for part, rounds in enumerate(ctx.plan):
+            v = torch.ones_like(vs[0])
+            if part:
+                potentials.append(potentials[-1] + us[-1].log())
+                torch.add(logs, potentials[-1], out=scratch)
+                torch.softmax(scratch, 1, out=kernel)
+            for _ in range(rounds - (part == 0)):
+                us.append(_over_columns(kernel, v).reciprocal_())
+                v = _over_rows(kernel, us[-1]).reciprocal_()
+                vs.append(v)
+        ctx.save_for_backward(logs, *(torch.stack(kept) for kept in (potentials, us, vs)))
+        return _as_given(kernel.mul_(us[-1]).mul_(vs[-1].unsqueeze(1)), scaled.shape)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_u: Tensor, grad_v: Tensor) -> tuple[Tensor, None]:
-        kernel, *scalings = ctx.saved_tensors
-        us, vs = scalings[: len(scalings) // 2], scalings[len(scalings) // 2 :]
-        lefts, rights = [], []
-        with outside_autocast(kernel.device):
-            for k in reversed(range(len(us))):
-                grad_sum = -grad_v * vs[k + 1].square()  # of K^T u
-                lefts.append(us[k])
-                rights.append(grad_sum)
-                grad_u = grad_u + _times(kernel, grad_sum)
-                grad_sum = -grad_u * us[k].square()  # of K v
-                lefts.append(grad_sum)
-                rights.append(vs[k])
-                grad_v = _times(kernel.mT, grad_sum)
-                grad_u = torch.zeros_like(grad_u)
-            return torch.stack(lefts, -1) @ torch.stack(rights, -2), None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        logs, potentials, us, vs = ctx.saved_tensors
+        with outside_autocast(logs.device):
+            result = _columns_outermost(grad)
+            scratch, kernel = torch.empty_like(logs), torch.empty_like(logs)
+            stop, b = len(us), None
+            for part, rounds in reversed(list(enumerate(ctx.plan))):
+                torch.add(logs, potentials[part], out=scratch)
+                torch.softmax(scratch, 1, out=kernel)
+                if b is None:
+                    result = (kernel * result).mul_(us[-1]).mul_(vs[-1].unsqueeze(1))
+                    a, b = result.sum(0), result.sum(1)
+                first = torch.ones_like(vs[0]) if part else _column_sums(logs, kernel)
+                span = slice(stop - rounds, stop)
+                change, b = _through_rounds(kernel, us[span], vs[span], first, a, b)
+                result.addcmul_(kernel, change, value=-1)
+                stop, a = stop - rounds, torch.zeros_like(a)
+        return _as_given(result, grad.shape), None
+
+
+def _through_rounds(
+    kernel: Tensor, us: Tensor, vs: Tensor, v_before: Tensor, a: Tensor, b: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Back through some rounds on one K, with the gradients a of log u and b of log v.
+
+    u of a round is the inverse of row sums with the v before it, v that of column sums with u:
+    a -= diag(u) K (v b), then b = -diag(v_before) K^T (u a), and a is 0 again.
+
+    Returns:
+        What, times K and with a minus, goes to the exponents, and b before the rounds.
+    """
+    lefts, rights = [], []
+    for k in reversed(range(len(us))):
+        before = vs[k - 1] if k else v_before
+        weighted_b = vs[k] * b
+        weighted_a = us[k] * (a - us[k] * _over_columns(kernel, weighted_b))
+        lefts += [weighted_b, before]
+        rights += [us[k], weighted_a]
+        a, b = torch.zeros_like(a), -before * _over_rows(kernel, weighted_a)
+    return _sum_of_outer_products(lefts, rights), b
+
+
+def _column_sums(logs: Tensor, kernel: Tensor) -> Tensor:
+    """Column sums of exp(logs), given its columns divided by them; no second exp over all."""
+    return logs.amax(1).exp() / kernel.amax(1)
+
+
+# Inside, a matrix is [column, row]: softmax over a column then runs along memory. A batch lies
+# innermost, [column, row, batch]: small matrices vectorise over it, where a batched product is
+# all overhead.
+
+
+def _columns_outermost(matrices: Tensor) -> Tensor:
+    if matrices.ndim == 2:
+        return matrices.mT.contiguous()
+    return matrices.flatten(0, -3).permute(2, 1, 0).contiguous()
+
+
+def _as_given(matrices: Tensor, shape: torch.Size) -> Tensor:
+    return matrices.mT if len(shape) == 2 else matrices.permute(2, 1, 0).reshape(shape)
+
+
+def _over_columns(kernel: Tensor, v: Tensor) -> Tensor:
+    """K v."""
+    if kernel.ndim == 2:
+        return torch.mv(kernel.mT, v)
+    return (kernel * v.unsqueeze(1)).sum(0)
+
+
+def _over_rows(kernel: Tensor, u: Tensor) -> Tensor:
+    """K^T u."""
+    return torch.mv(kernel, u) if kernel.ndim == 2 else (kernel * u).sum(1)
+
+
+def _sum_of_outer_products(lefts: list[Tensor], rights: list[Tensor]) -> Tensor:
+    if lefts[0].ndim == 1:
+        return torch.stack(lefts, 1) @ torch.stack(rights)
+    total = lefts[0].unsqueeze(1) * rights[0]
+    for left, right in zip(lefts[1:], rights[1:], strict=True):
+        total.addcmul_(left.unsqueeze(1), right)
+    return total

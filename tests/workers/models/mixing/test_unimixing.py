@@ -94,3 +94,38 @@ def test_logits_start_with_the_asked_spread(std: float) -> None:
     )
     for pattern in patterns:
         assert pattern.logits().std().item() == pytest.approx(std, rel=0.15)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_gradient_against_finite_differences(shared: bool) -> None:
+    local = FullLocal(6, 2, std=1.0, options=OPTIONS, shared=shared).double()
+    global_ = FullGlobal(6, std=1.0, options=OPTIONS).double()
+    mixing = UniMixing(local, global_, 2)
+    x = torch.randn(3, 2, 6, dtype=torch.float64, requires_grad=True)
+
+    def mixed(x: Tensor, *_weights: Tensor) -> Tensor:
+        out: Tensor = mixing(x)
+        return out
+
+    assert torch.autograd.gradcheck(mixed, (x, local.weight, global_.weight))
+
+
+def test_under_autocast_it_is_near_and_its_gradients_are_float32() -> None:
+    local, global_ = (
+        FullLocal(16, 4, std=1.0, options=OPTIONS),
+        FullGlobal(16, std=1.0, options=OPTIONS),
+    )
+    mixing, x = UniMixing(local, global_, 4), torch.randn(5, 8, 8, requires_grad=True)
+    exact = mixing(x)
+    (expected,) = torch.autograd.grad(exact.square().sum(), x)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        out = mixing(x)
+    out.float().square().sum().backward()
+
+    assert out.dtype == torch.bfloat16
+    torch.testing.assert_close(out.float(), exact, atol=0.05, rtol=0.05)
+    for leaf in (x, local.weight, global_.weight):
+        assert leaf.grad is not None
+        assert leaf.grad.dtype == torch.float32
+    torch.testing.assert_close(x.grad, expected, atol=0.1, rtol=0.1)

@@ -35,7 +35,7 @@ class FactoredGlobal(TemperedPattern):
     def forward(self, x: Tensor) -> Tensor:
         """(n, N, B) -> (n, N, B)."""
         left, right = self.factors()
-        return (left @ (right @ x.flatten(1))).view(x.shape)
+        return (left @ (right @ x.mT.flatten(1))).view(x.mT.shape).mT
 
     def kept_rows(self, which: slice) -> Tensor | None:
         """(k, n): the only place where rows of the product are formed, to be looked at."""

@@ -1,7 +1,7 @@
 """Global patterns: one n x n matrix that mixes the n blocks, out_i = sum_j W_ij h_j.
 
-Blocks come as (n, N, B) with n outermost in memory, so that all of them are one GEMM,
-(n x n) @ (n x N B), without a copy.
+Blocks come as (n, N, B), in memory [n, B, N], so that all of them are one GEMM without a copy,
+(n x n) @ (n x B N).
 """
 
 import torch
@@ -74,4 +74,4 @@ class LowRankGlobal(SinkhornPattern):
 
 
 def _mixed(x: Tensor, matrix: Tensor) -> Tensor:
-    return (matrix @ x.flatten(1)).view(x.shape)
+    return (matrix @ x.mT.flatten(1)).view(x.mT.shape).mT

@@ -1,6 +1,7 @@
 """Local patterns: one B x B matrix for each of the n blocks of the flattened input.
 
-Blocks come as (n, N, B), rows times matrices from the right: h_i = x_i W_B^i (UniMixer).
+Blocks come as (n, N, B), rows times matrices from the right: h_i = x_i W_B^i (UniMixer). In
+memory they are [n, B, N], so that a product with a tiny matrix runs along all rows.
 With `shared`, one matrix serves all blocks, the ablation of Table 3.
 """
 
@@ -89,6 +90,4 @@ class BasisLocal(SinkhornPattern):
 
 
 def _per_block(x: Tensor, matrices: Tensor) -> Tensor:
-    if matrices.shape[0] == 1:
-        return x @ matrices[0]
-    return torch.bmm(x, matrices)
+    return torch.bmm(matrices.expand(len(x), -1, -1).mT, x.mT).mT

@@ -1,6 +1,11 @@
 """UniMixing: local pattern, then global pattern, over blocks of the flattened input."""
 
+from typing import Any
+
 from torch import Tensor, nn
+from torch.autograd import Function
+
+from mixfront.models.precision import as_matmuls_take_it
 
 
 class UniMixing(nn.Module):
@@ -23,8 +28,23 @@ class UniMixing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
-        # n outermost: the local part is one bmm over blocks, and its output is already the
-        # right-hand side of the global GEMM. The copy here pays for itself in the backward.
-        blocks = x.reshape(len(x), -1, self._block_size).transpose(0, 1).contiguous()
-        mixed: Tensor = self.global_pattern(self.local_pattern(blocks))
-        return mixed.transpose(0, 1).reshape(x.shape)
+        # Rows innermost in memory: coming and going are plain transposes, the local part is one
+        # bmm over blocks along rows, and its output is already the right-hand side of the
+        # global GEMM. Cast first, for half the bytes are moved then.
+        transposed: Any = _Transposed.apply
+        blocks = transposed(as_matmuls_take_it(x).flatten(1)).unflatten(0, (-1, self._block_size))
+        mixed: Tensor = self.global_pattern(self.local_pattern(blocks.mT))
+        out: Tensor = transposed(mixed.mT.flatten(0, 1))
+        return out.view(x.shape)
+
+
+class _Transposed(Function):
+    """A contiguous transpose whose gradient is one too, not a strided view that slows others."""
+
+    @staticmethod
+    def forward(_ctx: Any, matrix: Tensor) -> Tensor:
+        return matrix.t().contiguous()
+
+    @staticmethod
+    def backward(_ctx: Any, grad: Tensor) -> Tensor:
+        return grad.t().contiguous()

@@ -1,0 +1,114 @@
+"""Training samples a second: tables, forward, backward, DeepSpeed engine, both optimizers.
+
+Synthetic ids shaped like the KuaiRand schema, batches of 2,048, one process. Every family with
+its defaults at T = 16, D = 64, and the shapes of public implementations, for comparison with
+what those reach. torch's default number of threads (OMP_NUM_THREADS) and wall time; beside it,
+samples by second of CPU time, which other programs on the machine disturb less.
+"""
+
+import os
+import time
+
+import torch
+
+from mixfront.data import Batch, FeatureLayout
+from mixfront.data.batch import FieldLayout
+from mixfront.models import FAMILIES, count_cost, make_config
+from mixfront.training.config import TrainingConfig
+from mixfront.training.ranks import Ranks
+from mixfront.training.trainer import Trainer
+
+BATCH = 2048
+STEPS = 4  # measured, after two that are not
+CATEGORICAL, NUMERIC, SEQUENCES = 34, 8, (50, 50, 20)
+VOCABULARY = 5000  # of a field
+
+WIDE = {"num_tokens": 48, "token_dim": 16, "num_blocks": 2}
+PEERS: dict[str, dict[str, object]] = {  # about as many dense parameters as the peers' models
+    "rankmixer": {"num_tokens": 16, "token_dim": 48, "num_blocks": 2, "ffn_hidden": 512},
+    "unimixer_lite": {**WIDE, "ffn_hidden": 128},
+    "wukong": {**WIDE, "mlp_hidden": [448, 448]},
+    "dcnv2": {**WIDE, "rank": 0, "parallel_hidden": [400, 400, 400]},
+    "hiformer": dict(WIDE),
+    "fat": dict(WIDE),
+}
+
+
+def main() -> None:
+    """Print parameters and rates; MIXFRONT_BENCH_FAMILIES picks some families."""
+    names = os.environ.get("MIXFRONT_BENCH_FAMILIES", "").split() or list(FAMILIES)
+    models = [(name, "default", dict[str, object]()) for name in names]
+    models += [(name, "peer", shape) for name, shape in PEERS.items() if name in names]
+    heads = ("family", "shape", "dense parameters", "precision", "samples/s", "by CPU second")
+    print(("{:>24}" * len(heads)).format(*heads))
+    for name, kind, shape in models:
+        for precision in ("fp32", "bf16"):
+            params, wall, cpu = measure(name, shape, precision)
+            cells = (name, kind, f"{params:,}", precision, f"{wall:,.0f}", f"{cpu:,.0f}")
+            print(("{:>24}" * len(cells)).format(*cells), flush=True)
+
+
+def measure(family: str, shape: dict[str, object], precision: str) -> tuple[int, float, float]:
+    """Dense parameters, samples a second of wall time, and of CPU time; best step of several."""
+    layout = kuairand_like()
+    model = make_config(family, shape)
+    config = TrainingConfig.model_validate({"batch_size": BATCH, "precision": precision})
+    trainer = Trainer(
+        family,
+        model,
+        layout,
+        config,
+        zero_stage=0,
+        total_steps=STEPS + 2,
+        ranks=Ranks.join("cpu"),
+    )
+    walls, cpus = [], []
+    for step in range(STEPS + 2):
+        batch = random_batch(step)
+        wall, cpu = time.perf_counter(), time.process_time()
+        trainer.step(batch, step)
+        walls.append(time.perf_counter() - wall)
+        cpus.append(time.process_time() - cpu)
+    trainer.close()
+    params = count_cost(family, model, layout=layout).dense_params
+    return params, BATCH / min(walls[2:]), BATCH / min(cpus[2:])
+
+
+def kuairand_like() -> FeatureLayout:
+    """45 fields: ids, numbers, and three histories."""
+    kinds = ["categorical"] * CATEGORICAL + ["numeric"] * NUMERIC + ["sequence"] * len(SEQUENCES)
+    lengths = [1] * (CATEGORICAL + NUMERIC) + list(SEQUENCES)
+    fields = tuple(
+        FieldLayout.model_validate(
+            {"name": f"f{index}", "domain": kind, "kind": kind, "length": length}
+        )
+        for index, (kind, length) in enumerate(zip(kinds, lengths, strict=True))
+    )
+    tables = CATEGORICAL + len(SEQUENCES)
+    pads = tuple(range(0, tables * VOCABULARY, VOCABULARY))
+    return FeatureLayout(fields=fields, num_rows=tables * VOCABULARY, pad_rows=pads)
+
+
+def random_batch(seed: int) -> Batch:
+    """Rows of `kuairand_like`; small ids are frequent, as in logs."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def ids(first_table: int, widths: list[int]) -> torch.Tensor:
+        uniform = torch.rand(BATCH, sum(widths), generator=generator)
+        skewed = (uniform**3 * (VOCABULARY - 1)).long() + 1
+        tables = torch.arange(len(widths)).repeat_interleave(torch.tensor(widths))
+        return skewed + (first_table + tables) * VOCABULARY
+
+    return Batch(
+        ids=ids(0, [1] * CATEGORICAL),
+        numeric=torch.randn(BATCH, NUMERIC, generator=generator),
+        sequences=ids(CATEGORICAL, list(SEQUENCES)),
+        label=torch.randint(2, (BATCH,), generator=generator).float(),
+        user=torch.zeros(BATCH, dtype=torch.long),
+        weight=torch.ones(BATCH),
+        global_weight=float(BATCH),
+    )
+
+
+if __name__ == "__main__":
+    main()
