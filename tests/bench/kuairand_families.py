@@ -34,9 +34,8 @@ from mixfront.training.metrics import uauc
 SPACE = "kuairand_families"
 BASELINE = "rankmixer"
 REGULARISATION: tuple[dict[str, float], ...] = (
-    {"embedding_optimizer.lr": 1e-2, "embedding_optimizer.l2": 1e-3, "optimizer.lr": 1e-3},
-    {"embedding_optimizer.lr": 1e-2, "embedding_optimizer.l2": 1e-3, "optimizer.lr": 3e-3},
-    {"embedding_optimizer.lr": 2e-2, "embedding_optimizer.l2": 3e-3, "optimizer.lr": 1e-3},
+    {"embedding_optimizer.l2": 1e-3, "embedding_optimizer.lr": 1e-2},
+    {"embedding_optimizer.l2": 5e-4, "embedding_optimizer.lr": 1e-2},
 )
 COLUMNS = (
     "family",

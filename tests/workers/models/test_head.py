@@ -21,8 +21,8 @@ def test_a_sum_starts_as_the_mean_does(hidden: tuple[int, ...]) -> None:
     torch.testing.assert_close(head("sum", hidden)(X), head("mean", hidden)(X))
 
 
+@torch.no_grad()
 def test_tokens_side_by_side_start_as_unsure_as_their_mean() -> None:
-    """Of Xavier weights, whose variance is 2 / (fan in + fan out), times 1/sqrt(T)."""
-    flat, mean = head("flatten")(X), head("mean")(X)
-    assert float(flat.std()) == pytest.approx((2 / TOKENS) ** 0.5, rel=0.3)
-    assert float(mean.std()) == pytest.approx((2 / TOKENS) ** 0.5, rel=0.3)
+    """Xavier's variance is 2 / (fan in + fan out): 2 / T of logits, either way."""
+    for pool in ("flatten", "mean"):
+        assert float(head(pool)(X).std()) == pytest.approx((2 / TOKENS) ** 0.5, rel=0.4)
