@@ -2,6 +2,8 @@
 
     python -m tests.bench.kuairand_families --data PATH_TO_KUAIRAND [--family NAME ...]
 
+`--beside NAME` adds to the table what an earlier run of that name found of other families.
+
 Each family trains with every setting of REGULARISATION; the validation day picks one, which is
 retrained with three seeds; the test day is read once, for the table. The table is printed as
 Markdown. A run that was interrupted goes on where it was.
@@ -58,8 +60,12 @@ def main() -> None:
     best = {family: _best(searched, family) for family in families}
     again = [trial.config | {"seed": seed} for trial in best.values() for seed in SEEDS]
     finals = _searched(options, f"{options.name}-seeds", again)
+    for name in options.beside:
+        told = {trial.family for trial in finals}
+        earlier = RecordStore(options.storage, f"{name}-seeds").trials()
+        finals += [trial for trial in earlier if trial.final and trial.family not in told]
     schema, splits = read_splits(options.data)
-    for line in table(families, finals, schema, splits):
+    for line in table(sorted({trial.family for trial in finals}), finals, schema, splits):
         print(line)
 
 
@@ -159,6 +165,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--name", default="kuairand-families")
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
     parser.add_argument("--family", action="append", help="only this one; repeatable")
+    parser.add_argument("--beside", action="append", default=[], help="an earlier run's name")
     return parser.parse_args()
 
 
