@@ -19,13 +19,14 @@ PATIENCE_S = 2.0  # of sampling at a stretch while trials run: Tune handles no r
 
 
 class Hooks(Protocol):
-    """Who wants to know. Called after the record is saved and the study told."""
+    """Who wants to know. Starts and ends are saved and told to the study before."""
 
     def on_start(self, record: TrialRecord) -> None:
         """A trial goes to a lane; may set `record.run_id`, which is then saved."""
 
     def on_result(self, record: TrialRecord, report: Report) -> None:
-        """A trial reached an evaluation; the last one comes here too."""
+        """A trial reached an evaluation; the last one comes here too. Not saved yet: after a
+        crash the same evaluation may come once more."""
 
     def on_end(self, record: TrialRecord) -> None:
         """A trial ended or was interrupted; infeasible ones come here without a start."""
@@ -46,7 +47,7 @@ class LaneSearcher(Searcher):
 
     It returns None only while a trial runs, since Tune would block otherwise, and FINISHED for
     good once `ended_because` says why. It gives Tune no metric: Tune would end the whole search
-    when one trial lacks it. Every change of a trial is saved before anyone is told of it.
+    when one trial lacks it. A trial's state is saved before anyone is told of it.
 
     Args:
         proposals: The study.
@@ -223,10 +224,12 @@ class LaneSearcher(Searcher):
         record = followed.record
         take_in(record, report, followed.before, self._proposals.objectives)
         self._budget.charge(record.trial_id, record.accelerator_seconds)
+        if is_evaluation(report):
+            # Before the record: killed in between, the trial comes to this step again and tells
+            # the same; the other way round nobody would ever hear of it.
+            self._hooks.on_result(record, report)
         self._store.save_trial(record)
         remember_seconds(self._proposals.study, self._budget.seconds())
-        if is_evaluation(report):
-            self._hooks.on_result(record, report)
 
     def _settle(self, followed: _Followed, report: Report, *, died: bool) -> None:
         record = followed.record

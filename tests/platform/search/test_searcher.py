@@ -66,6 +66,22 @@ def result() -> Any:
     return make
 
 
+def test_an_evaluation_is_told_before_it_is_written_down(
+    make_driver: Any, result: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver killed in between must come to it again, or tracking would never hear of it."""
+    driver = make_driver(num_lanes=1)
+    known: list[float] = []
+
+    def on_result(record: Any, _report: Any) -> None:
+        written = {trial.trial_id: trial.fidelity for trial in driver.store.trials()}
+        known.append(record.fidelity - written[record.trial_id])
+
+    monkeypatch.setattr(driver.seen, "on_result", on_result)
+    driver.run(lane_of(result))
+    assert known == [0.5] * 12
+
+
 def test_a_latency_is_an_objective_and_a_constraint(make_driver: Any, result: Any) -> None:
     """Trials that are too slow are known only when they have trained, and are infeasible then."""
     metric = "latency_p99_ms_b1"
