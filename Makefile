@@ -25,7 +25,7 @@ demo: install
 	@$(BIN)/python infra/demo.py
 
 test: install
-	$(BIN)/pytest -m "not integration" -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not integration" -n 2  # a core for each
 	$(BIN)/pytest -m integration
 
 lint: install
