@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mixfront.models.masked_attention import attend_masked, join_heads, split_heads
+from mixfront.models.attention import join_heads, split_heads
+from mixfront.models.masked_attention import attend_masked
 from mixfront.models.mlp import dense
 from mixfront.models.norms import Norm
 from mixfront.models.rotary import Rotary

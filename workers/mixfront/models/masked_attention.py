@@ -4,6 +4,8 @@ import math
 
 from torch import Tensor
 
+from mixfront.models.attention import join_heads, split_heads
+
 HIDDEN = -1e9  # finite, so that a row without any key has finite gradients
 
 
@@ -35,14 +37,3 @@ def attend_masked(
     q, k, v = (split_heads(x, num_heads) for x in (query, key, value))
     weights = masked_softmax((q / math.sqrt(q.shape[-1])) @ k.mT, mask)
     return join_heads(weights @ v)
-
-
-def split_heads(x: Tensor, num_heads: int) -> Tensor:
-    """(N, S, D) -> (N, H, S, D / H)."""
-    rows, length, dim = x.shape
-    return x.reshape(rows, length, num_heads, dim // num_heads).transpose(1, 2)
-
-
-def join_heads(x: Tensor) -> Tensor:
-    """(N, H, S, D / H) -> (N, S, D)."""
-    return x.transpose(1, 2).flatten(2)

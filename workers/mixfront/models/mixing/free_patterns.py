@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from mixfront.models.eval_cache import EvalCache
+from mixfront.models.mixing.global_patterns import mix_blocks
+from mixfront.models.mixing.local_patterns import map_blocks
 from mixfront.models.per_token import PerTokenLinear
 from mixfront.models.precision import outside_autocast
 
@@ -56,7 +58,7 @@ class FreeBasisLocal(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, N, B) -> (n, N, B)."""
-        return torch.bmm(x, self._cache.get(self, self._compose))
+        return map_blocks(x, self._cache.get(self, self._compose))
 
     def _compose(self) -> Tensor:
         with outside_autocast(self.omega.device):
@@ -99,4 +101,4 @@ class FreeGlobal(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, N, B) -> (n, N, B)."""
-        return (self.weight @ x.flatten(1)).view(x.shape)
+        return mix_blocks(x, self.weight)

@@ -42,7 +42,7 @@ class FullGlobal(SinkhornPattern):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, N, B) -> (n, N, B)."""
-        return _mixed(x, self.matrix())
+        return mix_blocks(x, self.matrix())
 
 
 class LowRankGlobal(SinkhornPattern):
@@ -70,8 +70,9 @@ class LowRankGlobal(SinkhornPattern):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, N, B) -> (n, N, B)."""
-        return _mixed(x, self.matrix())
+        return mix_blocks(x, self.matrix())
 
 
-def _mixed(x: Tensor, matrix: Tensor) -> Tensor:
+def mix_blocks(x: Tensor, matrix: Tensor) -> Tensor:
+    """out_i = sum_j W_ij x_j of blocks (n, N, B), in memory [n, B, N] before and after."""
     return (matrix @ x.mT.flatten(1)).view(x.mT.shape).mT

@@ -48,7 +48,7 @@ class FullLocal(SinkhornPattern):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, N, B) -> (n, N, B)."""
-        return _per_block(x, self.matrix())
+        return map_blocks(x, self.matrix())
 
 
 class BasisLocal(SinkhornPattern):
@@ -86,8 +86,9 @@ class BasisLocal(SinkhornPattern):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, N, B) -> (n, N, B)."""
-        return _per_block(x, self.matrix())
+        return map_blocks(x, self.matrix())
 
 
-def _per_block(x: Tensor, matrices: Tensor) -> Tensor:
+def map_blocks(x: Tensor, matrices: Tensor) -> Tensor:
+    """x_i W_i of blocks (n, N, B), in memory [n, B, N] before and after; W (n or 1, B, B)."""
     return torch.bmm(matrices.expand(len(x), -1, -1).mT, x.mT).mT

@@ -41,5 +41,6 @@ class PermutationGlobal(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(T H, N, B) -> (H T, N, B)."""
-        heads = x.reshape(*self._shape, *x.shape[1:])
-        return heads.transpose(0, 1).flatten(0, 1)
+        blocks = x.mT  # as they lie in memory
+        heads = blocks.reshape(*self._shape, *blocks.shape[1:])
+        return heads.transpose(0, 1).flatten(0, 1).mT
