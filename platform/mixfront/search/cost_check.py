@@ -37,8 +37,7 @@ class ModelCosts:
     @classmethod
     def of_spec(cls, spec: SearchSpec, layout: FeatureLayout | None = None) -> "ModelCosts":
         """What a search needs: activations only if it constrains or optimises them."""
-        asked = {objective.metric for objective in spec.objectives} | spec.constraints.keys()
-        return cls(spec.training, layout, ACTIVATIONS in asked)
+        return cls(spec.training, layout, ACTIVATIONS in spec.asked_metrics())
 
     def __call__(self, flat: Mapping[str, Any]) -> Costs:
         """params, params_total, flops, flops_per_sample, and activation_mb where it is asked for.

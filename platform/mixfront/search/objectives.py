@@ -30,7 +30,7 @@ class Metric:
         return is_log10(self.name)
 
 
-def _quality(name: str, direction: Direction, worst: float, help: str) -> Metric:
+def _measured(name: str, direction: Direction, worst: float, help: str) -> Metric:
     return Metric(name=name, direction=direction, before_training=False, worst=worst, help=help)
 
 
@@ -38,33 +38,23 @@ def _cost(name: str, help: str) -> Metric:
     return Metric(name=name, direction="min", before_training=True, worst=None, help=help)
 
 
-def _latency(name: str, worst: float, help: str) -> Metric:
-    return Metric(name=name, direction="min", before_training=False, worst=worst, help=help)
-
-
 _ALL = (
-    _quality("auc", "max", 0.5, "area under the ROC curve, validation"),
-    _quality("uauc", "max", 0.5, "mean AUC over users with both classes, validation"),
-    _quality("gauc", "max", 0.5, "impression-weighted AUC over users, validation"),
-    _quality("logloss", "min", math.log(2), "mean negative log-likelihood, validation"),
+    _measured("auc", "max", 0.5, "area under the ROC curve, validation"),
+    _measured("uauc", "max", 0.5, "mean AUC over users with both classes, validation"),
+    _measured("gauc", "max", 0.5, "impression-weighted AUC over users, validation"),
+    _measured("logloss", "min", math.log(2), "mean negative log-likelihood, validation"),
     _cost("params", "dense parameters, without embedding tables"),
     _cost("params_total", "parameters with embedding tables"),
     _cost("flops", "training FLOPs per 2,048 samples"),
     _cost("flops_per_sample", "forward FLOPs per sample"),
     _cost("activation_mb", "megabytes kept for the backward pass of 2,048 samples, fp32"),
-    Metric(
-        name="samples_per_s",
-        direction="max",
-        before_training=False,
-        worst=1.0,
-        help="training throughput of the trial's workers",
-    ),
+    _measured("samples_per_s", "max", 1.0, "training throughput of the trial's workers"),
     # Of the exported model in fp32 on rank 0's device, so known at the end of a trial only: with
     # one of them as objective, nothing is stopped at a rung.
-    _latency("latency_p50_ms_b1", 1e3, "median milliseconds to score one encoded row"),
-    _latency("latency_p99_ms_b1", 1e3, "99th percentile of it"),
-    _latency("latency_p50_ms_b512", 1e4, "median milliseconds to score 512 encoded rows"),
-    _latency("latency_p99_ms_b512", 1e4, "99th percentile of it"),
+    _measured("latency_p50_ms_b1", "min", 1e3, "median milliseconds to score one encoded row"),
+    _measured("latency_p99_ms_b1", "min", 1e3, "99th percentile of it"),
+    _measured("latency_p50_ms_b512", "min", 1e4, "median milliseconds to score 512 encoded rows"),
+    _measured("latency_p99_ms_b512", "min", 1e4, "99th percentile of it"),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 

@@ -46,6 +46,5 @@ def make_request(
 
 
 def _latency_seconds(spec: SearchSpec) -> float:
-    asked = {objective.metric for objective in spec.objectives} | spec.constraints.keys()
-    decides = any(metric.startswith("latency") for metric in asked)
+    decides = any(metric.startswith("latency") for metric in spec.asked_metrics())
     return DECISIVE_LATENCY_SECONDS if decides else LATENCY_SECONDS

@@ -80,6 +80,10 @@ class SearchSpec(Part):
                 raise ValueError(f"reference_point.{metric} is {value}; a cost is above 0")
         return self
 
+    def asked_metrics(self) -> set[str]:
+        """Metrics that decide something: the objectives and the constrained ones."""
+        return {objective.metric for objective in self.objectives} | self.constraints.keys()
+
     def dump(self) -> dict[str, Any]:
         """As plain JSON that `SearchSpec.model_validate` reads back."""
         return self.model_dump(mode="json", by_alias=True)
