@@ -25,7 +25,7 @@ demo: install
 	@$(BIN)/python infra/demo.py
 
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not integration" -n 2  # a core for each
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not integration" -n 2
 	$(BIN)/pytest -m integration
 
 lint: install
