@@ -75,34 +75,44 @@ def measure(family: str, shape: dict[str, object], precision: str) -> tuple[int,
 
 
 def kuairand_like() -> FeatureLayout:
-    """45 fields: ids, numbers, and three histories."""
-    kinds = ["categorical"] * CATEGORICAL + ["numeric"] * NUMERIC + ["sequence"] * len(SEQUENCES)
-    lengths = [1] * (CATEGORICAL + NUMERIC) + list(SEQUENCES)
-    fields = tuple(
-        FieldLayout.model_validate(
-            {"name": f"f{index}", "domain": kind, "kind": kind, "length": length}
+    """45 fields: ids, numbers, and histories of the first three ids."""
+    fields = [
+        FieldLayout(name=f"id{index}", domain="id", kind="categorical")
+        for index in range(CATEGORICAL)
+    ]
+    fields += [
+        FieldLayout(name=f"number{index}", domain="number", kind="numeric")
+        for index in range(NUMERIC)
+    ]
+    fields += [
+        FieldLayout(
+            name=f"ids{index}",
+            domain="history",
+            kind="sequence",
+            length=length,
+            target=f"id{index}",
         )
-        for index, (kind, length) in enumerate(zip(kinds, lengths, strict=True))
-    )
-    tables = CATEGORICAL + len(SEQUENCES)
-    pads = tuple(range(0, tables * VOCABULARY, VOCABULARY))
-    return FeatureLayout(fields=fields, num_rows=tables * VOCABULARY, pad_rows=pads)
+        for index, length in enumerate(SEQUENCES)
+    ]
+    num_rows = CATEGORICAL * VOCABULARY
+    pads = tuple(range(0, num_rows, VOCABULARY))
+    return FeatureLayout(fields=tuple(fields), num_rows=num_rows, pad_rows=pads)
 
 
 def random_batch(seed: int) -> Batch:
     """Rows of `kuairand_like`; small ids are frequent, as in logs."""
     generator = torch.Generator().manual_seed(seed)
 
-    def ids(first_table: int, widths: list[int]) -> torch.Tensor:
+    def ids(widths: list[int]) -> torch.Tensor:
         uniform = torch.rand(BATCH, sum(widths), generator=generator)
         skewed = (uniform**3 * (VOCABULARY - 1)).long() + 1
         tables = torch.arange(len(widths)).repeat_interleave(torch.tensor(widths))
-        return skewed + (first_table + tables) * VOCABULARY
+        return skewed + tables * VOCABULARY
 
     return Batch(
-        ids=ids(0, [1] * CATEGORICAL),
+        ids=ids([1] * CATEGORICAL),
         numeric=torch.randn(BATCH, NUMERIC, generator=generator),
-        sequences=ids(CATEGORICAL, list(SEQUENCES)),
+        sequences=ids(list(SEQUENCES)),
         label=torch.randint(2, (BATCH,), generator=generator).float(),
         user=torch.zeros(BATCH, dtype=torch.long),
         weight=torch.ones(BATCH),
