@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from tests.bench import lane_overhead, mixing, sinkhorn, throughput
 
+from mixfront.lanes.memory import KEEP_FREED_MEMORY
+
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "lane_overhead": lane_overhead.main,
     "mixing": mixing.main,
@@ -19,7 +21,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
 
 def main() -> None:
     """Run the named benchmarks, or all."""
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as in the workers of a search
+    _keep_freed_memory()
     names = sys.argv[1:] or list(BENCHMARKS)
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
@@ -27,6 +29,13 @@ def main() -> None:
     for name in names:
         print(f"\n== {name}", flush=True)
         BENCHMARKS[name]()
+
+
+def _keep_freed_memory() -> None:
+    """As the workers of a search do; a process can only be started so."""
+    if not KEEP_FREED_MEMORY.items() <= os.environ.items():
+        command = [sys.executable, "-m", "tests.bench", *sys.argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, **KEEP_FREED_MEMORY})
 
 
 if __name__ == "__main__":

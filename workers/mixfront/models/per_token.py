@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mixfront.models.precision import as_matmuls_take_it
+
 
 class PerTokenLinear(nn.Module):
     """x_t -> x_t W_t + b_t: (N, T, in) -> (N, T, out).
@@ -60,9 +62,10 @@ class PerTokenLinear(nn.Module):
         if self.groups is not None:
             weight = weight[self.groups]
             bias = None if bias is None else bias[self.groups]
+        by_token = as_matmuls_take_it(x).transpose(0, 1).contiguous()
         if bias is None:
-            return torch.bmm(x.transpose(0, 1), weight).transpose(0, 1)
-        return torch.baddbmm(bias, x.transpose(0, 1), weight).transpose(0, 1)
+            return torch.bmm(by_token, weight).transpose(0, 1)
+        return torch.baddbmm(bias, by_token, weight).transpose(0, 1)
 
 
 class GeluFFN(nn.Module):
@@ -88,7 +91,7 @@ class GeluFFN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
-        out: Tensor = self.down(self.dropout(F.gelu(self.up(x))))
+        out: Tensor = self.down(self.dropout(gelu(self.up(x))))
         return out
 
     @staticmethod
@@ -128,8 +131,7 @@ class SwiGluFFN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
-        gate, up = self.gate_up(x).chunk(2, dim=-1)
-        out: Tensor = self.down(self.dropout(F.silu(gate) * up))
+        out: Tensor = self.down(self.dropout(swiglu(self.gate_up(x))))
         return out
 
     @staticmethod
@@ -141,6 +143,21 @@ class SwiGluFFN(nn.Module):
     def flops(num_tokens: int, dim: int, hidden: int) -> int:
         """6TDh a sample."""
         return 6 * num_tokens * dim * hidden
+
+
+def gelu(x: Tensor) -> Tensor:
+    """GELU of what a `PerTokenLinear` made, in the order in which it lies in memory."""
+    if x.is_contiguous():
+        return F.gelu(x)
+    return F.gelu(x.transpose(0, 1)).transpose(0, 1)  # torch's oneDNN path in bf16 wants that
+
+
+def swiglu(gate_up: Tensor) -> Tensor:
+    """Swish(gate) * up of gate and up side by side: (N, T, 2h) -> (N, T, h)."""
+    # Cut with tokens outermost, as they lie in memory: the gradients of both halves are joined
+    # in the order of the axes, and would have to be moved for the GEMMs otherwise.
+    gate, up = gate_up.transpose(0, 1).chunk(2, dim=-1)
+    return (F.silu(gate) * up).transpose(0, 1)
 
 
 def gelu_hidden(asked: int, dim: int) -> int:

@@ -4,9 +4,8 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from mixfront.models.per_token import GeluFFN, PerTokenLinear
+from mixfront.models.per_token import GeluFFN, PerTokenLinear, gelu
 from mixfront.models.precision import at_least_fp32
 
 
@@ -46,7 +45,7 @@ class ReluExpertsFFN(nn.Module):
         gates = routed
         if self.training:
             gates = (at_least_fp32(self.train_router(x)).softmax(-1) + routed) / 2
-        hidden = F.gelu(self.up(x)).reshape(*gates.shape, -1)
+        hidden = gelu(self.up(x)).reshape(*gates.shape, -1)
         hidden = hidden * gates.to(hidden.dtype).unsqueeze(-1)
         bias = torch.bmm(gates.transpose(0, 1), self.down_bias).transpose(0, 1)
         out: Tensor = self.down(self.dropout(hidden.flatten(-2))) + bias

@@ -2,9 +2,8 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from mixfront.models.per_token import PerTokenLinear, SwiGluFFN
+from mixfront.models.per_token import PerTokenLinear, SwiGluFFN, swiglu
 
 
 class SparseSwiGluFFN(nn.Module):
@@ -47,8 +46,7 @@ class SparseSwiGluFFN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
-        gate, up = self.gate_up(x).chunk(2, dim=-1)
-        hidden = F.silu(gate) * up
+        hidden = swiglu(self.gate_up(x))
         share = self.factors(x).to(hidden.dtype)
         experts = hidden.reshape(*share.shape, -1) * share.unsqueeze(-1)
         out: Tensor = self.down(self.dropout(experts.flatten(-2)))
