@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from mixfront.models.precision import at_least_fp32, outside_autocast
 
-DECADES = 30  # that u_i v_j may span on one K; float32 has 38 on either side of 1
+DECADES = 31  # that u_i v_j may span on one K; float32 has 38 on either side of 1
 
 
 def sinkhorn(logits: Tensor, tau: Tensor | float, num_iters: int) -> Tensor:
