@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 
+import torch
 from tests.bench import lane_overhead, mixing, sinkhorn, throughput
 
 from mixfront.lanes.memory import KEEP_FREED_MEMORY
@@ -21,7 +22,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
 
 def main() -> None:
     """Run the named benchmarks, or all."""
-    _keep_freed_memory()
+    _be_like_a_worker()
     names = sys.argv[1:] or list(BENCHMARKS)
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
@@ -31,11 +32,12 @@ def main() -> None:
         BENCHMARKS[name]()
 
 
-def _keep_freed_memory() -> None:
-    """As the workers of a search do; a process can only be started so."""
-    if not KEEP_FREED_MEMORY.items() <= os.environ.items():
+def _be_like_a_worker() -> None:
+    """Memory and denormal numbers as in the workers of a search on CPUs."""
+    if not KEEP_FREED_MEMORY.items() <= os.environ.items():  # read when a process starts
         command = [sys.executable, "-m", "tests.bench", *sys.argv[1:]]
         os.execve(sys.executable, command, {**os.environ, **KEEP_FREED_MEMORY})
+    torch.set_flush_denormal(True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,20 @@
 """Sinkhorn in scaling form against a float64 log-domain oracle."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor
 
 from mixfront.models.sinkhorn import rounds_between_absorptions, sinkhorn, sinkhorn_flops
+
+
+@pytest.fixture(params=["kept", "flushed"])
+def denormals(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Numbers below 1e-38, as a process starts and as workers on CPUs train."""
+    torch.set_flush_denormal(request.param == "flushed")
+    yield
+    torch.set_flush_denormal(False)
 
 
 def oracle(logits: Tensor, tau: float, num_iters: int) -> Tensor:
@@ -39,6 +49,7 @@ def test_equals_the_log_domain_loop_in_float64(num_iters: int) -> None:
         torch.testing.assert_close(sinkhorn(logits, tau, num_iters), expected, atol=1e-12, rtol=0)
 
 
+@pytest.mark.usefixtures("denormals")
 @pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("tau", [1.0, 0.2, 0.05])
 @pytest.mark.parametrize("std", [0.01, 0.1, 1.0, 3.0])
@@ -82,6 +93,7 @@ def test_the_largest_matrix_is_finite_and_its_columns_sum_to_one(std: float, tau
     torch.testing.assert_close(result.sum(0), torch.ones(4096), atol=3e-5, rtol=0)
 
 
+@pytest.mark.usefixtures("denormals")
 @pytest.mark.parametrize("num_iters", [20, 60])
 @pytest.mark.parametrize("size", [3, 64, 512])
 def test_scalings_that_grow_as_fast_as_they_can(size: int, num_iters: int) -> None:

@@ -62,7 +62,13 @@ def make_session(request: TrialRequest, *, device: str) -> Session:
 
 def warm_up(device: str) -> None:
     """Import what the real session needs, before the first trial waits for it."""
+    import torch
+
     from mixfront.training.engine import import_deepspeed
+
+    # Numbers below 1e-38 are slow on a processor; a cold Sinkhorn is full of them. For this
+    # thread, which trains, and those that it starts.
+    torch.set_flush_denormal(True)
 
     import_deepspeed(device)
     # DeepSpeed's 300,000 objects live as long as the process; each trial's end would look at
