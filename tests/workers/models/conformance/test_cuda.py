@@ -1,0 +1,52 @@
+"""Every family: a CUDA device gives what the CPU gives."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from mixfront.models import Ranker
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+DEVICE = "cuda"
+MakeRanker = Callable[..., Ranker]
+Rows = tuple[Tensor, ...]
+
+
+def logits_and_gradients(ranker: Ranker, rows: Rows, device: str) -> list[Tensor]:
+    """On the CPU again: logits, then the gradient of every parameter."""
+    ranker = ranker.to(device).train()
+    logits = ranker(*(part.to(device) for part in rows))
+    weights = torch.arange(1.0, 7.0, device=device)
+    gradients = torch.autograd.grad((logits * weights).sum(), list(ranker.parameters()))
+    return [logits.detach().cpu(), *(gradient.cpu() for gradient in gradients)]
+
+
+@pytest.mark.parametrize("sequence_pool", ["mean", "target"])
+def test_logits_and_gradients_are_those_of_the_cpu(
+    make_ranker: MakeRanker, rows: Rows, sequence_pool: str
+) -> None:
+    here, there = (make_ranker(sequence_pool=sequence_pool) for _ in range(2))
+
+    expected = logits_and_gradients(here, rows, "cpu")
+    found = logits_and_gradients(there, rows, DEVICE)
+
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_bf16_is_near_single_precision(make_ranker: MakeRanker, rows: Rows) -> None:
+    ranker = make_ranker().to(DEVICE).eval()
+    there = tuple(part.to(DEVICE) for part in rows)
+
+    with torch.no_grad():
+        expected = ranker(*there)
+        with torch.autocast(DEVICE, torch.bfloat16):
+            found = ranker(*there)
+
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, rtol=0.1, atol=0.1)
