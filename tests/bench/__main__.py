@@ -27,7 +27,9 @@ def main() -> None:
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         sys.exit(f"unknown benchmark {unknown[0]!r}: known are {', '.join(BENCHMARKS)}")
+    threads = torch.get_num_threads()
     for name in names:
+        torch.set_num_threads(threads)  # some take one
         print(f"\n== {name}", flush=True)
         BENCHMARKS[name]()
 
