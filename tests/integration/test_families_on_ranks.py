@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from tests.integration.ranks import (
     STAGES,
-    TRAINING,
     be_rank,
     make_request,
     start_ranks,
@@ -21,13 +20,17 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 SHAPE = {"embedding_dim": 4, "num_tokens": 4, "token_dim": 8}
 # Where defaults do not go with 4 tokens, or to have in what every rank knows only of its own rows.
 OWN_KEYS: dict[str, dict[str, Any]] = {
-    "kunlun": {"sequence_tokens": 2, "seq_len": 10, "num_heads": 2, "sequence_pool": "target"},
-    "rankmixer": {"num_experts": 2, "router_penalty": 0.05},
+    "kunlun": {  # 3 blocks: the sequence is rewritten only where a later one pools it
+        "num_blocks": 3,
+        "sequence_tokens": 2,
+        "seq_len": 10,
+        "num_heads": 2,
+        "mlp_hidden": [8],
+        "sequence_pool": "target",
+    },
+    "rankmixer": {"num_experts": 2, "router_penalty": 0.05, "num_blocks": 2},
     "tokenmixer_large": {"aux_weight": 0.5, "num_blocks": 3, "inter_residual_every": 1},
 }
-ONE_PASS = TRAINING.model_copy(
-    update={"passes": 1, "evaluate_every": 1.0, "gradient_accumulation": 1}
-)
 
 
 def rank_main(root: Path, _rank: int, world_size: int) -> dict[str, Any]:
@@ -36,8 +39,7 @@ def rank_main(root: Path, _rank: int, world_size: int) -> dict[str, Any]:
         model = {**SHAPE, **OWN_KEYS.get(family, {})}
         for stage in STAGES if world_size == 2 else (0,):
             name = f"{family}-{stage}"
-            request = make_request(root, f"{world_size}-{name}", family, model, stage)
-            told[name] = train(request.model_copy(update={"training": ONE_PASS}))
+            told[name] = train(make_request(root, f"{world_size}-{name}", family, model, stage))
     return told
 
 
@@ -68,8 +70,7 @@ def test_two_ranks_have_the_curve_of_one(
     assert first == second
     assert first["losses"] == pytest.approx(expected["losses"], rel=1e-5)
     for name, value in expected["metrics"].items():
-        # One pair of nearly equal scores the other way round makes 2e-4 in an AUC.
-        assert first["metrics"][name] == pytest.approx(value, abs=1e-3)
+        assert first["metrics"][name] == pytest.approx(value, abs=1e-4)
 
 
 if __name__ == "__main__":

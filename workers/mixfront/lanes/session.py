@@ -61,7 +61,7 @@ def make_session(request: TrialRequest, *, device: str) -> Session:
 
 
 def warm_up(device: str) -> None:
-    """Import what the real session needs, before the first trial waits for it."""
+    """Ready process and thread for the real session, before the first trial waits for it."""
     import torch
 
     from mixfront.training.engine import import_deepspeed
