@@ -113,6 +113,7 @@ def random_batch(seed: int) -> Batch:
         ids=ids([1] * CATEGORICAL),
         numeric=torch.randn(BATCH, NUMERIC, generator=generator),
         sequences=ids(list(SEQUENCES)),
+        ages=torch.zeros(BATCH, 0),
         label=torch.randint(2, (BATCH,), generator=generator).float(),
         user=torch.zeros(BATCH, dtype=torch.long),
         weight=torch.ones(BATCH),

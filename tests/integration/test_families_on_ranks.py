@@ -26,6 +26,7 @@ OWN_KEYS: dict[str, dict[str, Any]] = {
         "seq_len": 10,
         "num_heads": 2,
         "mlp_hidden": [8],
+        "position": "rote",
         "sequence_pool": "target",
     },
     "rankmixer": {"num_experts": 2, "router_penalty": 0.05, "num_blocks": 2},

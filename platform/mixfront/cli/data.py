@@ -141,6 +141,9 @@ def _columns_table(found: "Inspection") -> object:
 
 
 def _role(name: str, found: "Inspection", kinds: dict[str, str]) -> str:
-    roles = {found.schema.label: "label", found.schema.user: "user", found.schema.time: "time"}
+    schema = found.schema
+    times = [f.times for f in schema.features if f.kind == "sequence"]
+    roles = dict.fromkeys(times, "times of events")
+    roles |= {schema.label: "label", schema.user: "user", schema.time: "time"}
     told = [role for role in (roles.get(name), kinds.get(name)) if role]
     return ", ".join(told) or "-"

@@ -18,7 +18,7 @@ LAYOUT = FeatureLayout(
     fields=(
         FieldLayout(name="a", domain="x", kind="categorical"),
         FieldLayout(name="n", domain="x", kind="numeric"),
-        FieldLayout(name="s", domain="x", kind="sequence", length=2),
+        FieldLayout(name="s", domain="x", kind="sequence", length=2, timed=True),
     ),
     num_rows=10_000,
     pad_rows=(5,),
@@ -33,6 +33,7 @@ def split_of(num_rows: int) -> EncodedSplit:
         ids=k[:, None].astype(np.int32),
         numeric=k[:, None].astype(np.float32),
         sequences=np.stack([k, k], 1).astype(np.int32),
+        ages=np.stack([k, k], 1).astype(np.float32),
         label=(k % 2).astype(np.float32),
         user=k.astype(np.int64),
         layout=LAYOUT,
@@ -99,6 +100,7 @@ def test_rows_of_a_batch_belong_together() -> None:
         assert torch.equal(batch.ids[: len(rows), 0], rows)
         assert torch.equal(batch.numeric[: len(rows), 0], rows.float())
         assert torch.equal(batch.sequences[: len(rows), 1], rows)
+        assert torch.equal(batch.ages[: len(rows), 1], rows.float())
         assert torch.equal(batch.label[: len(rows)], (rows % 2).float())
 
 
@@ -106,11 +108,13 @@ def test_types_and_padding() -> None:
     (batch,) = eval_batches(split_of(3), batch_size=8, rank=1, world_size=2)
     assert (batch.ids.dtype, batch.sequences.dtype, batch.user.dtype) == (torch.int64,) * 3
     assert (batch.numeric.dtype, batch.label.dtype, batch.weight.dtype) == (torch.float32,) * 3
+    assert batch.ages.dtype == torch.float32
     assert batch.weight.tolist() == [1, 1, 0, 0]
     assert batch.global_weight == 3.0
     assert batch.ids[2:].tolist() == [[5], [5]], "padding touches PAD rows only"
     assert batch.sequences[2:].tolist() == [[5, 5], [5, 5]]
     assert batch.numeric[2:].tolist() == [[0], [0]]
+    assert batch.ages[2:].tolist() == [[0, 0], [0, 0]]
 
 
 def test_the_order_follows_seed_and_pass() -> None:

@@ -35,6 +35,7 @@ def assert_equal(one: EncodedRows, other: EncodedRows) -> None:
     np.testing.assert_array_equal(one.ids, other.ids)
     np.testing.assert_array_equal(one.numeric, other.numeric)
     np.testing.assert_array_equal(one.sequences, other.sequences)
+    np.testing.assert_array_equal(one.ages, other.ages)
 
 
 ITEM = CategoricalFeature(name="item", domain="item")
@@ -69,6 +70,31 @@ def test_a_sequence_of_a_categorical_features_ids_has_it_as_target(days: Path) -
     layout = fit(days, SEEN, ITEM, own, again).layout
     targets = {field.name: field.target for field in layout.fields}
     assert targets == {"seen": "item", "item": None, "own": None, "again": None}
+
+
+def test_events_with_times_have_ages(encoder: Encoder, config: DataConfig) -> None:
+    """The history is the only sequence; its times and the rows' are read for it."""
+    assert encoder.columns[-2:] == ("history_ms", "time_ms")
+    assert encoder.layout.num_ages() == 20
+    raw = raw_rows(config.path, None, encoder.columns, 50)
+    ages = encoder.encode(raw).ages
+    for row, (now, times) in enumerate(zip(raw["time_ms"], raw["history_ms"], strict=True)):
+        expected = [(now.as_py() - then) / 1000 for then in times.as_py()]
+        np.testing.assert_allclose(ages[row, : len(expected)], expected, rtol=1e-6)
+        assert not ages[row, len(expected) :].any()
+
+
+def test_only_sequences_with_times_have_ages(days: Path) -> None:
+    timed = SequenceFeature(name="again", column="seen", domain="x", length=3, times="seen")
+    features = (SEEN, ITEM, timed)
+    given = Schema(label="click", user="user", time="item", time_unit="s", features=features)
+    config = DataConfig(path=str(days), schema_="-", validation="date == 20260102")
+    encoder = Encoder.fit(config, given)
+    assert [field.timed for field in encoder.layout.fields] == [False, False, True]
+    raw = raw_rows(str(days), None, encoder.columns, 4)
+    assert encoder.encode(raw).ages.tolist() == [[0, 0, 0], [0, 0, 0], [0, 0, 0], [20, 0, 10]]
+    with pytest.raises(SchemaError, match="no column 'item'"):
+        encoder.encode(raw.drop_columns(["item"]))
 
 
 def test_only_training_rows_are_learnt_from(days: Path) -> None:
@@ -223,6 +249,15 @@ def test_a_schema_that_does_not_fit_the_data(
 ) -> None:
     with pytest.raises(SchemaError, match=message):
         fit(days, feature)
+
+
+def test_times_that_do_not_exist_or_are_none(days: Path) -> None:
+    config = DataConfig(path=str(days), schema_="-", validation="date == 20260102")
+    for times, message in (("sen", "did you mean 'seen'"), ("price", "which holds double")):
+        timed = SEEN.model_copy(update={"times": times})
+        given = Schema(label="click", user="user", time="item", features=(ITEM, timed))
+        with pytest.raises(SchemaError, match=message):
+            Encoder.fit(config, given)
 
 
 def test_a_label_that_does_not_exist(days: Path) -> None:

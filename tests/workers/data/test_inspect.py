@@ -24,6 +24,8 @@ def test_synthetic_logs(synthetic: SyntheticReport, config: DataConfig, tmp_path
     assert kinds == expected | {"follows": kinds["follows"]}
     assert found.num_rows == found.sampled == synthetic.num_rows
     assert found.warnings == ()
+    assert schema.time_unit == "ms"
+    assert [f.times for f in schema.features if isinstance(f, SequenceFeature)] == ["history_ms"]
     file = tmp_path / "proposed.yaml"
     file.write_text(dump_schema(schema))
     assert Encoder.fit(config, load_schema(str(file))).layout.num_rows > 100
@@ -39,6 +41,8 @@ def logs(tmp_path: Path) -> str:
             "uid": rng.integers(200, size=3000),
             "item": items,
             "seen": [rng.choice(items, 3).tolist() for _ in range(3000)],
+            "seen_ts": [[1.7e9] * 3] * 3000,
+            "opened": pa.array([[0]] * 3000, pa.list_(pa.timestamp("ms"))),
             "same": [1] * 3000,
             "leak": click * 2 + 5,
             "is_like": click * (rng.random(3000) < 0.1),
@@ -56,11 +60,13 @@ def logs(tmp_path: Path) -> str:
 def test_what_is_odd_is_warned_of_and_left_out(logs: str) -> None:
     found = inspect_data(logs)
     warnings = dict(warning.split(": ", 1) for warning in found.warnings)
-    assert warnings.keys() == {"same", "leak", "is_like", "sparse", "age"}
+    assert warnings.keys() == {"same", "leak", "is_like", "sparse", "age", "seen_ts", "opened"}
     assert "AUC 1.000: a leak" in warnings["leak"]
     assert "another outcome" in warnings["is_like"]
     assert "81% nulls" in warnings["sparse"]
     assert "'-1'" in warnings["age"]
+    assert "no column is when rows were; use --time" in warnings["seen_ts"]
+    assert "no other list is as long" in warnings["opened"]
     names = {feature.name for feature in found.schema.features}
     assert names == {"uid", "item", "seen", "sparse", "age"}
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mixfront.data.schema import Schema, SequenceFeature, dump_schema, load_schema
 from mixfront.data.synthetic import synthetic_schema
@@ -52,6 +53,8 @@ def test_features_of_every_kind(tmp_path: Path) -> None:
         ("name: s, kind: sequence, domain: x, length: 3, share: item, min_count: 2",
          "`min_count` is set by 'item'"),
         ("name: item, kind: numeric, domain: x", "two features are called 'item'"),
+        ("name: s, kind: sequence, domain: x, length: 3, times: s_ms",
+         "'s' has `times`, and no column says when its row was; name it as the schema's `time`"),
     ],
 )  # fmt: skip
 def test_wrong_features_are_refused_in_one_sentence(
@@ -83,6 +86,18 @@ def test_dump_and_load_give_the_same_schema(tmp_path: Path) -> None:
     file = tmp_path / "schema.yaml"
     file.write_text(dump_schema(synthetic_schema()))
     assert load_schema(str(file)) == synthetic_schema()
+
+
+def test_every_key_is_described() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "schema.md").read_text()
+    example = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    schema = Schema.model_validate(example)
+    assert example.keys() == Schema.model_fields.keys()
+    kinds = {type(feature) for feature in schema.features}
+    keys = {key for kind in kinds for key in kind.model_fields}
+    described = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    assert len(kinds) == 3
+    assert described == keys
 
 
 def test_plain_json_gives_the_same_schema() -> None:

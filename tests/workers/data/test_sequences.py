@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from mixfront.data.id_table import IdTable, TableState
-from mixfront.data.sequences import encode_sequence, items_of
+from mixfront.data.sequences import cut_lists, encode_sequence, items_of
 from mixfront.data.vocabulary import Vocabulary
 from mixfront.exceptions import SchemaError
 
@@ -28,6 +29,13 @@ def test_the_first_items_are_kept_in_order() -> None:
     assert (
         rows[1:].tolist() == encode_sequence(pa.array(LISTS[1:]), "s", TABLE, 3, "last").tolist()
     )
+
+
+def test_values_beside_the_items_go_to_the_same_places() -> None:
+    cut = cut_lists(np.array([4, 0, 2]), 3, "last")
+    spread = cut.spread(np.array([0.5, 1.5, 2.5, 3.5, 8.5, 9.5], np.float32), -1)
+    assert spread.dtype == np.float32
+    assert spread.tolist() == [[1.5, 2.5, 3.5], [-1, -1, -1], [8.5, 9.5, -1]]
 
 
 @pytest.mark.parametrize(

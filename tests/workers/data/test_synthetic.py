@@ -61,6 +61,16 @@ def test_times_lie_in_their_day_and_hour(rows: pa.Table) -> None:
     np.testing.assert_array_equal(days - days.min(), rows["date"].to_numpy() - 20260101)
 
 
+def test_histories_happened_before_the_first_day_in_order(rows: pa.Table) -> None:
+    first = pc.min(rows["time_ms"]).as_py() // 86_400_000 * 86_400_000
+    for items, times in zip(
+        rows["history"].to_pylist(), rows["history_ms"].to_pylist(), strict=True
+    ):
+        assert len(items) == len(times)
+        assert times == sorted(times)
+        assert not times or times[-1] < first
+
+
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         write_synthetic(tmp_path / name, MIN_ROWS, seed)

@@ -19,7 +19,7 @@ def layout() -> FeatureLayout:
             field("user_id", "categorical", "user"),
             field("item_id", "categorical", "item"),
             field("age", "numeric", "user"),
-            field("history", "sequence", "sequence", length=5, target="item_id"),
+            field("history", "sequence", "sequence", length=5, target="item_id", timed=True),
             field("price", "numeric", "item"),
         ),
         num_rows=100,
@@ -29,9 +29,10 @@ def layout() -> FeatureLayout:
 
 @pytest.fixture
 def rows() -> tuple[Tensor, ...]:
-    """Six rows of fields (N, F, E = 8), numeric values, one of them null, events and their mask.
+    """Six rows of fields (N, F, E = 8), numeric values, events, their mask and ages.
 
-    The histories have 5, 1, 0, 3, 5 and 2 events; where there is none lies what must not matter.
+    Two numeric values are null. The histories have 5, 1, 0, 3, 5 and 2 events; where there is
+    none lies what must not matter. Ages go from a minute to a month.
     """
     generator = torch.Generator().manual_seed(3)
     fields = torch.randn(6, 3, 8, generator=generator)
@@ -39,4 +40,5 @@ def rows() -> tuple[Tensor, ...]:
     numeric[1, 0] = numeric[2, 1] = torch.nan
     events = torch.randn(6, 5, 8, generator=generator)
     mask = torch.arange(5) < torch.tensor([5, 1, 0, 3, 5, 2])[:, None]
-    return fields, numeric, events, mask
+    ages = 10 ** (1.8 + 4.6 * torch.rand(6, 5, generator=generator)) * mask
+    return fields, numeric, events, mask, ages

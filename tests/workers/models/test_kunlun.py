@@ -9,11 +9,11 @@ from torch.nn import functional as F
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.exceptions import SpecError
-from mixfront.models import StackContext, build_ranker, make_config
+from mixfront.models import StackContext, build_ranker, count_cost, make_config
+from mixfront.models._base import Events
 from mixfront.models.kunlun import POOLED, KunlunBlock, kunlun_blocks
 from mixfront.models.kunlun_config import KunlunConfig
 from mixfront.models.kunlun_modules import SeedPooling, SumKron, SummaryAttention, WindowAttention
-from mixfront.models.rotary import Rotary
 
 SMALL = {"num_tokens": 4, "token_dim": 8, "num_heads": 2, "sequence_tokens": 2, "seq_len": 6}
 EMPTY = 1  # the row of the sequence that has no event
@@ -32,7 +32,8 @@ def sequence() -> tuple[Tensor, Tensor]:
 
 
 def context_of(x: Tensor, sequence: tuple[Tensor, Tensor]) -> StackContext:
-    return StackContext(x0=x, seq=sequence[0], seq_mask=sequence[1])
+    events = Events(tokens=sequence[0], mask=sequence[1])
+    return StackContext(x0=x, events=(events,))
 
 
 def test_sum_kron_is_a_sum_of_kronecker_products() -> None:
@@ -80,14 +81,14 @@ def test_summary_attention_by_the_formula(sequence: tuple[Tensor, Tensor]) -> No
         for h in (slice(0, 4), slice(4, 8))
     ]
 
-    torch.testing.assert_close(layer(seq, mask, summary), seq + torch.cat(heads, 2))
+    torch.testing.assert_close(layer(seq, mask, None, summary), seq + torch.cat(heads, 2))
 
 
 def test_window_attention_by_the_formula(sequence: tuple[Tensor, Tensor]) -> None:
     """Event i attends to the events j with |i - j| <= w; LN(S + MHA W_O)."""
-    layer = WindowAttention(8, num_heads=2, length=6, window=1, rotary=False)
+    layer = WindowAttention(8, num_heads=2, length=6, window=1, rotary=None)
     seq, mask = sequence
-    out = layer(seq, mask, torch.zeros(0))
+    out = layer(seq, mask, None, torch.zeros(0))
 
     for i in range(3):  # of the history of 3
         near = seq[2, max(i - 1, 0) : min(i + 2, 3)]
@@ -102,25 +103,13 @@ def test_window_attention_by_the_formula(sequence: tuple[Tensor, Tensor]) -> Non
         torch.testing.assert_close(out[2, i], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_rotary_scores_depend_on_the_distance_alone() -> None:
-    rotary = Rotary(length=6, dim=8, num_heads=2)
-    query, key = torch.randn(2, 1, 1, 8).expand(-1, -1, 6, -1)
-    scores = (rotary(query)[0, :, :4] @ rotary(key)[0, :, :4].T).detach()
-
-    torch.testing.assert_close(rotary(query)[:, 0], query[:, 0])
-    for distance in range(-5, 6):
-        diagonal = scores.diagonal(distance)
-        torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal))
-    assert not torch.allclose(scores[0, 1], scores[0, 0])
-
-
 def test_experts_take_every_other_token(sequence: tuple[Tensor, Tensor]) -> None:
     """Expert e mixes tokens e, e + E, ... of [X_sum; H], and gives them back to their places."""
     block = KunlunBlock(small(num_experts=2, num_blocks=1), 0)
-    assert block.pooling is not None
+    (pooling,) = block.poolings
     x = torch.randn(3, 4, 8)
     context = context_of(x, sequence)
-    joined = torch.cat([block.summary(x), block.pooling(*sequence)], 1)
+    joined = torch.cat([block.summary(x), pooling(*sequence)], 1)
 
     out = block(x, context)
 
@@ -141,11 +130,11 @@ def test_odd_layers_reuse_what_was_pooled(sequence: tuple[Tensor, Tensor]) -> No
     """CompSkip: layers 0 and 2 pool; the sequence changes in layers 0 and 1, not behind them."""
     x = torch.randn(3, 4, 8)
     context = context_of(x, sequence)
-    pooled, seqs = [], [context.seq]
+    pooled, seqs = [], [context.events]
     for block in kunlun_blocks(small(num_blocks=4)):
         x = block(x, context)
         pooled.append(context.cache[POOLED])
-        seqs.append(context.seq)
+        seqs.append(context.events)
 
     assert pooled[0] is pooled[1]
     assert pooled[2] is pooled[3]
@@ -174,7 +163,7 @@ def test_every_parameter_gets_a_gradient(num_blocks: int, sequence: tuple[Tensor
 def test_only_empty_histories_leave_finite_gradients(sequence: tuple[Tensor, Tensor]) -> None:
     seq, mask = sequence[0].requires_grad_(), torch.zeros_like(sequence[1])
     x = torch.randn(3, 4, 8)
-    context = StackContext(x0=x, seq=seq * mask.unsqueeze(2), seq_mask=mask)
+    context = context_of(x, (seq * mask.unsqueeze(2), mask))
     out, blocks = x, kunlun_blocks(small(num_blocks=3))
     for block in blocks:
         out = block(out, context)
@@ -185,6 +174,43 @@ def test_only_empty_histories_leave_finite_gradients(sequence: tuple[Tensor, Ten
     assert torch.equal(seq.grad, torch.zeros_like(seq))
     for block in blocks:
         assert all(p.grad is None or p.grad.isfinite().all() for p in block.parameters())
+
+
+def test_sequences_apart_are_pooled_and_updated_alone(sequence: tuple[Tensor, Tensor]) -> None:
+    """Each has tokens and weights of its own, and none sees another's events."""
+    torch.manual_seed(0)
+    blocks = kunlun_blocks(small(num_blocks=3, num_sequences=2, seq_len=12))
+    x = torch.randn(3, 4, 8)
+
+    def run(second: Tensor) -> StackContext:
+        events = (
+            Events(tokens=sequence[0], mask=sequence[1]),
+            Events(tokens=second, mask=torch.ones(3, 6, dtype=torch.bool)),
+        )
+        context, out = StackContext(x0=x, events=events), x
+        for block in blocks[:2]:
+            out = block(out, context)
+        return context
+
+    one, other = run(torch.randn(3, 6, 8)), run(torch.randn(3, 6, 8))
+
+    pooled, changed = one.cache[POOLED], other.cache[POOLED]
+    assert pooled.shape == (3, 2, 8)
+    assert torch.equal(pooled[:, 0], changed[:, 0])
+    assert not torch.isclose(pooled[:, 1], changed[:, 1]).any()
+    assert torch.equal(pooled[EMPTY, 0], torch.zeros(8))
+    assert torch.equal(pooled[:, :1], blocks[0].get_submodule("poolings.0")(*sequence))
+    assert len(one.events) == 2
+    assert all(not torch.equal(e.tokens, sequence[0]) for e in one.events)
+
+
+@pytest.mark.parametrize("num_sequences", [1, 2, 4])
+def test_the_cost_of_sequences_apart_is_what_is_counted(num_sequences: int) -> None:
+    """`count_cost` itself holds parameters and FLOPs against the module."""
+    config = make_config("kunlun", {"num_sequences": num_sequences, "position": "rote"})
+    cost = count_cost("kunlun", config, activations=True)
+    assert cost.activations is not None
+    assert cost.blocks.params > 0
 
 
 def test_without_a_sequence_none_is_asked_for(layout: FeatureLayout) -> None:
@@ -204,6 +230,10 @@ def test_without_a_sequence_none_is_asked_for(layout: FeatureLayout) -> None:
         ({"num_seeds": 3}, "num_seeds 3 is below sequence_tokens 4"),
         ({"num_heads": 3}, "num_heads 3 does not divide token_dim 64"),
         ({"position": "rope", "num_heads": 64}, "a head has 1 entries"),
+        ({"position": "rote", "num_heads": 64}, "position 'rote' turns pairs"),
+        ({"num_sequences": 3}, "num_sequences 3 does not divide sequence_tokens 4"),
+        ({"num_sequences": 2, "num_seeds": 5}, "num_sequences 2 does not divide num_seeds 5"),
+        ({"num_sequences": 4, "seq_len": 3}, "seq_len 3 leaves no event for each"),
     ],
 )
 def test_what_is_refused(values: dict[str, object], sentence: str) -> None:

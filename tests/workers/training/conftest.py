@@ -14,7 +14,13 @@ from mixfront.training import DataRequest, TrainingConfig, TrialRequest
 MakeRequest = Callable[..., TrialRequest]
 MODELS: dict[str, dict[str, Any]] = {
     "unimixer": {"block_size": 4, "num_blocks": 1, "ffn_hidden": 8, "sinkhorn_iters": 5},
-    "kunlun": {"sequence_tokens": 2, "seq_len": 10, "num_heads": 2, "sequence_pool": "target"},
+    "kunlun": {
+        "sequence_tokens": 2,
+        "seq_len": 10,
+        "num_heads": 2,
+        "sequence_pool": "target",
+        "position": "rote",
+    },
 }
 
 

@@ -31,6 +31,7 @@ def make_batch(rows: int = 6, seed: int = 0, layout: FeatureLayout = LAYOUT) -> 
         ids=ids,
         numeric=torch.zeros(rows, 1),
         sequences=torch.randint(0, 20, (rows, width), generator=generator),
+        ages=torch.rand(rows, layout.num_ages(), generator=torch.Generator().manual_seed(seed)),
         label=torch.zeros(rows),
         user=torch.zeros(rows, dtype=torch.int64),
         weight=weight,
@@ -136,11 +137,13 @@ def test_a_layout_may_have_no_sequences() -> None:
 def test_events_are_the_plain_lookup_of_every_position() -> None:
     tables, batch = make_tables_with_events(), make_batch(40)
     expected = (batch.sequences != 0) & (batch.sequences != 10)
-    events, mask = tables.events(batch)
+    events, mask, ages = tables.events(batch)
+    assert ages is batch.ages
     torch.testing.assert_close(events, tables.weight[batch.sequences], rtol=0, atol=0)
     assert torch.equal(mask, expected)
 
-    looked, known = tables.lookup(batch).events(0, 40)
+    looked, known, ages = tables.lookup(batch).events(0, 40)
+    assert torch.equal(ages, batch.ages)
     assert torch.equal(known[:-1], expected[:-1])
     assert not known[-1].any()  # the row of weight 0
     torch.testing.assert_close(looked[:-1], events[:-1], rtol=0, atol=0)
@@ -178,6 +181,7 @@ def test_without_events_none_are_looked_up() -> None:
 def test_events_of_a_rank_without_rows() -> None:
     batch = make_batch()
     batch.weight.zero_()
-    events, mask = make_tables_with_events().lookup(batch).events(2, 5)
+    events, mask, ages = make_tables_with_events().lookup(batch).events(2, 5)
+    assert torch.equal(ages, batch.ages[2:5])
     assert torch.equal(events, torch.zeros(3, 5, 4))
     assert not mask.any()

@@ -19,6 +19,7 @@ class FieldLayout(BaseModel):
     domain: str
     kind: Literal["categorical", "numeric", "sequence"]
     length: int = 1  # of a sequence, after truncation
+    timed: bool = False  # a sequence whose events have ages
     target: str | None = (
         None  # of a behaviour sequence: the categorical field whose table it shares
     )
@@ -41,18 +42,24 @@ class FeatureLayout(BaseModel):
         """The fields of one kind, in order."""
         return [field for field in self.fields if field.kind == kind]
 
+    def num_ages(self) -> int:
+        """Positions of all timed sequences together."""
+        return sum(field.length for field in self.fields if field.timed)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """One rank's rows of one global batch.
 
     N rows, C categorical, M numeric fields; all sequences lie side by side in one tensor of
-    width S = sum of their lengths (`FeatureLayout` has the widths). Padded rows have weight 0.
+    width S = sum of their lengths (`FeatureLayout` has the widths), ages of the A positions of
+    the timed ones in another. Padded rows have weight 0.
     """
 
     ids: Tensor  # (N, C) int64, rows of the fused table
     numeric: Tensor  # (N, M) float32, scaled; NaN where null
     sequences: Tensor  # (N, S) int64, a PAD row where there is nothing
+    ages: Tensor  # (N, A) float32, seconds from an event to its row; 0 where there is nothing
     label: Tensor  # (N,) float32, 0 or 1
     user: Tensor  # (N,) int64, group of UAUC
     weight: Tensor  # (N,) float32, 1 for a row, 0 for padding
@@ -65,6 +72,7 @@ class Batch:
             ids=self.ids.to(device),
             numeric=self.numeric.to(device),
             sequences=self.sequences.to(device),
+            ages=self.ages.to(device),
             label=self.label.to(device),
             user=self.user.to(device),
             weight=self.weight.to(device),

@@ -81,10 +81,10 @@ class _Cut:
         self._width = -(-batch_size // world_size)
         self._pad_row = split.layout.pad_rows[0] if split.layout.pad_rows else 0
         # np.memmap costs a Python call at every slice; the plain view of it does not
-        self._ids, self._numeric, self._sequences, self._label, self._user = (
-            np.asarray(array)
-            for array in (split.ids, split.numeric, split.sequences, split.label, split.user)
+        self._ids, self._numeric, self._label, self._user = (
+            np.asarray(array) for array in (split.ids, split.numeric, split.label, split.user)
         )
+        self._sequences, self._ages = np.asarray(split.sequences), np.asarray(split.ages)
 
     @property
     def num_batches(self) -> int:
@@ -103,6 +103,7 @@ class _Cut:
             ids=self._take(self._ids, rows, np.int64, self._pad_row),
             numeric=self._take(self._numeric, rows, np.float32, 0),
             sequences=self._take(self._sequences, rows, np.int64, self._pad_row),
+            ages=self._take(self._ages, rows, np.float32, 0),
             label=self._take(self._label, rows, np.float32, 0),
             user=self._take(self._user, rows, np.int64, 0),
             weight=torch.from_numpy(weight),

@@ -22,8 +22,15 @@ from mixfront.data.reader import scan
 from mixfront.data.storage import dataset_digest
 from mixfront.exceptions import DataError
 
-FORMAT = 1  # goes up when what is written changes
-_DTYPES = {"ids": "<i4", "numeric": "<f4", "sequences": "<i4", "label": "<f4", "user": "<i8"}
+FORMAT = 2  # goes up when what is written changes
+_DTYPES = {
+    "ids": "<i4",
+    "numeric": "<f4",
+    "sequences": "<i4",
+    "ages": "<f4",
+    "label": "<f4",
+    "user": "<i8",
+}
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -36,6 +43,7 @@ class EncodedSplit:
     ids: Array  # (N, C) int32, rows of the fused table
     numeric: Array  # (N, M) float32, NaN where null
     sequences: Array  # (N, S) int32
+    ages: Array  # (N, A) float32, seconds, of the timed sequences
     label: Array  # (N,) float32
     user: Array  # (N,) int64, comparable within the split
     layout: FeatureLayout
@@ -78,6 +86,7 @@ def _shapes(num_rows: int, layout: FeatureLayout) -> dict[str, tuple[int, ...]]:
         "ids": (num_rows, len(layout.of_kind("categorical"))),
         "numeric": (num_rows, len(layout.of_kind("numeric"))),
         "sequences": (num_rows, sum(field.length for field in layout.of_kind("sequence"))),
+        "ages": (num_rows, layout.num_ages()),
         "label": (num_rows,),
         "user": (num_rows,),
     }
@@ -144,6 +153,7 @@ def _write_arrays(
         arrays["ids"][place] = rows.ids
         arrays["numeric"][place] = rows.numeric
         arrays["sequences"][place] = rows.sequences
+        arrays["ages"][place] = rows.ages
         arrays["label"][place] = encode_label(table[schema.label], schema.label)
         arrays["user"][place] = users.codes(table[schema.user])
         at += table.num_rows

@@ -11,6 +11,7 @@ from mixfront.data.batch import FeatureLayout, FieldLayout
 from mixfront.data.canonical import numbers
 from mixfront.data.config import DataConfig
 from mixfront.data.encoder_files import EncoderState, content_digest, read_encoder, write_encoder
+from mixfront.data.event_times import encode_ages, seconds
 from mixfront.data.fitting import start_fit
 from mixfront.data.id_table import IdTable
 from mixfront.data.labels import UserCodes, encode_label
@@ -23,11 +24,15 @@ from mixfront.exceptions import SchemaError, nearest
 
 @dataclass(frozen=True, kw_only=True)
 class EncodedRows:
-    """N rows of features; C categorical, M numeric fields, S the sequences' lengths together."""
+    """N rows of features; C categorical, M numeric fields, S the sequences' lengths together.
+
+    A of these S are of sequences whose events have times.
+    """
 
     ids: np.ndarray[Any, np.dtype[np.int32]]  # (N, C), rows of the fused table
     numeric: np.ndarray[Any, np.dtype[np.float32]]  # (N, M), scaled; NaN where null
     sequences: np.ndarray[Any, np.dtype[np.int32]]  # (N, S), a PAD row where there is nothing
+    ages: np.ndarray[Any, np.dtype[np.float32]]  # (N, A) seconds; 0 where there is nothing
 
 
 class Encoder:
@@ -36,7 +41,7 @@ class Encoder:
     Attributes:
         schema: What it was fitted for.
         layout: The fields, and the fused table's rows, that a model is built for.
-        columns: Raw columns that it reads, in schema order.
+        columns: Raw columns that it reads, in schema order; those of times behind them.
         digest: Changes with anything that changes an encoded value.
     """
 
@@ -44,7 +49,7 @@ class Encoder:
         self.schema: Schema = state.schema_
         self.state = state
         self.digest = content_digest(state, tables)
-        self.columns = tuple(dict.fromkeys(f.source for f in self.schema.features))
+        self.columns = _columns(self.schema)
         self.layout = _layout(self.schema, tables)
         self._tables = tables
 
@@ -83,29 +88,25 @@ class Encoder:
 
         Raises:
             SchemaError: If a column is missing, or holds what its feature cannot be.
+            DataError: If an event has no time where it should, or an absurd one.
         """
         num_rows = table.num_rows
         ids = np.empty((num_rows, len(self.layout.of_kind("categorical"))), np.int32)
         numeric = np.empty((num_rows, len(self.layout.of_kind("numeric"))), np.float32)
-        width = sum(field.length for field in self.layout.of_kind("sequence"))
-        sequences = np.empty((num_rows, width), np.int32)
-        id_at = number_at = item_at = 0
+        id_at = number_at = 0
         for feature in self.schema.features:
-            column = self._column(table, feature.source)
             if isinstance(feature, SequenceFeature):
-                owner = self._table_of[feature.share or feature.name]
-                sequences[:, item_at : item_at + feature.length] = encode_sequence(
-                    column, feature.name, owner, feature.length, feature.keep
-                )
-                item_at += feature.length
-            elif feature.name in self._scaling_of:
+                continue
+            column = self._column(table, feature.source)
+            if feature.name in self._scaling_of:
                 scaling = self._scaling_of[feature.name]
                 numeric[:, number_at] = scaling.scale(numbers(column, feature.name))
                 number_at += 1
             else:
                 ids[:, id_at] = self._table_of[feature.name].rows(column)
                 id_at += 1
-        return EncodedRows(ids=ids, numeric=numeric, sequences=sequences)
+        sequences, ages = self._sequences(table)
+        return EncodedRows(ids=ids, numeric=numeric, sequences=sequences, ages=ages)
 
     def encode_labels(
         self, table: pa.Table
@@ -133,6 +134,30 @@ class Encoder:
         """
         return cls(*read_encoder(url))
 
+    def _sequences(self, table: pa.Table) -> tuple[Any, Any]:
+        """Rows of the fused table (N, S), and ages (N, A)."""
+        width = sum(field.length for field in self.layout.of_kind("sequence"))
+        rows = np.empty((table.num_rows, width), np.int32)
+        ages = np.empty((table.num_rows, self.layout.num_ages()), np.float32)
+        unit, now, at, age_at = self.schema.time_unit, None, 0, 0
+        for feature in self.schema.features:
+            if not isinstance(feature, SequenceFeature):
+                continue
+            column, length = self._column(table, feature.source), feature.length
+            owner = self._table_of[feature.share or feature.name]
+            rows[:, at : at + length] = encode_sequence(
+                column, feature.name, owner, length, feature.keep
+            )
+            at += length
+            if feature.times is None or self.schema.time is None:
+                continue
+            if now is None:
+                now = seconds(self._column(table, self.schema.time), self.schema.time, unit)
+            times = self._column(table, feature.times)
+            ages[:, age_at : age_at + length] = encode_ages(column, times, now, feature, unit)
+            age_at += length
+        return rows, ages
+
     @cached_property
     def _table_of(self) -> dict[str, IdTable]:
         return {table.state.feature: table for table in self._tables}
@@ -151,7 +176,14 @@ class Encoder:
 
 def _all_columns(schema: Schema) -> list[str]:
     times = [schema.time] if schema.time else []
-    return [schema.label, schema.user, *times, *(f.source for f in schema.features)]
+    return [schema.label, schema.user, *times, *_columns(schema)]
+
+
+def _columns(schema: Schema) -> tuple[str, ...]:
+    """What the features are made of."""
+    times = [f.times for f in schema.features if isinstance(f, SequenceFeature) and f.times]
+    now = [schema.time] if times and schema.time else []
+    return tuple(dict.fromkeys([*(f.source for f in schema.features), *times, *now]))
 
 
 def _layout(schema: Schema, tables: tuple[IdTable, ...]) -> FeatureLayout:
@@ -172,6 +204,7 @@ def _layout(schema: Schema, tables: tuple[IdTable, ...]) -> FeatureLayout:
                 domain=feature.domain,
                 kind="categorical" if bucketed else feature.kind,
                 length=feature.length if isinstance(feature, SequenceFeature) else 1,
+                timed=isinstance(feature, SequenceFeature) and feature.times is not None,
                 target=share if share in candidates else None,
             )
         )

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from mixfront.data.canonical import Canonical, canonical, form_of, is_whole, numbers
+from mixfront.data.event_times import check_times
 from mixfront.data.id_table import IdTable, TableState
 from mixfront.data.numeric import Moments, NumericScaling, QuantileSample, signed_log
 from mixfront.data.schema import CategoricalFeature, NumericFeature, Schema, SequenceFeature
@@ -169,6 +170,9 @@ def start_fit(schema: Schema, columns: Any) -> EncoderFit:
             items, _ = items_of(pa.nulls(0, kind), feature.name)
             if feature.share is None:
                 fit.tables[feature.name] = _ValuesFit(feature, form_of(items.type, feature.name))
+            if feature.times is not None:
+                times, time = columns.field(feature.times).type, columns.field(schema.time).type
+                check_times(feature, times, time, schema.time_unit)
     return fit
 
 

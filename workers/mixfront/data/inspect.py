@@ -13,8 +13,9 @@ from mixfront.data.labels import encode_label
 from mixfront.data.leaks import LabelLink, link_to_label, looks_like_outcome
 from mixfront.data.profile import ColumnProfile, profile_column
 from mixfront.data.propose import propose_feature
+from mixfront.data.propose_times import time_unit, times_of_lists, warn_of_times
 from mixfront.data.reader import check_columns, open_dataset, raw_rows
-from mixfront.data.schema import Feature, Schema
+from mixfront.data.schema import Feature, Schema, SequenceFeature, TimeUnit
 from mixfront.exceptions import SchemaError
 
 SAMPLE_ROWS = 500_000
@@ -64,8 +65,12 @@ def inspect_data(
     label = label or _guess("label", [p.name for p in profiles if p.binary])
     user = user or _guess("user", names)
     time = time or _find("time", names)
+    times = times_of_lists(profiles, rows)
     links = _links(profiles, rows, label, {user, time, *_partitions(dataset)})
-    features, warnings = _features(profiles, rows, links, {label, time, *_partitions(dataset)})
+    apart = {label, time, *_partitions(dataset), *times.values()}
+    features, warnings = _features(profiles, rows, links, apart)
+    unit = time_unit(rows[time]) if time and times else None
+    features, odd = _with_times(features, rows, times, time, unit)
     if not features:
         raise SchemaError(f"no column of {path} can be a feature; look at its columns")
     return Inspection(
@@ -74,8 +79,8 @@ def inspect_data(
         sampled=rows.num_rows,
         columns=profiles,
         links=links,
-        warnings=tuple(warnings),
-        schema=Schema(label=label, user=user, time=time, features=tuple(features)),
+        warnings=(*warnings, *odd),
+        schema=Schema(label=label, user=user, time=time, time_unit=unit, features=tuple(features)),
     )
 
 
@@ -129,12 +134,34 @@ def _features(
     return [found[name] for name in order], warnings
 
 
+def _with_times(
+    features: list[Feature],
+    rows: pa.Table,
+    times: dict[str, str],
+    time: str | None,
+    unit: TimeUnit | None,
+) -> tuple[list[Feature], list[str]]:
+    """Sequences with the column of their events' times, and what is odd about these."""
+    told, warnings = [], []
+    for feature in features:
+        if not isinstance(feature, SequenceFeature) or feature.name not in times:
+            told.append(feature)
+            continue
+        column = times[feature.name]
+        warning = warn_of_times(feature.name, column, rows, time, unit)
+        warnings += [f"{column}: {warning}"] if warning else []
+        told.append(feature.model_copy(update={"times": column}) if time else feature)
+    return told, warnings
+
+
 def _judge(profile: ColumnProfile, link: LabelLink | None) -> tuple[str | None, bool]:
     """What to warn of in a column, and whether it may be a feature."""
     if profile.constant:
         return "one value only; left out", False
     if profile.shape == "other":
         return f"{profile.type} cannot be a feature; left out", False
+    if profile.shape == "list" and "timestamp" in profile.type:
+        return "no other list is as long as these times; left out", False
     if link is not None and link.leaks:
         return f"alone it tells the label with AUC {link.auc:.3f}: a leak; left out", False
     if looks_like_outcome(profile):

@@ -9,6 +9,7 @@ from mixfront.config_file import read_yaml, validate
 from mixfront.exceptions import SchemaError, nearest
 
 IdEncoding = Literal["vocabulary", "hash"]
+TimeUnit = Literal["s", "ms", "us"]
 
 
 class _Feature(BaseModel):
@@ -84,12 +85,17 @@ class NumericFeature(_Feature):
 
 
 class SequenceFeature(_IdFeature):
-    """A list of ids, cut to `length`; `share` takes the embedding table of another feature."""
+    """A list of ids, cut to `length`; `share` takes the embedding table of another feature.
+
+    `times` names a column of lists as long, when each happened; the schema's `time` is when the
+    row did.
+    """
 
     kind: Literal["sequence"] = "sequence"
     length: int = Field(ge=1, le=10_000)
     keep: Literal["last", "first"] = "last"
     share: str | None = None
+    times: str | None = Field(None, min_length=1)
 
     @model_validator(mode="after")
     def _shared_table_has_its_own_options(self) -> Self:
@@ -116,6 +122,7 @@ class Schema(BaseModel):
     label: str = Field(min_length=1, description="column of 0 and 1")
     user: str = Field(min_length=1, description="column that groups rows for UAUC")
     time: str | None = None
+    time_unit: TimeUnit | None = Field(None, description="of `time` and `times` that are numbers")
     features: tuple[Feature, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -127,9 +134,18 @@ class Schema(BaseModel):
         for feature in self.features:
             if feature.source == self.label:
                 raise ValueError(f"feature {feature.name!r} reads the label; remove it")
-            if isinstance(feature, SequenceFeature) and feature.share is not None:
-                self._check_share(feature.name, feature.share)
+            if isinstance(feature, SequenceFeature):
+                self._check_sequence(feature)
         return self
+
+    def _check_sequence(self, feature: SequenceFeature) -> None:
+        if feature.share is not None:
+            self._check_share(feature.name, feature.share)
+        if feature.times is not None and self.time is None:
+            raise ValueError(
+                f"feature {feature.name!r} has `times`, and no column says when its row was; "
+                "name it as the schema's `time`"
+            )
 
     def _check_share(self, name: str, share: str) -> None:
         owners = {

@@ -1,5 +1,6 @@
 """Lists of values, cut to a length and laid out as a rectangle of ids."""
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -34,16 +35,35 @@ def items_of(column: Any, feature: str) -> tuple[Any, np.ndarray[Any, np.dtype[n
     return array.flatten(), lengths.astype(np.int64)
 
 
+@dataclass(frozen=True)
+class Cut:
+    """Which items of N lists are kept, and where in a rectangle (N, length) they go."""
+
+    filled: np.ndarray[Any, np.dtype[np.bool_]]  # (N, length)
+    items: np.ndarray[Any, np.dtype[np.int64]]  # places of those kept, row by row
+
+    def spread(self, values: Any, padding: Any) -> np.ndarray[Any, np.dtype[Any]]:
+        """A value of every item (*,) -> (N, length), `padding` behind the kept ones."""
+        spread = np.full(self.filled.shape, padding, values.dtype)
+        spread[self.filled] = values[self.items]
+        return spread
+
+
+def cut_lists(
+    lengths: np.ndarray[Any, np.dtype[np.int64]], length: int, keep: Literal["last", "first"]
+) -> Cut:
+    """The last or first `length` items of lists that lie behind one another."""
+    ends = np.cumsum(lengths)
+    kept = np.minimum(lengths, length)
+    starts = ends - kept if keep == "last" else ends - lengths
+    filled = np.arange(length) < kept[:, None]
+    place = starts[:, None] + np.arange(length)
+    return Cut(filled, place[filled])
+
+
 def encode_sequence(
     column: Any, feature: str, table: IdTable, length: int, keep: Literal["last", "first"]
 ) -> Rows:
     """The last or first `length` items of every list as rows (N, length), PAD behind them."""
     items, lengths = items_of(column, feature)
-    ends = np.cumsum(lengths)
-    kept = np.minimum(lengths, length)
-    starts = ends - kept if keep == "last" else ends - lengths
-    encoded = np.full((len(lengths), length), table.pad_row, np.int32)
-    filled = np.arange(length) < kept[:, None]  # (N, length)
-    place = starts[:, None] + np.arange(length)
-    encoded[filled] = table.rows(items)[place[filled]]
-    return encoded
+    return cut_lists(lengths, length, keep).spread(table.rows(items), table.pad_row)

@@ -79,6 +79,7 @@ def synthetic_schema() -> Schema:
         label="click",
         user="user_id",
         time="time_ms",
+        time_unit="ms",
         features=(
             CategoricalFeature(name="user_id", domain="user"),
             CategoricalFeature(name="age_group", domain="user"),
@@ -88,7 +89,13 @@ def synthetic_schema() -> Schema:
             CategoricalFeature(name="author_id", domain="item", encoding="hash", buckets=512),
             CategoricalFeature(name="genre", domain="item"),
             NumericFeature(name="price", domain="item", encoding="buckets", buckets=16),
-            SequenceFeature(name="history", domain="behaviour", length=20, share="item_id"),
+            SequenceFeature(
+                name="history",
+                domain="behaviour",
+                length=20,
+                share="item_id",
+                times="history_ms",
+            ),
             CategoricalFeature(name="device", domain="context"),
             CategoricalFeature(name="page", domain="context"),
             CategoricalFeature(name="hour", domain="context"),
@@ -125,7 +132,8 @@ def _table(world: World, rows: Impressions, chosen: Any, rng: np.random.Generato
             "author_id": [f"a{author}" for author in world.author[item]],
             "genre": [f"genre_{genre}" for genre in world.genre[item]],
             "price": pa.array(world.price[item], mask=~world.price_known[item]),
-            "history": _lists(world.history[user]),
+            "history": _lists(world.history[user], world.history[user] >= 0),
+            "history_ms": _lists(_history_ms(world)[user], world.history[user] >= 0),
             "device": pa.array(DEVICES).take(rows.device[chosen]),
             "page": pa.array(PAGES).take(rows.page[chosen]),
             "hour": hour.astype(np.int8),
@@ -134,8 +142,12 @@ def _table(world: World, rows: Impressions, chosen: Any, rng: np.random.Generato
     )
 
 
-def _lists(padded: Any) -> pa.Array:
-    there = padded >= 0
+def _history_ms(world: World) -> Any:
+    """When the events of every user's history happened, before the first day."""
+    return _FIRST_MS - (world.history_ages * _DAY_MS).astype(np.int64)
+
+
+def _lists(padded: Any, there: Any) -> pa.Array:
     offsets = np.concatenate([[0], np.cumsum(there.sum(1))]).astype(np.int32)
     return pa.ListArray.from_arrays(offsets, padded[there])
 

@@ -57,6 +57,8 @@ class World:
         self.item_share = _heavy_tail(self.num_items, 1.05)
         self.history = self._histories()  # (num_users, MAX_HISTORY), -1 behind the last
         self._effects = _Effects(rng)
+        # Of a generator of its own: nothing else that is drawn changes with it.
+        self.history_ages = _ages(np.random.default_rng([seed, NUM_DAYS]), self.history.shape)
 
     def log(self, num_rows: int) -> Impressions:
         """So many impressions, in no order."""
@@ -118,6 +120,12 @@ class World:
         share = np.where(there.any(1, keepdims=True), counts / lengths, 1 / NUM_GENRES)
         chosen: Floats = share[user, genre]
         return chosen
+
+
+def _ages(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """Days before the first day, the oldest first, a week in the mean."""
+    ages: Floats = -np.sort(-rng.exponential(7.0, shape), axis=1)
+    return ages
 
 
 class _Effects:

@@ -25,6 +25,15 @@ class TemperatureConfig:
     hot_share: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class EventsConfig:
+    """How blocks want behaviour sequences: all side by side, or each apart."""
+
+    length: int  # S of what lies side by side, or of each sequence apart
+    apart: int = 1  # sequences that are kept apart; 1 = side by side, however many there are
+    timed: bool = False  # with the events' ages
+
+
 class RankerConfig(BaseModel):
     """Keys that every family has; a family's own config adds to them.
 
@@ -68,9 +77,9 @@ class RankerConfig(BaseModel):
         """Factor on the sum of those layers' losses."""
         return 0.0
 
-    def num_events(self) -> int:
-        """S of `StackContext.seq`; 0 where the blocks read no behaviour sequence."""
-        return 0
+    def events(self) -> EventsConfig | None:
+        """What `StackContext.events` is to be; None where no block reads a sequence."""
+        return None
 
 
 C = TypeVar("C", bound="RankerConfig")
@@ -92,6 +101,15 @@ class BlockCost:
     training_flops_per_sample: int = 0  # forward, besides: matmuls that serving leaves out
 
 
+@dataclass(frozen=True, kw_only=True)
+class Events:
+    """One behaviour sequence, or several side by side, as tokens."""
+
+    tokens: Tensor  # (N, S, D), zero where there is no event
+    mask: Tensor  # (N, S) bool, True where there is an event
+    ages: Tensor | None = None  # (N, S) seconds from event to row, 0 without event; where asked
+
+
 @dataclass
 class StackContext:
     """What some blocks need besides their input; belongs to the stack, made anew each forward."""
@@ -100,8 +118,7 @@ class StackContext:
     layer: int = 0
     num_layers: int = 1
     history: list[Tensor] = field(default_factory=list)  # outputs of earlier layers
-    seq: Tensor | None = None  # (N, S, D), behaviour sequences, where `num_events` asks for them
-    seq_mask: Tensor | None = None  # (N, S) bool, True where there is an event
+    events: tuple[Events, ...] = ()  # as the config's `events` asks; blocks may move them on
     cache: dict[str, Tensor] = field(default_factory=dict)  # from one layer to a later one
     penalties: list[Tensor] = field(default_factory=list)  # (N,) each, weighted, for the loss
 

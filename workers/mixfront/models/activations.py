@@ -78,7 +78,10 @@ def kept_bytes(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
 
 
 def blank_rows(model: Ranker, layout: FeatureLayout, rows: int) -> tuple[Tensor, ...]:
-    """Zeros on the model's device: fields, numeric values, and if it reads them no events."""
+    """Zeros on the model's device: fields, numeric values, and if it reads them no events.
+
+    As `Ranker.forward` takes them.
+    """
     device, dim = next(model.parameters()).device, model.config.embedding_dim
     num_numeric = len(layout.of_kind("numeric"))
     fields = torch.zeros(rows, len(layout.fields) - num_numeric, dim, device=device)
@@ -87,7 +90,8 @@ def blank_rows(model: Ranker, layout: FeatureLayout, rows: int) -> tuple[Tensor,
         return fields, numeric
     length = sum(field.length for field in layout.of_kind("sequence"))
     events = torch.zeros(rows, length, dim, device=device)
-    return fields, numeric, events, torch.zeros(rows, length, dtype=torch.bool, device=device)
+    mask = torch.zeros(rows, length, dtype=torch.bool, device=device)
+    return fields, numeric, events, mask, torch.zeros(rows, layout.num_ages(), device=device)
 
 
 def _storage(tensor: Tensor) -> int:

@@ -13,6 +13,7 @@ class Behaviour:
     name: str
     target: int  # place of the target among the fields (N, F, E)
     positions: slice  # its own among the positions of all sequences (N, S, E)
+    ages: slice | None  # its own among the ages of all timed sequences (N, A)
 
     @property
     def length(self) -> int:
@@ -24,13 +25,15 @@ class Behaviour:
 def behaviours(layout: FeatureLayout) -> list[Behaviour]:
     """The behaviour sequences, in the layout's order."""
     places = {field.name: place for place, field in enumerate(layout.of_kind("categorical"))}
-    found, start = [], 0
+    found, at, age_at = [], 0, 0
     for field in layout.of_kind("sequence"):
-        stop = start + field.length
+        positions = slice(at, at + field.length)
+        ages = slice(age_at, age_at + field.length) if field.timed else None
         if field.target is not None:
             target = places[field.target]
-            found.append(Behaviour(name=field.name, target=target, positions=slice(start, stop)))
-        start = stop
+            found.append(Behaviour(name=field.name, target=target, positions=positions, ages=ages))
+        at = positions.stop
+        age_at = ages.stop if ages else age_at
     return found
 
 

@@ -15,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from mixfront.data.batch import FeatureLayout, FieldLayout
-from mixfront.models._base import BlockCost, RankerConfig
+from mixfront.models._base import BlockCost, EventsConfig, RankerConfig
 from mixfront.models.activations import (
     MEGABYTE,
     ActivationMemory,
@@ -142,7 +142,7 @@ def count_cost(
         batch_size: Rows of a training step.
         chunk_dim: Without a layout, width of each of the tokenizer's chunks; default D. If the
             model reads events, the last chunk is a behaviour sequence of that width, as long as
-            the config's `num_events`, or 50.
+            the config asks for, or 50; if it keeps several apart, so many of the last chunks.
         layout: Fields of real data; decides the chunk width and the size of the tables.
         checked: Hold the closed form against a counted forward pass; 0.45 s for a UniMixer,
             nearly all of it Sinkhorn's many small operations. A search's gate, which counts
@@ -210,18 +210,25 @@ def _params(module: nn.Module) -> int:
 
 def _chunked(config: RankerConfig, chunk_dim: int) -> tuple[RankerConfig, FeatureLayout]:
     """A stand-in for data: one field of width `chunk_dim` for every token."""
-    reads_events = config.num_events() > 0 or config.sequence_pool == "target"
-    count = max(config.num_tokens - reads_events, 1)
+    events = config.events()
+    if events is None and config.sequence_pool == "target":
+        events = EventsConfig(length=STAND_IN_EVENTS)
+    num_sequences = events.apart if events else 0
     fields = [
         FieldLayout(name=f"chunk_{index}", domain="any", kind="categorical")
-        for index in range(count)
+        for index in range(max(config.num_tokens - num_sequences, 1))
     ]
-    if reads_events:
-        length = config.num_events() or STAND_IN_EVENTS
-        fields.append(
+    if events:
+        fields += [
             FieldLayout(
-                name="events", domain="any", kind="sequence", length=length, target="chunk_0"
+                name=f"events_{index}",
+                domain="any",
+                kind="sequence",
+                length=events.length,
+                timed=events.timed,
+                target="chunk_0",
             )
-        )
+            for index in range(num_sequences)
+        ]
     layout = FeatureLayout(fields=tuple(fields), num_rows=0, pad_rows=())
     return config.model_copy(update={"embedding_dim": chunk_dim}), layout

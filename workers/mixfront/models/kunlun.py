@@ -6,18 +6,23 @@ sequence; odd layers reuse what was pooled (CompSkip) and let neighbouring event
 
 Known are the form of GDPA and its temperature, the way from seeds by attention to SumKron, the
 alternation and the Wukong experts. Choices are the activation, the norms, the map to the summary
-and its residual, the interleaved partition, and where the sequence is updated.
+and its residual, the interleaved partition, and where the sequence is updated. Several sequences
+lie side by side in one, or (`num_sequences`) are pooled and updated apart, into tokens of their
+own.
 """
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, StackContext
+from mixfront.models._base import Block, BlockCost, Events, StackContext
 from mixfront.models.kunlun_config import KunlunConfig
 from mixfront.models.kunlun_modules import SeedPooling, SummaryAttention, WindowAttention
 from mixfront.models.mlp import dense
 from mixfront.models.norms import Norm, norm_params
 from mixfront.models.per_token import GeluFFN
+from mixfront.models.rotary import make_rotary
 from mixfront.models.wukong import WukongBlock, wukong_cost
 
 POOLED = "kunlun.pooled"  # H in the stack's cache
@@ -49,30 +54,38 @@ class KunlunBlock(Block):
 
     def __init__(self, config: KunlunConfig, layer: int) -> None:
         super().__init__()
+        count = config.num_sequences
         fresh = config.sequence_tokens > 0 and layer % 2 == 0
-        self._reads_sequence = config.sequence_tokens > 0
+        updates = layer < config.updating_layers
+        self._reads_sequences = config.sequence_tokens > 0
         self.summary = Summary(config)
-        self.pooling = _pooling(config) if fresh else None
+        self.poolings = nn.ModuleList(_pooling(config) for _ in range(count * fresh))
         self.experts = nn.ModuleList(
             WukongBlock(config.expert()) for _ in range(config.num_experts)
         )
-        self.update = _update(config, layer) if layer < config.updating_layers else None
+        self.updates = nn.ModuleList(_update(config, layer) for _ in range(count * updates))
 
     def forward(self, x: Tensor, context: StackContext) -> Tensor:
-        """(N, T, D) -> (N, T, D); moves the context's sequence on."""
+        """(N, T, D) -> (N, T, D); moves the context's events on."""
         summary = self.summary(x)
         tokens = summary
-        if self._reads_sequence:
+        if self._reads_sequences:
             tokens = torch.cat([summary, self._pooled(context).to(summary.dtype)], 1)
         mixed = self._mix(tokens.to(x.dtype), context)
-        if self.update is not None:
-            seq, mask = _sequence(context)
-            context.seq = self.update(seq, mask, summary) * mask.unsqueeze(2)
+        if self.updates:
+            context.events = tuple(
+                _updated(events, update, summary)
+                for events, update in zip(context.events, self.updates, strict=True)
+            )
         return mixed
 
     def _pooled(self, context: StackContext) -> Tensor:
-        if self.pooling is not None:
-            context.cache[POOLED] = self.pooling(*_sequence(context))
+        if self.poolings:
+            pooled = [
+                pooling(events.tokens, events.mask)
+                for events, pooling in zip(context.events, self.poolings, strict=True)
+            ]
+            context.cache[POOLED] = torch.cat(pooled, 1) if len(pooled) > 1 else pooled[0]
         return context.cache[POOLED]
 
     def _mix(self, tokens: Tensor, context: StackContext) -> Tensor:
@@ -89,15 +102,19 @@ def kunlun_blocks(config: KunlunConfig) -> list[Block]:
 def kunlun_cost(config: KunlunConfig) -> BlockCost:
     """Closed form of all layers.
 
+    S, s_0 and T_s are those of one of k sequences apart, k = 1 if they lie side by side.
+
     Parameters: M [T_x T + 2D + 2Dh + h + D + E Wukong(T / E)]
-    + n_f [s_0 D + 2D + 4D^2 + kr (s_0 T_s + D^2)] + u/2 [6D^2 + 4D], u updating layers.
+    + k n_f [s_0 D + 2D + 4D^2 + kr (s_0 T_s + D^2)] + k u/2 [6D^2 + 4D], u updating layers.
     FLOPs a sample: M [2 T_x T D + 4 T_x D h + E Wukong(T / E)]
-    + n_f [4SD^2 + 4 s_0 S D + 2 s_0 D^2 + 2 kr T_s D (s_0 + D)]
-    + u/2 [4 T_x D^2 + 4 S T_x D + 8SD^2 + 4S^2 D]; once a step 2 n_f s_0 D^2, the seeds' queries.
+    + k n_f [4SD^2 + 4 s_0 S D + 2 s_0 D^2 + 2 kr T_s D (s_0 + D)]
+    + k u/2 [4 T_x D^2 + 4 S T_x D + 8SD^2 + 4S^2 D]; once a step 2 k n_f s_0 D^2, the seeds'
+    queries.
     """
     tokens, dim, hidden = config.summary_tokens, config.token_dim, config.hidden
-    seeds, length, rank = config.seeds, config.seq_len, config.kron_rank
-    expert, taken = wukong_cost(config.expert()), config.sequence_tokens
+    length, rank, count = config.num_events, config.kron_rank, config.num_sequences
+    seeds, taken = config.seeds // count, config.sequence_tokens // count
+    expert = wukong_cost(config.expert())
     norm = norm_params("layer", dim)
 
     params = tokens * config.num_tokens + norm + GeluFFN.params(1, dim, hidden)
@@ -113,7 +130,8 @@ def kunlun_cost(config: KunlunConfig) -> BlockCost:
     update_flops = 4 * tokens * dim**2 + 4 * length * tokens * dim
     update_flops += 8 * length * dim**2 + 4 * length**2 * dim
 
-    layers, pools, updates = config.num_blocks, config.pooling_layers, config.updating_layers // 2
+    layers = config.num_blocks
+    pools, updates = count * config.pooling_layers, count * config.updating_layers // 2
     return BlockCost(
         params=layers * params + pools * pool_params + updates * update_params,
         flops_per_sample=layers * flops + pools * pool_flops + updates * update_flops,
@@ -123,8 +141,8 @@ def kunlun_cost(config: KunlunConfig) -> BlockCost:
 
 def _pooling(config: KunlunConfig) -> SeedPooling:
     return SeedPooling(
-        num_seeds=config.seeds,
-        num_tokens=config.sequence_tokens,
+        num_seeds=config.seeds // config.num_sequences,
+        num_tokens=config.sequence_tokens // config.num_sequences,
         dim=config.token_dim,
         num_heads=config.num_heads,
         rank=config.kron_rank,
@@ -133,18 +151,19 @@ def _pooling(config: KunlunConfig) -> SeedPooling:
 
 def _update(config: KunlunConfig, layer: int) -> nn.Module:
     """By the tokens' summary in even layers, by neighbouring events in odd ones."""
+    dim, num_heads, length = config.token_dim, config.num_heads, config.num_events
     if layer % 2 == 0:
-        return SummaryAttention(config.token_dim, config.num_heads, config.seq_len)
-    return WindowAttention(
-        config.token_dim,
-        config.num_heads,
-        length=config.seq_len,
-        window=config.window,
-        rotary=config.position == "rope",
+        return SummaryAttention(dim, num_heads, length)
+    rotary = make_rotary(
+        config.position,
+        length=length,
+        time_scale=config.time_scale,
+        dim=dim,
+        num_heads=num_heads,
     )
+    return WindowAttention(dim, num_heads, length=length, window=config.window, rotary=rotary)
 
 
-def _sequence(context: StackContext) -> tuple[Tensor, Tensor]:
-    assert context.seq is not None
-    assert context.seq_mask is not None
-    return context.seq, context.seq_mask
+def _updated(events: Events, update: nn.Module, summary: Tensor) -> Events:
+    tokens = update(events.tokens, events.mask, events.ages, summary)
+    return replace(events, tokens=tokens * events.mask.unsqueeze(2))

@@ -1,12 +1,13 @@
 """Config of Kunlun, and the numbers that its layers and its closed form share."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mixfront.models._base import RankerConfig
+from mixfront.models._base import EventsConfig, RankerConfig
 from mixfront.models.attention import check_heads
 from mixfront.models.per_token import gelu_hidden
+from mixfront.models.rotary import Position
 from mixfront.models.wukong import WukongConfig
 
 
@@ -32,6 +33,13 @@ class KunlunConfig(RankerConfig):
         le=10_000,
         description="events S, shared out equally among the behaviour sequences, the last of each",
     )
+    num_sequences: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="behaviour sequences that are pooled and updated apart, each by weights of "
+        "its own, all that the data has; divides sequence_tokens. 1 = side by side in one",
+    )
     num_heads: int = Field(4, ge=1, le=256, description="attention heads H; divides token_dim")
     ffn_hidden: int = Field(
         0, ge=0, le=65536, description="hidden width h of the summary's MLP; 0 = 2 * token_dim"
@@ -52,12 +60,17 @@ class KunlunConfig(RankerConfig):
     window: int = Field(
         50, ge=0, le=10_000, description="events w on either side that an event attends to"
     )
-    position: Literal["none", "rope"] = Field(
-        "none", description="how attention between events knows their order"
+    position: Position = Field(
+        "none",
+        description="how attention between events knows their order: by their places (rope), or "
+        "by log(1 + age / time_scale), where the schema names their times (rote)",
+    )
+    time_scale: float = Field(
+        60.0, gt=0, allow_inf_nan=False, description="seconds below which ages are alike to rote"
     )
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> "KunlunConfig":
+    def _parts_fit(self) -> Self:
         check_heads(self)
         tokens, experts = self.num_tokens, self.num_experts
         if self.sequence_tokens >= tokens:
@@ -75,16 +88,41 @@ class KunlunConfig(RankerConfig):
                 f"num_seeds {self.num_seeds} is below sequence_tokens {self.sequence_tokens}; "
                 "choose that or more"
             )
-        if self.position == "rope" and self.token_dim // self.num_heads % 2:
+        entries = self.token_dim // self.num_heads
+        if self.position != "none" and entries % 2:
             raise ValueError(
-                f"position 'rope' turns pairs, and a head has {self.token_dim // self.num_heads} "
-                "entries; choose another num_heads, or position 'none'"
+                f"position {self.position!r} turns pairs, and a head has {entries} entries; "
+                "choose another num_heads, or position 'none'"
             )
         return self
 
+    @model_validator(mode="after")
+    def _sequences_get_equal_parts(self) -> Self:
+        for key in ("sequence_tokens", "num_seeds"):
+            if (shared := getattr(self, key)) % self.num_sequences:
+                raise ValueError(
+                    f"num_sequences {self.num_sequences} does not divide {key} {shared}; choose "
+                    "a divisor"
+                )
+        if self.seq_len < self.num_sequences:
+            raise ValueError(
+                f"seq_len {self.seq_len} leaves no event for each of num_sequences "
+                f"{self.num_sequences}; choose that or more"
+            )
+        return self
+
+    def events(self) -> EventsConfig | None:
+        """All in one, or each apart; None without sequences."""
+        if not self.sequence_tokens:
+            return None
+        return EventsConfig(
+            length=self.num_events, apart=self.num_sequences, timed=self.position == "rote"
+        )
+
+    @property
     def num_events(self) -> int:
-        """S, or 0 without sequences."""
-        return self.seq_len if self.sequence_tokens else 0
+        """S of each sequence apart, or of all side by side."""
+        return self.seq_len // self.num_sequences
 
     @property
     def summary_tokens(self) -> int:
@@ -98,7 +136,7 @@ class KunlunConfig(RankerConfig):
 
     @property
     def seeds(self) -> int:
-        """s_0."""
+        """s_0, of all sequences together."""
         return self.num_seeds or 4 * self.sequence_tokens
 
     @property

@@ -73,8 +73,8 @@ class SummaryAttention(nn.Module):
         self.norm = Norm("layer", dim)
         self.key, self.value = (dense(dim, dim, bias=False) for _ in range(2))
 
-    def forward(self, seq: Tensor, _mask: Tensor, summary: Tensor) -> Tensor:
-        """(N, S, D), (N, S), (N, T_x, D) -> (N, S, D)."""
+    def forward(self, seq: Tensor, _mask: Tensor, _ages: Tensor | None, summary: Tensor) -> Tensor:
+        """(N, S, D), (N, S), (N, S), (N, T_x, D) -> (N, S, D)."""
         parts = (self.norm(seq), self.key(summary), self.value(summary))
         query, key, value = (split_heads(x, self._num_heads) for x in parts)
         weights = F.gelu(query @ (key / self._tau).mT)
@@ -87,7 +87,7 @@ class WindowAttention(nn.Module):
     band: Tensor
 
     def __init__(
-        self, dim: int, num_heads: int, *, length: int, window: int, rotary: bool
+        self, dim: int, num_heads: int, *, length: int, window: int, rotary: Rotary | None
     ) -> None:
         super().__init__()
         self._num_heads = num_heads
@@ -95,14 +95,16 @@ class WindowAttention(nn.Module):
             dense(dim, dim, bias=False) for _ in range(4)
         )
         self.norm = Norm("layer", dim)
-        self.rotary = Rotary(length, dim, num_heads) if rotary else nn.Identity()
+        self.rotary = rotary
         places = torch.arange(length)
         band = (places[:, None] - places).abs() <= window
         self.register_buffer("band", band, persistent=False)
 
-    def forward(self, seq: Tensor, mask: Tensor, _summary: Tensor) -> Tensor:
-        """(N, S, D), (N, S), (N, T_x, D) -> (N, S, D)."""
-        query, key = self.rotary(self.query(seq)), self.rotary(self.key(seq))
+    def forward(self, seq: Tensor, mask: Tensor, ages: Tensor | None, _summary: Tensor) -> Tensor:
+        """(N, S, D), (N, S), (N, S), (N, T_x, D) -> (N, S, D)."""
+        query, key = self.query(seq), self.key(seq)
+        if self.rotary is not None:
+            query, key = self.rotary(query, key, ages)
         visible = self.band & mask[:, None, None]
         attended = attend_masked(query, key, self.value(seq), self._num_heads, visible)
         out: Tensor = self.norm(seq + self.output(attended))

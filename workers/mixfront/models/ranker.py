@@ -45,7 +45,7 @@ class Ranker(nn.Module):
 
     @property
     def uses_events(self) -> bool:
-        """Whether `forward` needs events and mask."""
+        """Whether `forward` needs events, mask and ages."""
         return self.tokenizer.uses_events
 
     def forward(
@@ -54,6 +54,7 @@ class Ranker(nn.Module):
         numeric: Tensor,
         events: Tensor | None = None,
         mask: Tensor | None = None,
+        ages: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """Score rows.
 
@@ -64,6 +65,8 @@ class Ranker(nn.Module):
             events: (N, S, E), all positions of all sequences side by side, in the order of the
                 layout; not looked at unless `uses_events`.
             mask: (N, S) bool, True where there is an event.
+            ages: (N, A) seconds since each event of the layout's timed sequences; not looked at
+                unless the config's `events` are to be timed.
 
         Returns:
             Logits (N,), float32 also under autocast. In training mode, where the loss has more
@@ -73,7 +76,7 @@ class Ranker(nn.Module):
         tokens = self.tokenizer(fields, numeric, events, mask)
         context = StackContext(x0=tokens)
         if self.tokenizer.events is not None:
-            context.seq, context.seq_mask = self.tokenizer.events(events, mask)
+            context.events = self.tokenizer.events(events, mask, ages)
         logits: Tensor = self.head(self.stack(tokens, context), tokens)
         if not self.training or (self.auxiliary is None and not context.penalties):
             return logits

@@ -58,7 +58,7 @@ class Tokenizer(nn.Module):
             config.num_tokens, self.chunk_dim, config.token_dim, shared=config.share_proj
         )
         self.target = TargetPooling(config, layout) if config.sequence_pool == "target" else None
-        self.events = EventTokenizer(config, layout) if config.num_events() else None
+        self.events = _event_tokenizer(config, layout)
         self.dropout = nn.Dropout(config.dropout)
         order = field_order(layout, attended=self.target is not None)
         self.register_buffer("order", torch.tensor(order), persistent=False)
@@ -94,6 +94,15 @@ class Tokenizer(nn.Module):
         # The residual streams start here: in the weights' precision, also under autocast.
         dropped: Tensor = self.dropout(tokens.to(self.project.weight.dtype))
         return dropped
+
+
+def _event_tokenizer(config: RankerConfig, layout: FeatureLayout) -> EventTokenizer | None:
+    asked = config.events()
+    if asked is None:
+        return None
+    return EventTokenizer(
+        asked, layout, embedding_dim=config.embedding_dim, token_dim=config.token_dim
+    )
 
 
 def chunk_dim(config: RankerConfig, layout: FeatureLayout) -> int:

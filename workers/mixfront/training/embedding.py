@@ -52,6 +52,7 @@ class Looked:
     rows: Tensor  # (U, E), a leaf: its .grad sums over all micro-batches
     bags: Bags  # ids are positions in `rows`
     positions: Bags | None = None  # of the sequences, a bag of one id or none each; if wanted
+    ages: Tensor | None = None  # (N, A), as in the batch; where there are positions
 
     def fields(self, start: int, stop: int) -> Tensor:
         """Field embeddings (stop - start, F, E) of some rows of the batch, differentiable."""
@@ -60,13 +61,13 @@ class Looked:
     def events(self, start: int, stop: int) -> tuple[Tensor, ...]:
         """What a ranker takes behind fields and numeric values, of some rows of the batch.
 
-        Events (stop - start, S, E), differentiable, and where there is one, (stop - start, S);
-        nothing if the tables were made without events.
+        Events (stop - start, S, E), differentiable, where there is one (stop - start, S), and
+        ages (stop - start, A); nothing if the tables were made without events.
         """
-        if self.positions is None:
+        if self.positions is None or self.ages is None:
             return ()
         part = self.positions.part(start, stop)
-        return part.sum(self.rows), part.counts() > 0
+        return part.sum(self.rows), part.counts() > 0, self.ages[start:stop]
 
 
 class EmbeddingTables(nn.Module):
@@ -127,7 +128,8 @@ class EmbeddingTables(nn.Module):
             return ()
         with torch.no_grad():
             pad = self._is_pad.index_select(0, batch.sequences.flatten())
-            return F.embedding(batch.sequences, self.weight), ~pad.view(batch.sequences.shape)
+            there = ~pad.view(batch.sequences.shape)
+            return F.embedding(batch.sequences, self.weight), there, batch.ages
 
     def lookup(self, batch: Batch) -> Looked:
         """The batch's rows as a leaf to differentiate by; rows of weight 0 use none."""
@@ -144,6 +146,7 @@ class EmbeddingTables(nn.Module):
             rows=self.weight.index_select(0, row_ids).requires_grad_(),
             bags=Bags(ids=slots, offsets=bags.offsets, num_fields=bags.num_fields),
             positions=positions,
+            ages=batch.ages,
         )
 
     def _positions(self, batch: Batch, used: Tensor) -> Bags:

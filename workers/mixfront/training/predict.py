@@ -109,6 +109,7 @@ def _batch(rows: EncodedRows, start: int) -> Batch:
         ids=torch.from_numpy(rows.ids[part].astype(np.int64)),
         numeric=torch.from_numpy(rows.numeric[part].astype(np.float32)),
         sequences=torch.from_numpy(rows.sequences[part].astype(np.int64)),
+        ages=torch.from_numpy(rows.ages[part]),
         label=torch.zeros(count),
         user=torch.zeros(count, dtype=torch.int64),
         weight=torch.ones(count),

@@ -9,8 +9,10 @@ from mixfront.data.batch import FeatureLayout
 from mixfront.models import FAMILIES, Ranker, RankerConfig, build_ranker, make_config
 
 MakeRanker = Callable[..., Ranker]
-# Where a default does not go with 4 tokens.
-OWN_KEYS: dict[str, dict[str, object]] = {"kunlun": {"sequence_tokens": 2, "num_heads": 2}}
+# Where a default does not go with 4 tokens; with `rote`, Kunlun reads all that there is.
+OWN_KEYS: dict[str, dict[str, object]] = {
+    "kunlun": {"sequence_tokens": 2, "num_heads": 2, "position": "rote"}
+}
 
 
 @pytest.fixture(params=sorted(FAMILIES))

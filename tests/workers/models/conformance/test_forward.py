@@ -57,10 +57,10 @@ def _check_gradients(ranker: Ranker, rows: Rows) -> None:
 @POOLS
 def test_padding_has_no_influence(make_ranker: MakeRanker, rows: Rows, sequence_pool: str) -> None:
     ranker = make_ranker(sequence_pool=sequence_pool).eval()
-    fields, numeric, events, mask = rows
-    other = torch.where(mask.unsqueeze(2), events, 1e6)
+    fields, numeric, events, mask, ages = rows
+    other = (torch.where(mask.unsqueeze(2), events, 1e6), mask, torch.where(mask, ages, 1e6))
 
-    torch.testing.assert_close(ranker(fields, numeric, other, mask), ranker(*rows), rtol=0, atol=0)
+    torch.testing.assert_close(ranker(fields, numeric, *other), ranker(*rows), rtol=0, atol=0)
 
 
 @POOLS

@@ -21,7 +21,9 @@ CHECK_EVERY = 25  # steps
 LAYOUT = FeatureLayout(
     fields=(
         *(FieldLayout(name=f"f{i}", domain="any", kind="categorical") for i in range(NUM_FIELDS)),
-        FieldLayout(name="past", domain="any", kind="sequence", length=HISTORY, target="f1"),
+        FieldLayout(
+            name="past", domain="any", kind="sequence", length=HISTORY, target="f1", timed=True
+        ),
     ),
     num_rows=NUM_FIELDS * NUM_VALUES,
     pad_rows=(),
@@ -99,7 +101,8 @@ class _WithEmbeddings(nn.Module):
     def forward(self, ids: Tensor, there: Tensor) -> Tensor:
         fields, events = self.tables(ids).split((NUM_FIELDS, HISTORY), dim=1)
         fields = F.pad(fields, (0, 0, 0, 1))  # no mean of the events
-        logits: Tensor = self.ranker(fields, torch.zeros(len(ids), 0), events, there)
+        numeric, ages = torch.zeros(len(ids), 0), torch.zeros(there.shape)
+        logits: Tensor = self.ranker(fields, numeric, events, there, ages)
         return logits
 
 
