@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from mixfront.exceptions import UsageError, nearest
 
 M = TypeVar("M", bound=BaseModel)
+_LONGEST = 80  # characters of a wrong value that are told
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -87,7 +88,9 @@ def _sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return f"{path!r} is missing; add it"
     message = detail["msg"].removeprefix("Value error, ")
-    return f"{path!r} is {detail['input']!r}: {message}" if path else message
+    given = repr(detail["input"])
+    told = given if len(given) <= _LONGEST else given[:_LONGEST] + " ..."
+    return f"{path!r} is {told}: {message}" if path else message
 
 
 def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -65,6 +65,15 @@ class SearchSpec(Part):
             )
         return name
 
+    @field_validator("space", mode="before")
+    @classmethod
+    def _space_by_name(cls, space: object) -> object:
+        if isinstance(space, dict):
+            raise ValueError(
+                "a space is a file of its own; write it there, and give its path here"
+            )
+        return space
+
     @model_validator(mode="after")
     def _check(self) -> "SearchSpec":
         metrics = [objective.metric for objective in self.objectives]

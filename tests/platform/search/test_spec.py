@@ -155,6 +155,16 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, more: str, messag
     assert caught.value.exit_status == 2
 
 
+def test_a_space_inside_the_spec_is_refused_shortly(tmp_path: Path) -> None:
+    families = ", ".join(f"family_{index}: {{}}" for index in range(50))
+    spec = write(tmp_path, MINIMAL + f"space: {{families: {{{families}}}}}\n")
+    with pytest.raises(
+        SpecError, match=r"a space is a file of its own; .* its path here"
+    ) as caught:
+        load_spec(spec)
+    assert len(str(caught.value)) < 300
+
+
 @pytest.mark.parametrize("name", ["../up", ".hidden", "a b", "", "x" * 64, "a/b"])
 def test_a_name_must_be_fit_for_a_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(SpecError, match="it names a folder"):
