@@ -136,27 +136,23 @@ class Encoder:
 
     def _sequences(self, table: pa.Table) -> tuple[Any, Any]:
         """Rows of the fused table (N, S), and ages (N, A)."""
-        width = sum(field.length for field in self.layout.of_kind("sequence"))
-        rows = np.empty((table.num_rows, width), np.int32)
-        ages = np.empty((table.num_rows, self.layout.num_ages()), np.float32)
-        unit, now, at, age_at = self.schema.time_unit, None, 0, 0
-        for feature in self.schema.features:
-            if not isinstance(feature, SequenceFeature):
-                continue
-            column, length = self._column(table, feature.source), feature.length
+        told = [f for f in self.schema.features if isinstance(f, SequenceFeature)]
+        none = (table.num_rows, 0)
+        rows, ages = [np.empty(none, np.int32)], [np.empty(none, np.float32)]
+        for feature in told:
+            column = self._column(table, feature.source)
             owner = self._table_of[feature.share or feature.name]
-            rows[:, at : at + length] = encode_sequence(
-                column, feature.name, owner, length, feature.keep
-            )
-            at += length
-            if feature.times is None or self.schema.time is None:
-                continue
-            if now is None:
-                now = seconds(self._column(table, self.schema.time), self.schema.time, unit)
-            times = self._column(table, feature.times)
-            ages[:, age_at : age_at + length] = encode_ages(column, times, now, feature, unit)
-            age_at += length
-        return rows, ages
+            rows.append(encode_sequence(column, feature.name, owner, feature.length, feature.keep))
+            if feature.times is not None:
+                ages.append(self._ages(table, column, feature, feature.times))
+        return np.concatenate(rows, 1), np.concatenate(ages, 1)
+
+    def _ages(self, table: pa.Table, column: Any, feature: SequenceFeature, times: str) -> Any:
+        """(N, length)."""
+        unit, time = self.schema.time_unit, self.schema.time
+        assert time is not None  # the schema refuses times without it
+        now = seconds(self._column(table, time), time, unit)
+        return encode_ages(column, self._column(table, times), now, feature, unit)
 
     @cached_property
     def _table_of(self) -> dict[str, IdTable]:
