@@ -205,6 +205,21 @@ def test_the_packaged_demo(tmp_path: Path) -> None:
     assert spec.search.trials >= 12
 
 
+@pytest.mark.parametrize("name", ["kuairand", "ablations"])
+def test_the_points_that_a_packaged_spec_enqueues_are_whole(name: str, tmp_path: Path) -> None:
+    """What a known-good point leaves open the sampler would choose, and it may be no good."""
+    spec = load_spec(name, [f"data.path={tmp_path}"])
+    space = load_space(spec.space)
+    assert spec.search.enqueue
+    for wanted in spec.search.enqueue:
+        known = space.enqueue(wanted, name).params
+        study = optuna.create_study()
+        study.enqueue_trial(known)
+        trial = study.ask()
+        space.suggest(trial)
+        assert trial.params.keys() == known.keys()
+
+
 def test_the_packaged_kuairand_wants_its_data(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"'data\.path' is missing; say where .*-o data.path=URL"):
         load_spec("kuairand")
