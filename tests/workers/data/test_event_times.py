@@ -78,6 +78,7 @@ def test_what_is_no_moment_is_refused(column: Any, message: str) -> None:
         ([[1, 1, None, 1], [], [], [1]], 0.0, "an event of 'seen' has no time in 'seen_ms'"),
         (TIMES, np.nan, "or its row has none"),
         (TIMES, 4e9, "lies 127 years from its row; .* must have the same unit"),
+        (TIMES, 1.1e9, "lies 35 years from its row"),
     ],
 )
 def test_events_without_a_time_that_can_be_are_refused(

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from mixfront.data.profile import profile_column
-from mixfront.data.propose_times import time_unit, times_of_lists, warn_of_times
+from mixfront.data.propose_times import judge_times, time_unit, times_of_lists
 
 MS = 1_700_000_000_000
 LISTS: dict[str, Any] = {
@@ -34,6 +34,10 @@ def test_of_several_the_one_whose_name_begins_alike() -> None:
     assert found_in(**times) == {"a": "a_ts", "b": "b_ts", "c": "a_ts"}
 
 
+def test_durations_are_no_times() -> None:
+    assert found_in(seen=[[1, 2]], seen_time=[[3000, 86_400_000]]) == {}
+
+
 @pytest.mark.parametrize(
     ("moment", "unit"),
     [(MS, "ms"), (MS // 1000, "s"), (MS * 1000, "us"), (MS / 1000, "s"), (20260131, None)],
@@ -48,11 +52,22 @@ def test_timestamps_need_no_unit() -> None:
 
 def test_events_after_their_rows_are_warned_of() -> None:
     rows = pa.table({"t": np.full(4, MS), "ts": [[MS - 1, MS - 2], [MS + 1], None, [MS - 1]]})
-    assert warn_of_times("seen", "ts", rows, "t", "ms") == (
-        "25% of the events of 'seen' come after their row: a leak; cut them off"
+    assert judge_times("seen", "ts", rows, "t", "ms") == (
+        "25% of the events of 'seen' come after their row: a leak; cut them off",
+        True,
     )
-    assert warn_of_times("seen", "ts", rows.slice(2), "t", "ms") is None
+    assert judge_times("seen", "ts", rows.slice(2), "t", "ms") == (None, True)
 
 
 def test_without_a_time_of_the_rows_one_is_asked_for() -> None:
-    assert "use --time" in str(warn_of_times("seen", "ts", pa.table({}), None, None))
+    warning, usable = judge_times("seen", "ts", pa.table({}), None, None)
+    assert "use --time" in str(warning)
+    assert not usable
+
+
+@pytest.mark.parametrize("moment", ["31.1.2026 12:00", 20260131])
+def test_a_time_of_rows_that_cannot_be_read_is_warned_of(moment: Any) -> None:
+    rows = pa.table({"t": [moment], "ts": [[MS]]})
+    warning, usable = judge_times("seen", "ts", rows, "t", None)
+    assert str(warning).startswith("looks like the times of 'seen', left out: ")
+    assert not usable

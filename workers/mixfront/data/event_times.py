@@ -13,7 +13,8 @@ Seconds = np.ndarray[Any, np.dtype[np.float64]]
 
 _PER_SECOND: dict[TimeUnit, float] = {"s": 1.0, "ms": 1e3, "us": 1e6}
 _YEAR = 365.25 * 86_400
-_FARTHEST = 100 * _YEAR  # no log goes back so far: a column is in another unit
+# No log goes back so far. Seconds that are taken for milliseconds lie in January 1970.
+_FARTHEST = 30 * _YEAR
 
 
 def seconds(column: Any, name: str, unit: TimeUnit | None) -> Seconds:

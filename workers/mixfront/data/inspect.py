@@ -13,7 +13,7 @@ from mixfront.data.labels import encode_label
 from mixfront.data.leaks import LabelLink, link_to_label, looks_like_outcome
 from mixfront.data.profile import ColumnProfile, profile_column
 from mixfront.data.propose import propose_feature
-from mixfront.data.propose_times import time_unit, times_of_lists, warn_of_times
+from mixfront.data.propose_times import judge_times, time_unit, times_of_lists
 from mixfront.data.reader import check_columns, open_dataset, raw_rows
 from mixfront.data.schema import Feature, Schema, SequenceFeature, TimeUnit
 from mixfront.exceptions import SchemaError
@@ -148,9 +148,9 @@ def _with_times(
             told.append(feature)
             continue
         column = times[feature.name]
-        warning = warn_of_times(feature.name, column, rows, time, unit)
+        warning, usable = judge_times(feature.name, column, rows, time, unit)
         warnings += [f"{column}: {warning}"] if warning else []
-        told.append(feature.model_copy(update={"times": column}) if time else feature)
+        told.append(feature.model_copy(update={"times": column}) if usable else feature)
     return told, warnings
 
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from mixfront.data.event_times import seconds
 from mixfront.data.profile import ColumnProfile
 from mixfront.data.schema import TimeUnit
+from mixfront.exceptions import SchemaError
 
 _TIMES = re.compile(r"(^|_)(times?|timestamps?|ts|ms)$", re.IGNORECASE)
 _SMALLEST: dict[TimeUnit, float] = {"us": 1e14, "ms": 1e11, "s": 1e8}  # 1973 and later
@@ -42,25 +43,34 @@ def time_unit(moments: Any) -> TimeUnit | None:
     return next((u for u, least in _SMALLEST.items() if middle and middle >= least), None)
 
 
-def warn_of_times(
+def judge_times(
     name: str, times: str, rows: pa.Table, time: str | None, unit: TimeUnit | None
-) -> str | None:
-    """What is odd about the times of a list's events, if anything is."""
+) -> tuple[str | None, bool]:
+    """What to warn of in the times of a list's events, and whether they can be used."""
     if time is None:
-        return f"looks like the times of {name!r}, but no column is when rows were; use --time"
+        told = f"looks like the times of {name!r}, but no column is when rows were; use --time"
+        return told, False
     lengths = pc.list_value_length(rows[times]).fill_null(0).to_numpy()
-    now = np.repeat(seconds(rows[time], time, unit), lengths)
-    ages = now - seconds(pc.list_flatten(rows[times]), times, unit)
+    try:
+        now = np.repeat(seconds(rows[time], time, unit), lengths)
+        ages = now - seconds(pc.list_flatten(rows[times]), times, unit)
+    except SchemaError as problem:
+        return f"looks like the times of {name!r}, left out: {problem}", False
     share = float(np.mean(ages < 0)) if len(ages) else 0.0
     if share <= _AFTER:
-        return None
-    return f"{share:.0%} of the events of {name!r} come after their row: a leak; cut them off"
+        return None, True
+    return (
+        f"{share:.0%} of the events of {name!r} come after their row: a leak; cut them off",
+        True,
+    )
 
 
 def _tells_times(profile: ColumnProfile) -> bool:
-    return "timestamp" in profile.type or (
-        bool(_TIMES.search(profile.name)) and profile.low is not None
-    )
+    """By its type, or by its name and numbers that are no durations."""
+    if "timestamp" in profile.type:
+        return True
+    late = profile.low is not None and profile.low >= _SMALLEST["s"]
+    return late and bool(_TIMES.search(profile.name))
 
 
 def _alike(one: str, other: str) -> int:

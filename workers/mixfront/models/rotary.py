@@ -53,7 +53,7 @@ class PlaceRotary(Rotary):
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
-    def angles(self, ages: Tensor | None) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+    def angles(self, ages: Tensor | None) -> tuple[Tensor, Tensor]:  # noqa: ARG002 - for ages
         """The same in every row."""
         return self.cos, self.sin
 

@@ -51,8 +51,8 @@ class Looked:
     row_ids: Tensor  # (U,) int64, ascending rows of the fused table
     rows: Tensor  # (U, E), a leaf: its .grad sums over all micro-batches
     bags: Bags  # ids are positions in `rows`
+    ages: Tensor  # (N, A), as in the batch
     positions: Bags | None = None  # of the sequences, a bag of one id or none each; if wanted
-    ages: Tensor | None = None  # (N, A), as in the batch; where there are positions
 
     def fields(self, start: int, stop: int) -> Tensor:
         """Field embeddings (stop - start, F, E) of some rows of the batch, differentiable."""
@@ -64,7 +64,7 @@ class Looked:
         Events (stop - start, S, E), differentiable, where there is one (stop - start, S), and
         ages (stop - start, A); nothing if the tables were made without events.
         """
-        if self.positions is None or self.ages is None:
+        if self.positions is None:
             return ()
         part = self.positions.part(start, stop)
         return part.sum(self.rows), part.counts() > 0, self.ages[start:stop]
@@ -145,8 +145,8 @@ class EmbeddingTables(nn.Module):
             row_ids=row_ids,
             rows=self.weight.index_select(0, row_ids).requires_grad_(),
             bags=Bags(ids=slots, offsets=bags.offsets, num_fields=bags.num_fields),
-            positions=positions,
             ages=batch.ages,
+            positions=positions,
         )
 
     def _positions(self, batch: Batch, used: Tensor) -> Bags:
