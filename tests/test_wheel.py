@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mixfront.registry.wheel import build_wheel
+from mixfront.installation.wheel import build_wheel
 
 ROOT = Path(__file__).parents[1]
 

@@ -25,8 +25,8 @@ from tests.bench.bootstrap import interval, mean_of_seeds, resampled_aucs, resam
 from tests.bench.peers import fit_lightgbm, fit_logistic_regression
 
 from mixfront.data import Schema, load_schema, open_dataset, parse_filter
-from mixfront.search.spec import load_spec
-from mixfront.tracking import RecordStore, TrialRecord, TrialState
+from mixfront.records import RecordStore, TrialRecord, TrialState
+from mixfront.spec.search_spec import load_spec
 from mixfront.training.metrics import uauc
 from mixfront.training.predict import Predictor
 

@@ -29,8 +29,8 @@ from tests.bench.kuairand import SEEDS, mixfront, predict, read_splits
 from tests.bench.peers import fit_lightgbm, fit_logistic_regression
 
 from mixfront.data import Schema
+from mixfront.records import RecordStore, TrialRecord, TrialState
 from mixfront.spaces import load_space
-from mixfront.tracking import RecordStore, TrialRecord, TrialState
 from mixfront.training.metrics import uauc
 
 SPACE = "kuairand_families"

@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mixfront.tracking import RecordStore, TrialRecord, TrialState
+from mixfront.records import RecordStore, TrialRecord, TrialState
 
 TRIALS = 11  # the first is the cold one
 ONE_BATCH = {

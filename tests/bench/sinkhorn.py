@@ -9,7 +9,7 @@ from rich.table import Table
 from tests.bench.clock import side_by_side
 from torch import Tensor
 
-from mixfront.models.sinkhorn import sinkhorn
+from mixfront.models.mixing.sinkhorn import sinkhorn
 
 ITERATIONS = 20
 SHAPES = ((1024, 1024), (256, 256), (1024, 4, 4))

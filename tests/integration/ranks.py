@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mixfront.data import DataConfig, Encoder, load_schema
-from mixfront.data.synthetic import write_synthetic
+from mixfront.data.synthetic.writer import write_synthetic
 from mixfront.training import DataRequest, TrainingConfig, TrialRequest, TrialSession
 
 STAGES = (0, 1, 2, 3)

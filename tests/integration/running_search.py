@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from mixfront.tracking import RecordStore, TrialRecord, TrialState
+from mixfront.records import RecordStore, TrialRecord, TrialState
 
 NAME = "lives"
 DEADLINE_S = 240

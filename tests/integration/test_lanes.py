@@ -17,10 +17,10 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler
 
 from mixfront.lanes import LaneSettings, TrialConfig
-from mixfront.lanes.rehearsal import RehearsalSession, Script
-from mixfront.search.lane_leases import LaneUse
-from mixfront.search.lane_pool import LanePool
-from mixfront.search.lane_trial import LaneTrial
+from mixfront.lanes.toy_session import RehearsalSession, Script
+from mixfront.pool.leases import LaneUse
+from mixfront.pool.pool import LanePool
+from mixfront.pool.trial import LaneTrial
 
 pytestmark = pytest.mark.integration
 
@@ -324,8 +324,8 @@ def test_a_killed_controller_gives_the_lane_back_its_resources(
 _DRIVER = """
 import sys, time, ray
 from mixfront.lanes import TrialConfig
-from mixfront.lanes.rehearsal import RehearsalSession
-from mixfront.search.lane_pool import LanePool
+from mixfront.lanes.toy_session import RehearsalSession
+from mixfront.pool.pool import LanePool
 ray.init(address=sys.argv[1], log_to_driver=False)
 pool = LanePool.start("orphan", 1, TrialConfig(workers=1), sys.argv[2], RehearsalSession)
 while not pool.status()[0].warm:

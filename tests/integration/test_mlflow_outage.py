@@ -16,15 +16,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from mixfront.exceptions import TrackingError
-from mixfront.tracking import (
-    MlflowWriter,
-    Objective,
-    RecordStore,
-    SearchRecord,
-    TrialRecord,
-    TrialState,
-    check_reachable,
-)
+from mixfront.records import Objective, RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.tracking import MlflowWriter, check_reachable
 from mixfront.tracking.spool import Spool
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -152,7 +145,8 @@ def check_trials(client: MlflowClient, runs: dict[str, Run], numbers: range) -> 
 
 DRIVER = """
 import itertools, sys
-from mixfront.tracking import MlflowWriter, RecordStore, TrialRecord, TrialState
+from mixfront.records import RecordStore, TrialRecord, TrialState
+from mixfront.tracking import MlflowWriter
 store = RecordStore(sys.argv[1], "outage")
 writer = MlflowWriter(store.search(), store)
 writer.open_search()

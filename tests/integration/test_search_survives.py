@@ -15,7 +15,7 @@ from tests.integration.running_search import (
     running,
 )
 
-from mixfront.tracking import RecordStore, TrialRecord, TrialState
+from mixfront.records import RecordStore, TrialRecord, TrialState
 from mixfront.tracking.client import connect
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from mixfront.cluster.jobs import LAUNCH
-from mixfront.data.synthetic import write_synthetic
+from mixfront.data.synthetic.writer import write_synthetic
+from mixfront.records import RecordStore
 from mixfront.registry.server import registry
-from mixfront.tracking import RecordStore
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 

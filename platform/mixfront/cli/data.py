@@ -10,8 +10,8 @@ import typer
 from mixfront.exceptions import UsageError
 
 if TYPE_CHECKING:
-    from mixfront.data.inspect import Inspection
-    from mixfront.data.synthetic import SyntheticReport
+    from mixfront.data.inspection.inspect import Inspection
+    from mixfront.data.synthetic.writer import SyntheticReport
 
 data_app = typer.Typer(help="Make synthetic logs, or look at real ones.", no_args_is_help=True)
 
@@ -34,7 +34,7 @@ def synth(
 
     Example: `mixfront data synth demo-data --rows 40000 --seed 7`
     """
-    from mixfront.data.synthetic import write_synthetic
+    from mixfront.data.synthetic.writer import write_synthetic
 
     report = write_synthetic(out, rows, seed)
     if as_json:
@@ -57,7 +57,7 @@ def inspect(
 
     Example: `mixfront data inspect s3://logs/impressions --label is_click --out schema.yaml`
     """
-    from mixfront.data.inspect import inspect_data
+    from mixfront.data.inspection.inspect import inspect_data
     from mixfront.data.schema import dump_schema
 
     if out is not None and out.exists():

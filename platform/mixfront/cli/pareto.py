@@ -36,7 +36,7 @@ def pareto(
     Example: `mixfront pareto demo --html front.html`
     """
     from mixfront.pareto import front_json, front_of
-    from mixfront.tracking import locate_search
+    from mixfront.records import locate_search
 
     store = locate_search(search, storage)
     record, trials = store.search(), store.trials()
@@ -90,7 +90,7 @@ def front_table(front: "Front") -> "Table":
     """The front for the terminal: a row a trial, the objectives, what the model is."""
     from rich.table import Table
 
-    from mixfront.pareto.wording import human, key_params
+    from mixfront.pareto.formatting import human, key_params
 
     table = Table("trial", "family", box=None, pad_edge=False)
     for objective in front.objectives:

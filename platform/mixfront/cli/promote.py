@@ -9,8 +9,8 @@ import typer
 from mixfront.exceptions import UsageError
 
 if TYPE_CHECKING:
+    from mixfront.records import RecordStore
     from mixfront.registry import Promotion
-    from mixfront.tracking import RecordStore
 
 Storage = Annotated[
     str | None,
@@ -41,9 +41,9 @@ def promote(
     The alias moves last: after the model was loaded back from the registry and gave the scores
     that the trained one had given.
     """
+    from mixfront.records.locate import locate_search
     from mixfront.registry import promote as promote_trial
     from mixfront.registry import tracking_uri
-    from mixfront.tracking.locate import locate_search
 
     store = locate_search(search, storage)
     promotion = promote_trial(

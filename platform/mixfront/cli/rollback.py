@@ -45,8 +45,8 @@ def rollback(
 def _uri(search: str | None) -> str:
     from pathlib import Path
 
+    from mixfront.records.locate import locate_search
     from mixfront.registry import tracking_uri
-    from mixfront.tracking.locate import locate_search
 
     if search is not None:
         return tracking_uri(locate_search(search).search().tracking_uri)

@@ -12,8 +12,8 @@ from mixfront.cli.search_app import search_app
 from mixfront.exceptions import SpecError
 
 if TYPE_CHECKING:
+    from mixfront.records import RecordStore, SearchRecord
     from mixfront.search.run import Ended
-    from mixfront.tracking import RecordStore, SearchRecord
 
 Override = Annotated[
     list[str] | None,
@@ -44,7 +44,7 @@ def run(
     Ctrl-C stops it at once with a checkpoint; `mixfront search resume NAME` goes on.
     """
     from mixfront.search.prepare import prepare
-    from mixfront.search.spec import load_spec
+    from mixfront.spec.search_spec import load_spec
 
     console = Console()
     resolved = load_spec(spec, override or [])
@@ -62,8 +62,8 @@ def resume(
 
     Example: mixfront search resume kuairand-front
     """
-    from mixfront.search.credentials import with_credentials
-    from mixfront.tracking.locate import locate_search
+    from mixfront.records.credentials import with_credentials
+    from mixfront.records.locate import locate_search
 
     store = locate_search(search, storage)
     record = with_credentials(store.search())
@@ -83,8 +83,8 @@ def list_(
 
     Example: mixfront search list --storage s3://ranking/mixfront
     """
-    from mixfront.tracking.locate import default_storage
-    from mixfront.tracking.records import RecordStore, list_searches
+    from mixfront.records.locate import default_storage
+    from mixfront.records.store import RecordStore, list_searches
 
     root = storage or default_storage()
     rows = [_summary(RecordStore(root, name)) for name in list_searches(root)]
@@ -114,7 +114,7 @@ def _summary(store: "RecordStore") -> dict[str, object]:
 def _drive(store: "RecordStore", record: "SearchRecord", console: Console) -> None:
     from mixfront.cluster.connection import connect
     from mixfront.search.run import run_search
-    from mixfront.search.spec import SearchSpec
+    from mixfront.spec.search_spec import SearchSpec
 
     trial = SearchSpec.model_validate(record.spec).trial
     with connect(trial) as cluster:

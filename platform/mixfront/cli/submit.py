@@ -13,7 +13,7 @@ from mixfront.exceptions import ClusterError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from mixfront.cluster.jobs import Job
-    from mixfront.tracking import RecordStore
+    from mixfront.records import RecordStore
 
 Search = Annotated[str, typer.Argument(help="name, folder URL, or spec file of a search")]
 Storage = Annotated[
@@ -62,7 +62,7 @@ def submit(
     The spec is the one that `search run` takes; mixfront itself travels along as a wheel.
     """
     from mixfront.cluster.jobs import Jobs
-    from mixfront.search.spec import load_spec
+    from mixfront.spec.search_spec import load_spec
 
     resolved = load_spec(spec, override or [])
     jobs = Jobs()
@@ -165,7 +165,7 @@ def _find(search: str, storage: str | None) -> "tuple[Job | None, RecordStore | 
         UnknownNameError: If there is neither.
     """
     from mixfront.cluster.jobs import Jobs, is_configured
-    from mixfront.tracking.locate import locate_search
+    from mixfront.records.locate import locate_search
 
     job, store = None, None
     if is_configured():

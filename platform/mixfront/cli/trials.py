@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mixfront.tracking import SearchRecord, TrialRecord
+    from mixfront.records import SearchRecord, TrialRecord
 
 STYLES = {
     "complete": "green",
@@ -36,7 +36,7 @@ def trials(
 
     Example: `mixfront trials demo`
     """
-    from mixfront.tracking import locate_search
+    from mixfront.records import locate_search
 
     store = locate_search(search, storage)
     found = store.trials()
@@ -91,7 +91,7 @@ def _table(search: "SearchRecord", found: "list[TrialRecord]") -> "Table":
 def _row(trial: "TrialRecord", search: "SearchRecord", is_best: bool) -> list[str]:
     from rich.markup import escape
 
-    from mixfront.pareto.wording import human, key_params
+    from mixfront.pareto.formatting import human, key_params
 
     style = STYLES.get(trial.state, "dim")
     values = [

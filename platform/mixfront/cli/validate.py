@@ -8,7 +8,7 @@ import typer
 from mixfront.cli.search_app import search_app
 
 if TYPE_CHECKING:
-    from mixfront.search.spec import SearchSpec
+    from mixfront.spec.search_spec import SearchSpec
 
 SAMPLES = 25  # configurations drawn to see how much of the space the constraints leave
 
@@ -35,8 +35,8 @@ def validate(
 
     Example: `mixfront search validate demo -o search.trials=40`
     """
-    from mixfront.search.spec import load_spec
-    from mixfront.tracking.scrub import scrub
+    from mixfront.records.scrub import scrub
+    from mixfront.spec.search_spec import load_spec
 
     found = load_spec(spec, option or [])
     report = scrub(_check(found, with_data=data))

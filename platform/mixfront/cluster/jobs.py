@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mixfront.cluster.environment import HOOK
-from mixfront.cluster.parcel import SPEC, pack
+from mixfront.cluster.job_package import SPEC, pack
 from mixfront.exceptions import ClusterError, SpecError, UnknownNameError, UsageError
-from mixfront.tracking.scrub import scrub_text
+from mixfront.records.scrub import scrub_text
 
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails
 
-    from mixfront.search.spec import SearchSpec
+    from mixfront.spec.search_spec import SearchSpec
 
 ADDRESS_VARIABLES = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")  # the first one wins, as in Ray
 STOP_WAIT_S = 150  # how long a stopped search may write checkpoints before it is killed
@@ -113,7 +113,7 @@ class Jobs:
             SpecError: If a job of this search is not over.
             ClusterError: If the cluster refuses.
         """
-        from mixfront.registry.wheel import build_wheel  # the registry imports much
+        from mixfront.installation.wheel import build_wheel  # the registry imports much
 
         submission_id = self._free_id(search)
         with tempfile.TemporaryDirectory(prefix="mixfront-submit-") as work, _sentences():

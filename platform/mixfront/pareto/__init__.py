@@ -9,10 +9,10 @@ from mixfront.pareto.front import (
     is_candidate,
     is_feasible,
 )
-from mixfront.pareto.objective_scale import is_cost, is_log10, scaled
 from mixfront.pareto.page import front_page
 from mixfront.pareto.picture import save_picture
 from mixfront.pareto.publish import publish_front
+from mixfront.pareto.scale import is_cost, is_log10, scaled
 from mixfront.pareto.select import parse_pick, pick_trial
 
 __all__ = [

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from mixfront.pareto.formatting import human, ordered
 from mixfront.pareto.front import Front, hypervolume_history
-from mixfront.pareto.objective_scale import is_cost, is_log10
-from mixfront.pareto.wording import human, ordered
-from mixfront.tracking import Objective, TrialRecord, TrialState
+from mixfront.pareto.scale import is_cost, is_log10
+from mixfront.records import Objective, TrialRecord, TrialState
 
 # Okabe and Ito's colours: told apart by the colour-blind too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#8C6D31")

@@ -14,8 +14,8 @@ import moocore
 import numpy as np
 from numpy.typing import NDArray
 
-from mixfront.pareto.objective_scale import minimised, scaled
-from mixfront.tracking import Objective, SearchRecord, TrialRecord, TrialState
+from mixfront.pareto.scale import minimised, scaled
+from mixfront.records import Objective, SearchRecord, TrialRecord, TrialState
 
 Points = NDArray[np.float64]  # (trials, objectives), scaled, smaller is better
 

@@ -6,11 +6,11 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
+from mixfront.pareto.formatting import human, ordered
 from mixfront.pareto.front import Front, count_states, front_of
-from mixfront.pareto.objective_scale import is_log10
+from mixfront.pareto.scale import is_log10
 from mixfront.pareto.select import Best, Knee, pick_trial
-from mixfront.pareto.wording import human, ordered
-from mixfront.tracking import SearchRecord, TrialRecord
+from mixfront.records import SearchRecord, TrialRecord
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from mixfront.exceptions import UsageError
 from mixfront.pareto.front import Front, front_of
-from mixfront.pareto.objective_scale import is_log10
-from mixfront.tracking import Objective, SearchRecord, TrialRecord
+from mixfront.pareto.scale import is_log10
+from mixfront.records import Objective, SearchRecord, TrialRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

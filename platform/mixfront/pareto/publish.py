@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from mixfront.pareto.formatting import markdown_table
 from mixfront.pareto.front import Front, front_json, front_of
-from mixfront.pareto.wording import markdown_table
-from mixfront.tracking import MlflowWriter, SearchRecord, TrialRecord
+from mixfront.records import SearchRecord, TrialRecord
+from mixfront.tracking import MlflowWriter
 
 
 def publish_front(

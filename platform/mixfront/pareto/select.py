@@ -8,8 +8,8 @@ import numpy as np
 
 from mixfront.exceptions import SpecError, UnknownNameError, UsageError
 from mixfront.pareto.front import Front, points_of
-from mixfront.pareto.objective_scale import better_direction
-from mixfront.tracking import TrialRecord
+from mixfront.pareto.scale import better_direction
+from mixfront.records import TrialRecord
 
 FORMS = "knee, best:METRIC or max:METRIC<=VALUE"
 _BEST = re.compile(r"best:(?P<metric>[\w.]+)")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mixfront.exceptions import PromotionError
 from mixfront.pareto import front_of, is_candidate, is_feasible
-from mixfront.tracking.records import Objective, RecordStore, TrialRecord, TrialState
+from mixfront.records.store import Objective, RecordStore, TrialRecord, TrialState
 
 _REASONS = {
     TrialState.RUNNING: "is still running: wait until it is complete",

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from mixfront.installation.wheel import build_wheel
 from mixfront.registry.server import hushed
 from mixfront.registry.signature import as_frame, signature_of
-from mixfront.registry.wheel import build_wheel
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

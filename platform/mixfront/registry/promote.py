@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mixfront.exceptions import PromotionError
+from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
 from mixfront.registry import packing
 from mixfront.registry.alias import Alias
 from mixfront.registry.gate import promotable
 from mixfront.registry.server import check_name, hushed, registry
 from mixfront.registry.signature import as_frame
-from mixfront.tracking.records import RecordStore, SearchRecord, TrialRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mixfront.exceptions import TrackingError, UsageError
+from mixfront.records.scrub import HIDDEN, scrub_text
 from mixfront.tracking.client import check_reachable
-from mixfront.tracking.scrub import HIDDEN, scrub_text
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterable
 
-from mixfront.search.spec_parts import SearchConfig
-from mixfront.tracking.records import TrialRecord
+from mixfront.records.store import TrialRecord
+from mixfront.spec.parts import SearchConfig
 
 HOUR = 3600.0
 

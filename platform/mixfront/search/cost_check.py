@@ -8,8 +8,8 @@ from typing import Any
 from mixfront.data.batch import FeatureLayout
 from mixfront.exceptions import SpecError
 from mixfront.models import count_cost, make_config
-from mixfront.search.spec import SearchSpec
 from mixfront.search.trial_config import split_config, training_of
+from mixfront.spec.search_spec import SearchSpec
 from mixfront.training.config import TrainingConfig
 
 BATCH_OF_TABLES = 2048  # the papers' tables give FLOPs for this many samples

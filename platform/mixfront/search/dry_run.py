@@ -6,12 +6,12 @@ from typing import Any
 import optuna
 
 from mixfront.exceptions import DataError, SpecError
+from mixfront.records.store import TrialState
 from mixfront.search.cost_check import Costs, ModelCosts
 from mixfront.search.proposals import Proposals
-from mixfront.search.spec import SearchSpec
 from mixfront.search.study import make_sampler
 from mixfront.spaces import Space
-from mixfront.tracking.records import TrialState
+from mixfront.spec.search_spec import SearchSpec
 
 
 @dataclass(frozen=True, kw_only=True)

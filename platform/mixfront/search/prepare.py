@@ -5,11 +5,11 @@ import uuid
 from collections.abc import Callable
 
 from mixfront.data import Encoder, dataset_digest, load_schema, open_split
+from mixfront.records import RecordStore, SearchRecord
 from mixfront.search.cost_check import ModelCosts
 from mixfront.search.reference import reference_point
-from mixfront.search.spec import SearchSpec
 from mixfront.spaces import load_space
-from mixfront.tracking import RecordStore, SearchRecord
+from mixfront.spec.search_spec import SearchSpec
 from mixfront.tracking.client import check_reachable
 
 Say = Callable[[str], None]

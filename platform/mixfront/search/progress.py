@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 
 from mixfront.pareto.front import front_of
-from mixfront.tracking import SearchRecord, TrialRecord, TrialState
+from mixfront.records import SearchRecord, TrialRecord, TrialState
 
 REFRESH_PER_S = 2
 SHOWN_STATES = (

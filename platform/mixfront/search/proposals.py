@@ -9,9 +9,8 @@ from optuna.trial import Trial
 from optuna.trial import TrialState as OptunaState
 
 from mixfront.exceptions import SpecError
+from mixfront.records.store import Objective, TrialRecord, TrialState
 from mixfront.search.cost_check import CostCheck
-from mixfront.search.objectives import Constraint
-from mixfront.search.spec import SearchSpec
 from mixfront.search.study import (
     enqueued_so_far,
     frozen_trial,
@@ -19,7 +18,8 @@ from mixfront.search.study import (
     running_trial,
 )
 from mixfront.spaces import Space
-from mixfront.tracking.records import Objective, TrialRecord, TrialState
+from mixfront.spec.objectives import Constraint
+from mixfront.spec.search_spec import SearchSpec
 
 UNBUILDABLE = "buildable"  # the constraint that every model must meet
 _EXTRA = "mixfront:extra"

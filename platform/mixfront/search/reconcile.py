@@ -7,8 +7,8 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from mixfront.exceptions import SpecError
+from mixfront.records.store import RecordStore, TrialRecord, TrialState
 from mixfront.search.proposals import Proposals
-from mixfront.tracking.records import RecordStore, TrialRecord, TrialState
 
 _DIED = "the driver ended before this trial was written down"
 _STATES = {

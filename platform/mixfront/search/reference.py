@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from mixfront.exceptions import SpecError
-from mixfront.pareto.objective_scale import scaled
+from mixfront.pareto.scale import scaled
+from mixfront.records.store import Objective
 from mixfront.search.cost_check import CostCheck, Costs, fits
-from mixfront.search.objectives import METRICS
-from mixfront.search.spec import SearchSpec
 from mixfront.spaces import Space
-from mixfront.tracking.records import Objective
+from mixfront.spec.objectives import METRICS
+from mixfront.spec.search_spec import SearchSpec
 
 MARGIN = 1.1  # beyond the costliest model, so that it too adds hypervolume
 

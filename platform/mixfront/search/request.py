@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from mixfront.exceptions import SpecError
-from mixfront.search.spec import SearchSpec
+from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
 from mixfront.search.trial_config import split_config, training_of
-from mixfront.tracking.records import RecordStore, SearchRecord, TrialRecord
+from mixfront.spec.search_spec import SearchSpec
 from mixfront.training.request import DataRequest, TrialRequest
 
 RequestMaker = Callable[[TrialRecord], TrialRequest]

@@ -14,22 +14,22 @@ from mixfront.data import Encoder
 from mixfront.exceptions import LaneError
 from mixfront.pareto.front import Front, front_of
 from mixfront.pareto.publish import publish_front
+from mixfront.pool.pool import LanePool
+from mixfront.pool.trial import LaneTrial
+from mixfront.records import RecordStore, SearchRecord, TrialRecord
 from mixfront.search.budget import Budget
+from mixfront.search.callbacks import Followers, page_of
 from mixfront.search.cost_check import ModelCosts
-from mixfront.search.follow import Followers, page_of
 from mixfront.search.interruption import Interruption
-from mixfront.search.lane_pool import LanePool
-from mixfront.search.lane_trial import LaneTrial
 from mixfront.search.progress import Progress
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import reconcile
 from mixfront.search.request import make_request
 from mixfront.search.scheduler import SearchScheduler
 from mixfront.search.searcher import LaneSearcher
-from mixfront.search.spec import SearchSpec
 from mixfront.search.study import open_study, seconds_so_far
 from mixfront.spaces import load_space
-from mixfront.tracking import RecordStore, SearchRecord, TrialRecord
+from mixfront.spec.search_spec import SearchSpec
 from mixfront.tracking.writer import MlflowWriter
 
 PROXY_CPUS = 0.01  # of Tune's trial actor, which only passes commands on to its lane

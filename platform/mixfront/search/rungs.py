@@ -7,8 +7,8 @@ import moocore
 import numpy as np
 import numpy.typing as npt
 
-from mixfront.pareto.objective_scale import minimised, scaled
-from mixfront.tracking.records import Objective
+from mixfront.pareto.scale import minimised, scaled
+from mixfront.records.store import Objective
 
 Values = Mapping[str, float]
 MARGIN = 0.1  # of an objective's range: how far the reference point lies beyond the worst

@@ -7,10 +7,10 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from mixfront.search.budget import Budget
-from mixfront.search.outcome import Report, objective_values
 from mixfront.search.proposals import Proposals
 from mixfront.search.rungs import goes_on
-from mixfront.search.spec_parts import FixedRungs, NoStopping
+from mixfront.search.trial_end import Report, objective_values
+from mixfront.spec.parts import FixedRungs, NoStopping
 
 CostsOf = Callable[[str], Mapping[str, float]]  # by our trial id
 

@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 from ray.tune.search import Searcher
 
+from mixfront.records.store import RecordStore, TrialRecord, TrialState
 from mixfront.search.budget import Budget
-from mixfront.search.outcome import Report, is_evaluation, settle, take_in
 from mixfront.search.proposals import Proposals
 from mixfront.search.request import RequestMaker
 from mixfront.search.study import remember_seconds
-from mixfront.tracking.records import RecordStore, TrialRecord, TrialState
+from mixfront.search.trial_end import Report, is_evaluation, settle, take_in
 
 PATIENCE_S = 2.0  # of sampling at a stretch while trials run: Tune handles no result meanwhile
 

@@ -9,8 +9,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from mixfront.exceptions import SpecError
-from mixfront.search.spec import SearchSpec
-from mixfront.tracking.scrub import scrub_text
+from mixfront.records.scrub import scrub_text
+from mixfront.spec.search_spec import SearchSpec
 
 _DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
 _ENQUEUED = "mixfront:enqueued"

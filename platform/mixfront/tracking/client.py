@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixfront.exceptions import TrackingError
-from mixfront.tracking.scrub import scrub_text
+from mixfront.records.scrub import scrub_text
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -11,9 +11,9 @@ from tenacity.nap import sleep_using_event
 from tenacity.stop import stop_when_event_set
 
 from mixfront.tracking.client import brief_requests, reason_of
-from mixfront.tracking.courier import Courier
 from mixfront.tracking.note import Note
-from mixfront.tracking.phrasing import FRONT_FILE
+from mixfront.tracking.run_contents import FRONT_FILE
+from mixfront.tracking.sender import Courier
 from mixfront.tracking.spool import Delivered, Spool
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from mixfront.tracking.note import Note
-from mixfront.tracking.phrasing import FRONT_FILE, RANK_TAG, STATE_TAG
+from mixfront.tracking.run_contents import FRONT_FILE, RANK_TAG, STATE_TAG
 
 
 class History:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mixfront.tracking.records import TrialState
+from mixfront.records.store import TrialState
 
 
 class RunStatus(StrEnum):

@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from mixfront.records.scrub import scrub
+from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
 from mixfront.tracking.client import preload
-from mixfront.tracking.courier import Courier
 from mixfront.tracking.delivery import Delivery
 from mixfront.tracking.history import History
 from mixfront.tracking.note import Note
-from mixfront.tracking.phrasing import (
+from mixfront.tracking.run_contents import (
     DESCRIPTION_TAG,
     FRONT_FILE,
     RANK_TAG,
@@ -28,8 +29,7 @@ from mixfront.tracking.phrasing import (
     opened_search,
     opened_trial,
 )
-from mixfront.tracking.records import RecordStore, SearchRecord, TrialRecord
-from mixfront.tracking.scrub import scrub
+from mixfront.tracking.sender import Courier
 from mixfront.tracking.spool import Spool
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from mixfront.cli import pareto as command
 from mixfront.exceptions import UsageError
-from mixfront.tracking import Objective, RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.records import Objective, RecordStore, SearchRecord, TrialRecord, TrialState
 
 
 @pytest.fixture

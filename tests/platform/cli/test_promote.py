@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from mixfront.cli.app import app
 from mixfront.exceptions import PromotionError, TrackingError, UnknownNameError, UsageError
-from mixfront.tracking.records import (
+from mixfront.records.store import (
     Objective,
     RecordStore,
     SearchRecord,

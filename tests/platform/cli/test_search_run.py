@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from mixfront.cli.app import app
 from mixfront.exceptions import SpecError, UnknownNameError
-from mixfront.tracking import Objective, RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.records import Objective, RecordStore, SearchRecord, TrialRecord, TrialState
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from mixfront.cli import trials as command
 from mixfront.exceptions import UnknownNameError
-from mixfront.tracking import Objective, RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.records import Objective, RecordStore, SearchRecord, TrialRecord, TrialState
 
 
 @pytest.fixture

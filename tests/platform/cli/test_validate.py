@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from mixfront.cli.search_app import search_app
-from mixfront.data.synthetic import write_synthetic
+from mixfront.data.synthetic.writer import write_synthetic
 from mixfront.exceptions import DataError, MixfrontError, SchemaError
 from mixfront.search.dry_run import count_rows
-from mixfront.search.spec import load_spec
+from mixfront.spec.search_spec import load_spec
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mixfront.tracking import Objective, SearchRecord, TrialRecord, TrialState
+from mixfront.records import Objective, SearchRecord, TrialRecord, TrialState
 
 MakeTrial = Callable[..., TrialRecord]
 

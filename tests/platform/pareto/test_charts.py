@@ -6,7 +6,7 @@ import pytest
 
 from mixfront.pareto import charts, front_of
 from mixfront.pareto.front import Front
-from mixfront.tracking import Objective, SearchRecord, TrialRecord
+from mixfront.records import Objective, SearchRecord, TrialRecord
 
 AUC = Objective(metric="auc", direction="max")
 FLOPS = Objective(metric="flops", direction="min")

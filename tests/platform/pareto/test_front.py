@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixfront.pareto import count_states, front_json, front_of, hypervolume_history
-from mixfront.tracking import Objective, SearchRecord, TrialRecord, TrialState
+from mixfront.records import Objective, SearchRecord, TrialRecord, TrialState
 
 THREE = [
     Objective(metric="auc", direction="max"),

@@ -8,7 +8,7 @@ import pytest
 from mixfront.pareto import front_page
 from mixfront.pareto.front import front_of
 from mixfront.pareto.page import _badges
-from mixfront.tracking import Objective, SearchRecord, TrialRecord
+from mixfront.records import Objective, SearchRecord, TrialRecord
 
 
 def body_of(page: str) -> str:

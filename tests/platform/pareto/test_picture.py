@@ -6,7 +6,7 @@ import pytest
 
 from mixfront.exceptions import UsageError
 from mixfront.pareto import save_picture
-from mixfront.tracking import SearchRecord, TrialRecord
+from mixfront.records import SearchRecord, TrialRecord
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from mixfront.pareto import front_json, publish_front
-from mixfront.tracking import MlflowWriter, RecordStore, SearchRecord, TrialRecord
+from mixfront.records import RecordStore, SearchRecord, TrialRecord
+from mixfront.tracking import MlflowWriter
 from mixfront.tracking.note import Note
 from mixfront.tracking.spool import Spool
 

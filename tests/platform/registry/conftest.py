@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mixfront.registry.server import registry
-from mixfront.tracking.records import (
+from mixfront.records.store import (
     Objective,
     RecordStore,
     SearchRecord,
     TrialRecord,
     TrialState,
 )
+from mixfront.registry.server import registry
 
 ROWS = pa.table(
     {

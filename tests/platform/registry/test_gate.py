@@ -3,8 +3,8 @@
 import pytest
 
 from mixfront.exceptions import PromotionError, UnknownNameError
+from mixfront.records.store import RecordStore
 from mixfront.registry.gate import promotable
-from mixfront.tracking.records import RecordStore
 
 
 def _with_final(store: RecordStore) -> RecordStore:

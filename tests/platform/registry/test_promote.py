@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from mixfront.exceptions import PromotionError, TrackingError, UsageError
+from mixfront.records.store import RecordStore
 from mixfront.registry.promote import Promotion, promote
 from mixfront.registry.server import hushed, registry
 from mixfront.registry.signature import as_frame
-from mixfront.tracking.records import RecordStore
 
 Export = Callable[[str, list[float]], None]
 

@@ -14,18 +14,18 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from mixfront.exceptions import SpecError
+from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
 from mixfront.search.budget import Budget
-from mixfront.search.outcome import Report
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import Reconciled, reconcile
 from mixfront.search.request import make_request
 from mixfront.search.scheduler import SearchScheduler
 from mixfront.search.searcher import LaneSearcher
-from mixfront.search.spec import SearchSpec
 from mixfront.search.study import make_sampler, seconds_so_far
+from mixfront.search.trial_end import Report
 from mixfront.spaces import Space
 from mixfront.spaces.parameters import Choice, Float, Int
-from mixfront.tracking.records import RecordStore, SearchRecord, TrialRecord
+from mixfront.spec.search_spec import SearchSpec
 
 Lane = Callable[[Mapping[str, Any]], Iterator[dict[str, Any]]]
 

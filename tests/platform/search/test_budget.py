@@ -1,8 +1,8 @@
 """What is left of a search's budgets, over all its drivers."""
 
+from mixfront.records.store import TrialRecord, TrialState
 from mixfront.search.budget import Budget
-from mixfront.search.spec_parts import SearchConfig
-from mixfront.tracking.records import TrialRecord, TrialState
+from mixfront.spec.parts import SearchConfig
 
 
 class Clock:

@@ -6,8 +6,8 @@ import time
 import pytest
 from rich.console import Console
 
+from mixfront.records import Objective, SearchRecord, TrialRecord, TrialState
 from mixfront.search.progress import Progress
-from mixfront.tracking import Objective, SearchRecord, TrialRecord, TrialState
 
 SEARCH = SearchRecord(
     search_id="s-1",

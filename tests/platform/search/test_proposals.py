@@ -7,8 +7,8 @@ import pytest
 from optuna.trial import TrialState as OptunaState
 
 from mixfront.exceptions import SpecError
+from mixfront.records.store import TrialRecord, TrialState
 from mixfront.search.proposals import Proposals
-from mixfront.tracking.records import TrialRecord, TrialState
 
 
 @pytest.fixture

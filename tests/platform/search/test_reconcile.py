@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState as OptunaState
 
 from mixfront.exceptions import SpecError
+from mixfront.records.store import RecordStore, TrialState
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import reconcile
-from mixfront.tracking.records import RecordStore, TrialState
 
 Result = dict[str, Any]
 

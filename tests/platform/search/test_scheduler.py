@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ray.tune.schedulers import TrialScheduler
 
-from mixfront.tracking.records import TrialState
+from mixfront.records.store import TrialState
 
 RUNGS = {"kind": "fixed_rungs", "rungs": [0.25, 0.5], "keep": 0.5, "min_trials": 3}
 

@@ -10,7 +10,7 @@ import pytest
 from optuna.trial import TrialState as OptunaState
 from ray.tune.search import Searcher
 
-from mixfront.tracking.records import TrialState
+from mixfront.records.store import TrialState
 from mixfront.training.request import TrialRequest
 
 TOLD = {

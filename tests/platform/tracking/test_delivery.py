@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mixfront.tracking import delivery
-from mixfront.tracking.courier import Courier
 from mixfront.tracking.delivery import Delivery
 from mixfront.tracking.note import Note
+from mixfront.tracking.sender import Courier
 from mixfront.tracking.spool import Spool
 
 

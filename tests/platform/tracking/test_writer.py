@@ -8,7 +8,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from mixfront.tracking import MlflowWriter, RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.tracking import MlflowWriter
 from mixfront.tracking.client import connect
 
 FRONT = {"search_id": "demo", "front": [{"trial_id": "0"}]}

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from mixfront.data.config import DataConfig
-from mixfront.data.encoder import Encoder
+from mixfront.data.encoding.encoder import Encoder
 from mixfront.data.schema import load_schema
-from mixfront.data.synthetic import SyntheticReport, write_synthetic
+from mixfront.data.synthetic.writer import SyntheticReport, write_synthetic
 
 
 @pytest.fixture(scope="session")

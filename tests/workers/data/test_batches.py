@@ -12,7 +12,7 @@ from mixfront.data.batch import Batch, FeatureLayout, FieldLayout
 from mixfront.data.batches import TrainBatches, eval_batches
 from mixfront.data.cache import EncodedSplit, open_split
 from mixfront.data.config import DataConfig
-from mixfront.data.encoder import Encoder
+from mixfront.data.encoding.encoder import Encoder
 
 LAYOUT = FeatureLayout(
     fields=(

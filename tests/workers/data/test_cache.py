@@ -18,7 +18,7 @@ import pytest
 from mixfront.data import cache as cache_module
 from mixfront.data.cache import EncodedSplit, open_split
 from mixfront.data.config import DataConfig
-from mixfront.data.encoder import Encoder
+from mixfront.data.encoding.encoder import Encoder
 from mixfront.data.reader import raw_rows
 from mixfront.data.schema import CategoricalFeature, NumericFeature, Schema
 from mixfront.exceptions import DataError
@@ -142,7 +142,7 @@ _DIE_WHILE_WRITING = """
 import os, sys
 from pathlib import Path
 from mixfront.data.cache import open_split
-from mixfront.data.encoder import Encoder
+from mixfront.data.encoding.encoder import Encoder
 
 path, rows, folder, cache = sys.argv[1:]
 encoder = Encoder.load(folder)

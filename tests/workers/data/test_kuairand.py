@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mixfront.data.config import DataConfig
-from mixfront.data.encoder import Encoder
-from mixfront.data.inspect import inspect_data
+from mixfront.data.encoding.encoder import Encoder
+from mixfront.data.inspection.inspect import inspect_data
 from mixfront.data.reader import raw_rows
 from mixfront.data.schema import load_schema
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from mixfront.data.schema import Schema, SequenceFeature, dump_schema, load_schema
-from mixfront.data.synthetic import synthetic_schema
+from mixfront.data.synthetic.writer import synthetic_schema
 from mixfront.exceptions import SchemaError
 
 HEAD = "label: click\nuser: uid\nfeatures:\n"

@@ -10,8 +10,8 @@ from mixfront.exceptions import AbortedError, DivergedError, SpecError
 from mixfront.lanes import Command, CommandKind
 from mixfront.lanes.agreement import Code
 from mixfront.lanes.memory import Held, excess, measure
-from mixfront.lanes.rehearsal import Script
 from mixfront.lanes.runner import Local, SessionRunner
+from mixfront.lanes.toy_session import Script
 from mixfront.training.request import TrialRequest
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mixfront.data import DataConfig, Encoder, load_schema
-from mixfront.data.synthetic import write_synthetic
+from mixfront.data.synthetic.writer import write_synthetic
 from mixfront.training import DataRequest, TrainingConfig, TrialRequest
 
 MakeRequest = Callable[..., TrialRequest]

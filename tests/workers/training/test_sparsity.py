@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mixfront.models.mixing_view import MixingView
+from mixfront.models.mixing.view import MixingView
 from mixfront.training import sparsity as sparsity_module
 from mixfront.training.sparsity import mixing_metrics, sparsity
 

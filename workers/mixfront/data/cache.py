@@ -16,8 +16,8 @@ from filelock import FileLock
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.data.cache_folder import private_folder, remove, require_space
-from mixfront.data.encoder import Encoder
-from mixfront.data.labels import UserCodes, encode_label, is_label, wrong_label
+from mixfront.data.encoding.encoder import Encoder
+from mixfront.data.encoding.labels import UserCodes, encode_label, is_label, wrong_label
 from mixfront.data.reader import scan
 from mixfront.data.storage import dataset_digest
 from mixfront.exceptions import DataError

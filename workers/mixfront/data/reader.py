@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as pds
 
-from mixfront.data.damage import explain
 from mixfront.data.filters import parse_filter
+from mixfront.data.parquet_errors import explain
 from mixfront.data.storage import ParquetFiles, dataset_digest, find_files
 from mixfront.exceptions import DataError, SchemaError, nearest
 

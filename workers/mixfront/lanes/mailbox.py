@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mixfront.lanes.changes import Changes
 from mixfront.lanes.messages import (
     Beat,
     Command,
@@ -20,6 +19,7 @@ from mixfront.lanes.messages import (
     Pulse,
     Reply,
 )
+from mixfront.lanes.state_watch import Changes
 
 
 class Mailbox:

@@ -64,7 +64,7 @@ def warm_up(device: str) -> None:
     """Ready process and thread for the real session, before the first trial waits for it."""
     import torch
 
-    from mixfront.training.engine import import_deepspeed
+    from mixfront.training.deepspeed.engine import import_deepspeed
 
     # Numbers below 1e-38 are slow on a processor; a cold Sinkhorn is full of them. For this
     # thread, which trains, and those that it starts.

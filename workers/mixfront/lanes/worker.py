@@ -25,13 +25,13 @@ from mixfront.lanes.agreement import (
     decide,
 )
 from mixfront.lanes.config import LaneSettings
-from mixfront.lanes.heart import Heart
-from mixfront.lanes.link import MailboxLink
+from mixfront.lanes.heartbeat import Heart
+from mixfront.lanes.mailbox_client import MailboxLink
 from mixfront.lanes.messages import Command, CommandKind, Member, Outcome, Reply
-from mixfront.lanes.progress import Progress
-from mixfront.lanes.quiet import hush
 from mixfront.lanes.runner import Local, SessionRunner, describe
 from mixfront.lanes.session import make_session, warm_up
+from mixfront.lanes.silence import hush
+from mixfront.lanes.stall_detector import Progress
 from mixfront.lanes.step_check import StepCheck
 
 _OUTCOMES = {

@@ -11,9 +11,9 @@ from mixfront.models._base import (
 )
 from mixfront.models.auxiliary import serving_weights
 from mixfront.models.cost import ModelCost, count_cost
-from mixfront.models.families import FAMILIES, get_family, make_config
 from mixfront.models.hyperparameters import Hyperparameter, hyperparameters
 from mixfront.models.ranker import Ranker, build_ranker
+from mixfront.models.registry import FAMILIES, get_family, make_config
 
 __all__ = [
     "FAMILIES",

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from mixfront.models._base import RankerConfig
 from mixfront.models.head import pooled
-from mixfront.models.per_token import PerTokenLinear
-from mixfront.models.precision import outside_autocast
+from mixfront.models.layers.per_token import PerTokenLinear
+from mixfront.models.layers.precision import outside_autocast
 
 PREFIX = "auxiliary."  # of their weights' names in a ranker
 

@@ -16,15 +16,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mixfront.data.batch import FeatureLayout, FieldLayout
 from mixfront.models._base import BlockCost, EventsConfig, RankerConfig
-from mixfront.models.activations import (
+from mixfront.models.activation_memory import (
     MEGABYTE,
     ActivationMemory,
     blank_rows,
     count_activations,
 )
-from mixfront.models.families import get_family
 from mixfront.models.head import head_kind
 from mixfront.models.ranker import Ranker, build_ranker
+from mixfront.models.registry import get_family
 
 PAPER_BATCH = 2048  # samples that the published FLOPs/batch are for
 STAND_IN_EVENTS = 50

@@ -10,7 +10,7 @@ from mixfront.data.batch import FeatureLayout
 from mixfront.exceptions import SpecError
 from mixfront.models._base import Events, EventsConfig
 from mixfront.models.behaviour import Behaviour, needed_behaviours
-from mixfront.models.mlp import dense
+from mixfront.models.layers.mlp import dense
 
 
 class EventTokenizer(nn.Module):

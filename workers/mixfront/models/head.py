@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from mixfront.models._base import Family, HeadKind, RankerConfig
-from mixfront.models.mlp import dense
-from mixfront.models.precision import outside_autocast
+from mixfront.models.layers.mlp import dense
+from mixfront.models.layers.precision import outside_autocast
 
 _STARTS = {"mean": 0.0, "sum": -1.0, "flatten": -0.5}  # power of T on the first weights
 

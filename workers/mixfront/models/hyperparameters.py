@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from mixfront.models.families import get_family
+from mixfront.models.registry import get_family
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mixfront.models._base import HeadKind, RankerConfig
 from mixfront.models.head import pooled, pooled_dim, to_logit
-from mixfront.models.mlp import ReluMLP, dense
+from mixfront.models.layers.mlp import ReluMLP, dense
 
 
 class ParallelHeadConfig(RankerConfig):

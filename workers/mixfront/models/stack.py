@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from mixfront.models._base import Block, StackContext, StackKind
-from mixfront.models.norms import Norm, norm_params
+from mixfront.models.layers.norms import Norm, norm_params
 
 
 class Chain(nn.Module):

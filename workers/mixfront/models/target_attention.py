@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mixfront.data.batch import FeatureLayout
 from mixfront.models._base import RankerConfig
 from mixfront.models.behaviour import needed_behaviours
-from mixfront.models.masked_attention import masked_softmax
+from mixfront.models.layers.masked_attention import masked_softmax
 
 
 class TargetAttention(nn.Module):

@@ -12,7 +12,7 @@ from mixfront.data.batch import FeatureLayout
 from mixfront.models._base import RankerConfig
 from mixfront.models.behaviour import behaviours
 from mixfront.models.event_tokenizer import EventTokenizer
-from mixfront.models.per_token import PerTokenLinear
+from mixfront.models.layers.per_token import PerTokenLinear
 from mixfront.models.target_attention import TargetPooling
 
 

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from mixfront.exceptions import TrialError
+from mixfront.training.artifact_folder import Folder, ShardFile
+from mixfront.training.deepspeed.engine import DenseEngine
 from mixfront.training.embedding import EmbeddingTables
-from mixfront.training.engine import DenseEngine
 from mixfront.training.ranks import Ranks
-from mixfront.training.shards import Folder, ShardFile
 from mixfront.training.sparse_optimizer import SparseOptimizer
 
 FORMAT = 1

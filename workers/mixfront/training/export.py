@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from mixfront.data import raw_rows
+from mixfront.training.artifact_folder import Folder
 from mixfront.training.predict import DENSE, TABLES, Predictor
 from mixfront.training.request import TrialRequest
-from mixfront.training.shards import Folder
 
 SAMPLE_ROWS = 32
 

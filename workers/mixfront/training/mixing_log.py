@@ -11,11 +11,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from torch import nn
 
-from mixfront.models.mixing_view import MixingView, mixing_views
-from mixfront.training.mixing_picture import is_drawable, layer_picture
-from mixfront.training.shards import Folder
+from mixfront.models.mixing.view import MixingView, mixing_views
+from mixfront.training.artifact_folder import Folder
+from mixfront.training.pictures.mixing_picture import is_drawable, layer_picture
+from mixfront.training.pictures.sparsity_picture import Curve, sparsity_picture
 from mixfront.training.sparsity import metric_name, mixing_metrics
-from mixfront.training.sparsity_picture import Curve, sparsity_picture
 
 FOLDER, HISTORY = "mixing", "history.json"
 MAX_LAYERS = 4  # that are drawn, the first and the last among them

@@ -17,8 +17,8 @@ from torch import Tensor
 from mixfront.data import Batch, EncodedRows, Encoder, FeatureLayout
 from mixfront.exceptions import TrialError
 from mixfront.models import build_ranker, make_config
+from mixfront.training.artifact_folder import Folder, ShardFile
 from mixfront.training.embedding import EmbeddingTables
-from mixfront.training.shards import Folder, ShardFile
 
 BATCH_SIZE = 4096
 DENSE, TABLES = "ranker.", "tables."  # prefixes of names in weights.safetensors

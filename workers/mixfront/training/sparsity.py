@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from mixfront.models.mixing_view import MixingView
+from mixfront.models.mixing.view import MixingView
 
 MAX_CELLS = 2**20  # of a pattern that are looked at; of larger ones, evenly spaced rows
 

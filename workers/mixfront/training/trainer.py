@@ -10,8 +10,8 @@ from mixfront.data import Batch, FeatureLayout
 from mixfront.exceptions import DivergedError
 from mixfront.models import RankerConfig, build_ranker
 from mixfront.training.config import TrainingConfig
+from mixfront.training.deepspeed.engine import DenseEngine
 from mixfront.training.embedding import EmbeddingTables, Looked
-from mixfront.training.engine import DenseEngine
 from mixfront.training.loss import extra_loss, task_loss
 from mixfront.training.optimizer import build_optimizer, warmup_factor
 from mixfront.training.ranks import Ranks

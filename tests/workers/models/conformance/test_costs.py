@@ -7,9 +7,9 @@ import torch
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.models import Ranker, RankerConfig, count_cost
-from mixfront.models.activations import kept_bytes
+from mixfront.models.activation_memory import kept_bytes
 from mixfront.models.cost import forward_flops
-from mixfront.models.families import get_family
+from mixfront.models.registry import get_family
 
 MakeRanker = Callable[..., Ranker]
 VARIANTS: list[dict[str, object]] = [

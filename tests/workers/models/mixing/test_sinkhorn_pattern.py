@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from mixfront.models.mixing.global_patterns import FullGlobal
+from mixfront.models.mixing.sinkhorn import sinkhorn
 from mixfront.models.mixing.sinkhorn_pattern import SinkhornOptions
-from mixfront.models.sinkhorn import sinkhorn
 
 
 class Counting(FullGlobal):

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from mixfront.models.mixing.sinkhorn_factored import sinkhorn_factored
 from mixfront.models.mixing.sinkhorn_pattern import SinkhornOptions, TemperedPattern
-from mixfront.models.sinkhorn_factored import sinkhorn_factored
 
 
 class FactoredGlobal(TemperedPattern):

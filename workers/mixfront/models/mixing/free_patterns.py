@@ -9,11 +9,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from mixfront.models.eval_cache import EvalCache
+from mixfront.models.layers.eval_cache import EvalCache
+from mixfront.models.layers.per_token import PerTokenLinear
+from mixfront.models.layers.precision import outside_autocast
 from mixfront.models.mixing.global_patterns import mix_blocks
 from mixfront.models.mixing.local_patterns import map_blocks
-from mixfront.models.per_token import PerTokenLinear
-from mixfront.models.precision import outside_autocast
 
 
 class FreeLocal(nn.Module):

@@ -6,8 +6,8 @@ local pattern hands over.
 
 from torch import Tensor, nn
 
-from mixfront.models.attention import attend
-from mixfront.models.per_token import PerTokenLinear
+from mixfront.models.layers.attention import attend
+from mixfront.models.layers.per_token import PerTokenLinear
 
 
 class InputMixing(nn.Module):

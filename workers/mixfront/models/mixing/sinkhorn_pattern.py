@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mixfront.models.eval_cache import EvalCache
-from mixfront.models.precision import at_least_fp32, outside_autocast
-from mixfront.models.sinkhorn import sinkhorn
+from mixfront.models.layers.eval_cache import EvalCache
+from mixfront.models.layers.precision import at_least_fp32, outside_autocast
+from mixfront.models.mixing.sinkhorn import sinkhorn
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from mixfront.models.precision import as_matmuls_take_it
+from mixfront.models.layers.precision import as_matmuls_take_it
 
 
 class UniMixing(nn.Module):

@@ -1,0 +1,1 @@
+"""The mixfront that is installed here: a wheel of it, and the versions that it runs on."""

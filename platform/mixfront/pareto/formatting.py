@@ -1,0 +1,72 @@
+"""Values and configurations in a form that is quick to read."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from mixfront.pareto.front import Front
+from mixfront.pareto.scale import is_cost
+from mixfront.records import TrialRecord
+
+_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
+# The keys that make a model what it is; a table has no room for all.
+MODEL_KEYS = (
+    "global_pattern",
+    "local_pattern",
+    "num_tokens",
+    "token_dim",
+    "num_blocks",
+    "block_size",
+    "num_bases",
+    "rank",
+    "num_heads",
+    "ffn_hidden",
+)
+
+
+def human(metric: str, value: float | None) -> str:
+    """A value as people read it: 12.3M params, 0.74125 AUC."""
+    if value is None or math.isnan(value):
+        return "-"
+    if is_cost(metric) and not metric.startswith("latency"):
+        return engineering(value)
+    return f"{value:.5f}" if abs(value) < 10 else f"{value:,.1f}"
+
+
+def engineering(value: float) -> str:
+    """Three digits and a prefix: 12300000 -> 12.3M."""
+    if not math.isfinite(value) or abs(value) < 1000:
+        return f"{value:.3g}"
+    # Three digits first: 999999 is 1M, not 1e+03k.
+    rounded = float(f"{value:.3g}")
+    power = min(int(math.log10(abs(rounded)) // 3), len(_PREFIXES) - 1)
+    return f"{rounded / 1000**power:.3g}{_PREFIXES[power]}"
+
+
+def key_params(config: Mapping[str, Any]) -> str:
+    """The model keys of a configuration, on one line."""
+    return " ".join(f"{key}={config[key]}" for key in MODEL_KEYS if key in config)
+
+
+def ordered(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every key but the family, the model's own first, with values cut to four digits."""
+    rest = [key for key in config if key not in MODEL_KEYS and key != "family"]
+    keys = [key for key in MODEL_KEYS if key in config] + rest
+    return [(key, _short(config[key])) for key in keys]
+
+
+def markdown_table(front: Front) -> str:
+    """The front as a Markdown table."""
+    names = ["trial", "family", *(objective.metric for objective in front.objectives), "model"]
+    rows = [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
+    rows += [f"| {' | '.join(_cells(member, front))} |" for member in front.members]
+    return "\n".join(rows)
+
+
+def _cells(member: TrialRecord, front: Front) -> list[str]:
+    values = [human(o.metric, member.values[o.metric]) for o in front.objectives]
+    return [member.trial_id, member.family, *values, key_params(member.config)]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,283 @@
+"""The actor behind a LanePool: makes the lanes, leases them, keeps them clean."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import ray
+from ray.exceptions import RayActorError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from mixfront.lanes import LaneSettings
+from mixfront.lanes.messages import LaneState
+from mixfront.lanes.state_watch import Changes
+from mixfront.pool.lane import LaneActor, create_named
+from mixfront.pool.leases import LaneUse, Lease, Leases
+from mixfront.pool.placement_groups import remove_groups, remove_leaked
+from mixfront.pool.train_run import RunPlan
+
+logger = logging.getLogger(__name__)
+
+_WATCH_S = 5.0
+_SWEEPS = 20  # for placement groups, until the last controller is dead
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leased:
+    """A lane for a trial."""
+
+    lane: str  # name of its actor
+    token: int
+    workers: int
+    max_failures: int  # worker groups that may die under the trial
+    lease_s: float  # how long the lease lasts without being renewed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """No lane for a trial, now or ever."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneStatus:
+    """One lane, for people and for the searcher."""
+
+    lane: int
+    use: LaneUse
+    warm: bool  # its worker group is up
+    trial_id: str | None
+    generation: int  # worker groups so far
+    deaths: int  # of worker groups
+    last_error: str | None  # also why it last renewed itself
+
+    @property
+    def available(self) -> bool:
+        """Whether a trial would get it now or in a moment."""
+        return self.use in (LaneUse.FREE, LaneUse.CLEANING)
+
+
+class PoolActor:
+    """See LanePool, whose methods these are.
+
+    Args:
+        plans: One per lane.
+        isolation: "process": a fresh worker group for every lease.
+        settings: Clocks.
+    """
+
+    def __init__(
+        self,
+        plans: list[RunPlan],
+        isolation: Literal["lane", "process"],
+        settings: LaneSettings,
+    ) -> None:
+        self._plans = plans
+        self._fresh = isolation == "process"
+        self._settings = settings
+        self._leases = Leases(len(plans), settings.lease_s)
+        self._changes = Changes()
+        self._lanes: list[Any] = [None] * len(plans)
+        self._states: list[LaneState | None] = [None] * len(plans)
+        self._aborted: dict[str, str] = {}
+        self._opened = False
+        self._closed: str | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Make the lanes; they warm up by themselves."""
+        for number in range(len(self._plans)):
+            try:
+                await self._make_lane(number)
+                self._spawn(self._watch(number))
+            except (ValueError, RayError) as error:
+                self._leases.break_lane(number, f"lane {number} cannot be made: {error}")
+        self._spawn(self._expire())
+        self._opened = True
+        await self._changes.notify()
+
+    async def lease(self, trial_id: str, timeout_s: float) -> Leased | Refused | None:
+        """Lease a lane for a trial; None if none became free in time."""
+        await self.release(trial_id)
+
+        def found() -> Lease | Refused | None:
+            refused = self._refusal(trial_id)
+            if refused is not None or not self._opened:
+                return refused
+            return self._leases.take(trial_id)
+
+        lease: Lease | Refused | None = await self._changes.until(found, timeout_s)
+        if not isinstance(lease, Lease):
+            return lease
+        lane = self._lanes[lease.lane]
+        with contextlib.suppress(RayActorError):  # its watcher makes a new one, the asker retries
+            await lane.grant.remote(lease.token)
+            await lane.open.remote()
+        plan = self._plans[lease.lane]
+        return Leased(
+            lane=plan.name,
+            token=lease.token,
+            workers=plan.trial.workers,
+            max_failures=plan.trial.max_failures,
+            lease_s=self._settings.lease_s,
+        )
+
+    async def renew(self, token: int) -> bool:
+        """Prolong a lease; False if it is over."""
+        return self._leases.renew(token)
+
+    async def release(self, trial_id: str) -> None:
+        """End a trial's lease, if it has one; its lane is cleaned in the background."""
+        lease = self._leases.find(trial_id)
+        if lease is not None and self._leases.drop(lease):
+            self._spawn(self._clean(lease.lane))
+
+    async def abort(self, trial_id: str, reason: str) -> None:
+        """Have a trial stop after a checkpoint, now or as soon as it starts."""
+        self._aborted[trial_id] = reason
+        lease = self._leases.find(trial_id)
+        if lease is not None:
+            with contextlib.suppress(RayActorError):
+                await self._lanes[lease.lane].abort.remote(lease.token, reason)
+        await self._changes.notify()
+
+    async def abort_all(self, reason: str) -> None:
+        """Abort every trial that holds a lane, and lease no more."""
+        self._closed = self._closed or reason
+        held = [self._leases.lease_of(number) for number in range(len(self._plans))]
+        for lease in held:
+            if lease is not None:
+                await self.abort(lease.trial_id, reason)
+        await self._changes.notify()
+
+    async def status(self) -> list[LaneStatus]:
+        """All lanes."""
+        return [self._status(number) for number in range(len(self._plans))]
+
+    async def close(self, grace_s: float) -> None:
+        """End every lane: politely for a while, then not."""
+        await self.abort_all("the lane pool is closing")
+        await asyncio.gather(*(self._end(number, grace_s) for number in range(len(self._plans))))
+        for _ in range(_SWEEPS):
+            if remove_leaked() == 0:
+                return
+            await asyncio.sleep(0.2)
+
+    # -- inside
+
+    async def _make_lane(self, number: int) -> None:
+        plan = self._plans[number]
+        node = ray.get_runtime_context().get_node_id()
+        options = {
+            "name": plan.name,
+            "num_cpus": 0,
+            "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False),
+        }
+        self._lanes[number] = await asyncio.to_thread(create_named, LaneActor, options, plan)
+        if not self._fresh:
+            await self._lanes[number].open.remote()
+
+    async def _watch(self, number: int) -> None:
+        """Keep the state of a lane at hand; replace its actor if it dies, drop it if it breaks."""
+        deaths = 0
+        while self._closed is None:
+            state = self._states[number]
+            try:
+                state = await self._lanes[number].state.remote(
+                    state.version if state else -1, _WATCH_S
+                )
+            except RayActorError as error:
+                deaths += 1
+                self._states[number] = None
+                await self._replace(number, deaths, str(error).splitlines()[0])
+                continue
+            self._states[number] = state
+            if state is not None and state.broken is not None:
+                await self._drop_lane(number, state.broken)
+                return
+
+    async def _replace(self, number: int, deaths: int, error: str) -> None:
+        if self._closed is not None:
+            return
+        if deaths > self._settings.max_strikes:
+            await self._drop_lane(number, f"the lane's own actor died {deaths} times: {error}")
+            return
+        logger.warning("lane %d: its actor died, making a new one: %s", number, error)
+        lease = self._leases.lease_of(number)
+        await self._make_lane(number)
+        if lease is not None:
+            await self._lanes[number].grant.remote(lease.token)
+            await self._lanes[number].open.remote()
+
+    async def _drop_lane(self, number: int, error: str) -> None:
+        logger.error("lane %d: %s", number, error)
+        self._leases.break_lane(number, error)
+        await self._changes.notify()
+        await asyncio.sleep(1.0)  # for askers to hear of it
+        await self._kill_lane(number)
+
+    async def _kill_lane(self, number: int) -> None:
+        """End a lane's processes; its Train controller goes with its owner, the lane's actor."""
+        groups = await self._placement_groups(number)
+        ray.kill(self._lanes[number])
+        remove_groups(groups)
+
+    async def _placement_groups(self, number: int) -> list[Any]:
+        state = self._states[number]
+        with contextlib.suppress(RayActorError, TimeoutError):
+            state = await asyncio.wait_for(self._lanes[number].state.remote(), 2.0)
+        return [m.placement_group for m in state.members[:1] if m.placement_group] if state else []
+
+    async def _clean(self, number: int) -> None:
+        token = self._leases.new_token()
+        lane, settle_s = self._lanes[number], self._settings.settle_s
+        try:
+            if not self._fresh:
+                await lane.clean.remote(token)
+            elif not await lane.shut.remote(token, settle_s):
+                await self._kill_lane(number)  # its watcher makes a new one
+        except RayActorError:
+            logger.info("lane %d: its actor died while it was cleaned", number)
+        self._leases.cleaned(number)
+        await self._changes.notify()
+
+    async def _expire(self) -> None:
+        while self._closed is None:
+            await asyncio.sleep(self._settings.lease_s / 4)
+            for lease in self._leases.expired():
+                logger.warning("trial %s does not renew its lease any more", lease.trial_id)
+                await self.release(lease.trial_id)
+
+    async def _end(self, number: int, grace_s: float) -> None:
+        if self._leases.use_of(number) is LaneUse.BROKEN:
+            return
+        with contextlib.suppress(RayActorError, TimeoutError):
+            shut = self._lanes[number].shut.remote(self._leases.new_token(), grace_s)
+            await asyncio.wait_for(shut, grace_s + 1.0)
+        await self._kill_lane(number)
+
+    def _refusal(self, trial_id: str) -> Refused | None:
+        reason = self._closed or self._aborted.get(trial_id) or self._leases.all_broken()
+        return Refused(reason=reason) if reason else None
+
+    def _status(self, number: int) -> LaneStatus:
+        state, lease = self._states[number], self._leases.lease_of(number)
+        return LaneStatus(
+            lane=number,
+            use=self._leases.use_of(number),
+            warm=state is not None and state.ready,
+            trial_id=lease.trial_id if lease else None,
+            generation=state.generation if state else 0,
+            deaths=state.deaths if state else 0,
+            last_error=(state.broken or state.last_error) if state else None,
+        )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run in the background; the set keeps the task from being collected."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

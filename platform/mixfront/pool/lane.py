@@ -1,0 +1,92 @@
+"""The named actor of one lane: its mailbox and its supervisor, in one process."""
+
+import time
+from typing import Any
+
+import ray
+
+from mixfront.lanes import CommandKind, Mailbox, Member
+from mixfront.pool.placement_groups import remove_groups, remove_leaked
+from mixfront.pool.supervisor import Supervisor
+from mixfront.pool.train_run import RunPlan, quiet_train, run_lane
+
+_NAME_FREE_S = 30.0  # Ray notices within seconds that a driver or an actor was killed
+
+
+class LaneActor(Mailbox):
+    """A mailbox that also runs its own lane. Made by the pool, killed with it.
+
+    Args:
+        plan: What to run.
+    """
+
+    def __init__(self, plan: RunPlan) -> None:
+        super().__init__(plan.lane)
+        quiet_train()
+        me: Any = ray.get_runtime_context().current_actor
+        self._settle_s = plan.settings.settle_s
+        self._supervisor = Supervisor(
+            self,
+            run=lambda: run_lane(plan, me),
+            kill=_kill,
+            remove_groups=_remove_groups,
+            settings=plan.settings,
+            needs=plan.needs(),
+        )
+
+    async def open(self) -> None:
+        """Start the lane's Train run, unless it runs."""
+        if not self._supervisor.wanted:
+            await self.reopen()
+            self._supervisor.start()
+
+    async def shut(self, token: int, grace_s: float) -> bool:
+        """Fence off the holder and end the Train run; False if it does not end by itself."""
+        await self.grant(token)
+        return await self._supervisor.stop(grace_s)
+
+    async def clean(self, token: int) -> None:
+        """Fence off the holder, abort and tear down what it left; a group that will not is killed.
+
+        Afterwards the lane holds no session, or waits for a new worker group.
+        """
+        await self.grant(token)
+        state = await self.state()
+        if not await self.settle(self._settle_s):
+            error = f"a released command did not end within {self._settle_s:.0f} s"
+            await self.give_up(state.generation, error, retry=False)
+        state = await self.state()
+        if state.ready and state.holds is not None:
+            reply = await self.ask(
+                token, state.generation, CommandKind.TEARDOWN, {}, self._settle_s
+            )
+            if isinstance(reply, int):
+                error = f"teardown did not end within {self._settle_s:.0f} s"
+                await self.give_up(state.generation, error, retry=False)
+
+
+def create_named(actor: type, options: dict[str, Any], *arguments: Any) -> Any:
+    """Make a named actor; waits while the name of a dead predecessor is still being freed.
+
+    Raises:
+        ValueError: If the name stays taken.
+    """
+    deadline = time.monotonic() + _NAME_FREE_S
+    remote: Any = ray.remote(actor)
+    while True:
+        try:
+            return remote.options(**options).remote(*arguments)
+        except ValueError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def _kill(member: Member) -> None:
+    if member.handle is not None:
+        ray.kill(member.handle)
+
+
+def _remove_groups(recorded: list[Any]) -> None:
+    remove_groups(recorded)
+    remove_leaked()

@@ -1,0 +1,123 @@
+"""The lanes of a search, from the driver's side."""
+
+import contextlib
+from typing import Any
+
+import ray
+from ray import cloudpickle
+from ray.exceptions import GetTimeoutError, RayActorError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from mixfront.exceptions import LaneError
+from mixfront.lanes import LaneSettings, SessionFactory, TrialConfig
+from mixfront.pool.actor import LaneStatus, PoolActor
+from mixfront.pool.lane import create_named
+from mixfront.pool.train_run import RunPlan
+
+__all__ = ["LanePool", "LaneStatus"]
+
+_ANSWER_S = 30.0
+
+
+class LanePool:
+    """Handle of a pool of lanes. The pool and all that it started die with the driver.
+
+    Args:
+        name: Of the pool's actor; trials find it by that.
+        actor: Its handle.
+    """
+
+    def __init__(self, name: str, actor: Any) -> None:
+        self.name = name
+        self._actor = actor
+
+    @classmethod
+    def start(
+        cls,
+        search_id: str,
+        num_lanes: int,
+        trial: TrialConfig,
+        storage: str,
+        session_factory: SessionFactory | None = None,
+        settings: LaneSettings | None = None,
+    ) -> "LanePool":
+        """Start a pool; its lanes warm up in the background.
+
+        Args:
+            search_id: Part of every actor's name.
+            num_lanes: How many trials train at a time.
+            trial: Resources and isolation.
+            storage: URL that every node reaches; `lanes/` below it keeps Ray's bookkeeping.
+            session_factory: Makes a trial's session; TrialSession by default.
+            settings: Clocks; from the trial's collective timeout by default.
+
+        Raises:
+            LaneError: If another driver runs this search.
+        """
+        settings = settings or LaneSettings.for_trial(trial)
+        dump: Any = cloudpickle.dumps
+        factory = dump(session_factory) if session_factory else None
+        plans = [
+            RunPlan(
+                lane=number,
+                name=f"mixfront-{search_id}-lane-{number}",
+                trial=trial,
+                storage=f"{storage.rstrip('/')}/lanes",
+                settings=settings,
+                factory=factory,
+            )
+            for number in range(num_lanes)
+        ]
+        name = f"mixfront-{search_id}-lanes"
+        options = {"name": name, "num_cpus": 0, "scheduling_strategy": _this_node()}
+        try:
+            actor = create_named(PoolActor, options, plans, trial.isolation, settings)
+        except ValueError as error:
+            raise LaneError(
+                f"the lanes of search {search_id!r} are in use: another driver runs it; "
+                "stop that one first"
+            ) from error
+        actor.open.remote()
+        return cls(name, actor)
+
+    def release(self, trial_id: str) -> None:
+        """End a trial's lease, if it has one; its lane is cleaned in the background."""
+        self._call("release", trial_id)
+
+    def abort(self, trial_id: str, reason: str) -> None:
+        """Have a trial stop after a checkpoint; it ends as interrupted."""
+        self._call("abort", trial_id, reason)
+
+    def abort_all(self, reason: str) -> None:
+        """Abort every trial and lease no more."""
+        self._call("abort_all", reason)
+
+    def status(self) -> list[LaneStatus]:
+        """All lanes, by number."""
+        states: list[LaneStatus] = self._call("status")
+        return states
+
+    def close(self, grace_s: float = 5.0) -> None:
+        """End all lanes within a few seconds; trials that still run end as interrupted."""
+        with contextlib.suppress(RayActorError, GetTimeoutError):
+            ray.get(self._actor.close.remote(grace_s), timeout=grace_s + 5.0)
+        ray.kill(self._actor)
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        """Call the pool's actor.
+
+        Raises:
+            LaneError: If it is gone or does not answer.
+        """
+        try:
+            return ray.get(getattr(self._actor, method).remote(*arguments), timeout=_ANSWER_S)
+        except (RayActorError, GetTimeoutError) as error:
+            raise LaneError(
+                f"the lane pool {self.name!r} does not answer ({type(error).__name__}): "
+                "continue the search with `mixfront search resume`"
+            ) from error
+
+
+def _this_node() -> NodeAffinitySchedulingStrategy:
+    """The driver's: a pool elsewhere would outlive its node, or die of another's."""
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)

@@ -1,0 +1,203 @@
+"""What storage remembers of a search: one JSON record for it, one for each trial.
+
+Together with the Optuna study these are the truth; MLflow is told from them.
+"""
+
+import json
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any, Literal, TypeVar
+
+import fsspec
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
+from mixfront.records.scrub import scrub
+
+R = TypeVar("R", bound=BaseModel)
+
+
+class TrialState(StrEnum):
+    """What is true of a trial. RUNNING and INTERRUPTED ones go on when a search is resumed."""
+
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    COMPLETE = "complete"  # trained to full fidelity, every objective finite
+    PRUNED = "pruned"  # stopped early on purpose
+    FAILED = "failed"
+    INFEASIBLE = "infeasible"  # breaks a constraint
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing will change any more."""
+        return self not in (TrialState.RUNNING, TrialState.INTERRUPTED)
+
+
+class Objective(BaseModel):
+    """One objective of a search."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metric: str
+    direction: Literal["min", "max"]
+
+
+class TrialRecord(BaseModel):
+    """One trial. `trial_id` is the Optuna number as a string."""
+
+    # JSON has no NaN, which metrics may be; pydantic's default null could not be read back.
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
+
+    trial_id: str
+    family: str
+    config: dict[str, Any]  # flat: model keys, and dotted keys such as "optimizer.lr"
+    state: TrialState = TrialState.RUNNING
+    fidelity: float = 0.0  # share of all steps of all passes
+    values: dict[str, float] = Field(default_factory=dict)  # the objectives, last evaluation
+    metrics: dict[str, float] = Field(default_factory=dict)  # all metrics, last evaluation
+    costs: dict[str, float] = Field(default_factory=dict)  # params, flops, ...
+    violations: dict[str, float] = Field(default_factory=dict)  # constraint -> amount, > 0 breaks
+    run_id: str | None = None  # MLflow
+    checkpoint: str | None = None  # URL of the last one
+    final: str | None = None  # URL of the exported model (training.export), once COMPLETE
+    error: str | None = None
+    attempts: int = 0  # worker groups that died under it
+    started: float | None = None  # unix seconds
+    ended: float | None = None
+    accelerator_seconds: float = 0.0
+    seconds: dict[str, float] = Field(default_factory=dict)  # phase -> sum: train, evaluate, ...
+
+
+class SearchRecord(BaseModel):
+    """One search; written when it starts, changed only by its driver."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    search_id: str  # "<name>-<8 hex>", unique everywhere
+    name: str  # unique in its storage
+    spec: dict[str, Any]  # the resolved SearchSpec
+    objectives: list[Objective]
+    reference_point: list[float]  # in the objectives' order; costs in log10; fixed at the start
+    optuna_storage: str
+    tracking_uri: str
+    experiment: str
+    run_id: str | None = None  # the MLflow parent run
+    encoder: str | None = None  # URL of the fitted encoder's folder
+    dataset_digest: str | None = None
+    state: Literal["running", "interrupted", "finished", "failed"] = "running"
+    ended_because: str | None = None  # one sentence
+    created: float = 0.0
+
+
+class RecordStore:
+    """The folder of one search, `<storage>/<name>/`, on any fsspec URL.
+
+    search.json                   SearchRecord
+    encoder/                      the fitted encoder
+    trials/<id>/record.json       TrialRecord
+    trials/<id>/step-<n>/         checkpoints
+    trials/<id>/final/            the exported model
+    trials/<id>/mixing/           pictures of what was learned, copied to MLflow at the end
+    spool/                        what MLflow has yet to be told
+    """
+
+    def __init__(self, storage: str, name: str) -> None:
+        self.url = f"{storage.rstrip('/')}/{name}"
+        self.name = name
+        self._fs, self._root = fsspec.core.url_to_fs(self.url)
+
+    def exists(self) -> bool:
+        """Whether a search of this name was ever started here."""
+        return bool(self._fs.exists(f"{self._root}/search.json"))
+
+    def create(self, record: SearchRecord) -> None:
+        """Write the record of a new search.
+
+        Raises:
+            SpecError: If the name is taken.
+        """
+        self.refuse_existing()
+        self.save_search(record)
+
+    def refuse_existing(self) -> None:
+        """Nothing, if the name is free.
+
+        Raises:
+            SpecError: If a search of this name was started here before.
+        """
+        if self.exists():
+            raise SpecError(
+                f"a search named {self.name!r} exists in {self.url}: "
+                f"choose another name, or continue it with `mixfront search resume {self.name}`"
+            )
+
+    def search(self) -> SearchRecord:
+        """Read the search's record.
+
+        Raises:
+            UnknownNameError: If there is no such search.
+        """
+        if not self.exists():
+            storage = self._root.rsplit("/", 1)[0]
+            raise UnknownNameError("search", self.name, list_searches(storage, self._fs))
+        return self._read(SearchRecord, f"{self._root}/search.json")
+
+    def save_search(self, record: SearchRecord) -> None:
+        """Write or replace the search's record; passwords in its URIs are not written."""
+        self._write("search.json", json.dumps(scrub(record.model_dump(mode="json")), indent=1))
+
+    def trial(self, trial_id: str) -> TrialRecord:
+        """Read one trial.
+
+        Raises:
+            UnknownNameError: If the search has no such trial.
+        """
+        path = f"{self._root}/trials/{trial_id}/record.json"
+        if not self._fs.exists(path):
+            raise UnknownNameError("trial", trial_id, [t.trial_id for t in self.trials()])
+        return self._read(TrialRecord, path)
+
+    def trials(self) -> list[TrialRecord]:
+        """All trials, in the order of their numbers."""
+        return sorted(self._read_trials(), key=lambda trial: int(trial.trial_id))
+
+    def save_trial(self, record: TrialRecord) -> None:
+        """Write or replace one trial's record."""
+        self._write(f"trials/{record.trial_id}/record.json", record.model_dump_json(indent=1))
+
+    def trial_url(self, trial_id: str) -> str:
+        """Folder of one trial."""
+        return f"{self.url}/trials/{trial_id}"
+
+    def _read_trials(self) -> Iterator[TrialRecord]:
+        self._fs.invalidate_cache()
+        for path in self._fs.glob(f"{self._root}/trials/*/record.json"):
+            yield self._read(TrialRecord, path)
+
+    def _read(self, kind: type[R], path: str) -> R:
+        try:
+            return kind.model_validate_json(self._fs.cat_file(path))
+        except ValidationError:
+            raise TrackingError(
+                f"{path} is not a {kind.__name__} that this version of mixfront can read: "
+                "it was damaged, or written by another version"
+            ) from None
+
+    def _write(self, name: str, text: str) -> None:
+        """Replace a file whole: a reader sees the old text or the new one, never half."""
+        path = f"{self._root}/{name}"
+        self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+        if isinstance(self._fs, fsspec.implementations.local.LocalFileSystem):
+            self._fs.pipe_file(f"{path}.new", text.encode())
+            self._fs.mv(f"{path}.new", path)
+        else:  # object stores replace atomically
+            self._fs.pipe_file(path, text.encode())
+
+
+def list_searches(storage: str, fs: Any = None) -> list[str]:
+    """Names of all searches in a storage."""
+    if fs is None:
+        fs, storage = fsspec.core.url_to_fs(storage)
+    fs.invalidate_cache()
+    found = fs.glob(f"{storage}/*/search.json")
+    return sorted(json.loads(fs.cat_file(path))["name"] for path in found)

@@ -1,0 +1,1 @@
+"""The search spec: YAML into one typed, frozen object."""

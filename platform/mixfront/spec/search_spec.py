@@ -1,0 +1,134 @@
+"""The search spec: YAML into one typed, frozen object with every default and path resolved.
+
+What a search reads (`data.path`, `data.schema`, `space`) is relative to the spec file's folder;
+what it writes (`storage`, `tracking.uri`, `optuna_storage`) and whatever an override gives is
+relative to the working directory. In a packaged spec that holds for all but the files that lie
+beside it in the package.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from mixfront.config_file import parse_yaml, read_yaml, validate
+from mixfront.data.config import DataConfig
+from mixfront.exceptions import SpecError, nearest
+from mixfront.lanes.config import TrialConfig
+from mixfront.records.locate import DEFAULT_STORAGE
+from mixfront.records.store import Objective
+from mixfront.spec.files import find_spec, resolve
+from mixfront.spec.objectives import get_metric
+from mixfront.spec.parts import (
+    Constraints,
+    NoStopping,
+    ObjectiveSpec,
+    Part,
+    SearchConfig,
+    Stopping,
+    TrackingSpec,
+)
+from mixfront.training.config import TrainingConfig
+
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+_DEFAULT_OBJECTIVES = (
+    Objective(metric="auc", direction="max"),
+    Objective(metric="flops", direction="min"),
+)
+
+
+class SearchSpec(Part):
+    """One search. Only `name` and `data` have no default."""
+
+    name: str
+    data: DataConfig
+    space: str = "all_families"  # a packaged space, or a path
+    objectives: tuple[ObjectiveSpec, ...] = Field(_DEFAULT_OBJECTIVES, min_length=1)
+    constraints: Constraints = Field(default_factory=dict)
+    search: SearchConfig = SearchConfig.model_validate({})
+    stopping: Stopping = NoStopping()
+    training: TrainingConfig = TrainingConfig()
+    trial: TrialConfig = TrialConfig()
+    tracking: TrackingSpec = TrackingSpec()
+    storage: str = DEFAULT_STORAGE
+    reference_point: dict[str, float] = Field(default_factory=dict)  # by metric, in its own unit
+    optuna_storage: str | None = None  # any URL that Optuna takes
+
+    @field_validator("name")
+    @classmethod
+    def _safe_name(cls, name: str) -> str:
+        if not _NAME.match(name):
+            raise ValueError(
+                "it names a folder: letters, digits, '.', '_' and '-', "
+                "beginning with a letter or digit, at most 63"
+            )
+        return name
+
+    @field_validator("space", mode="before")
+    @classmethod
+    def _space_by_name(cls, space: object) -> object:
+        if isinstance(space, dict):
+            raise ValueError(
+                "a space is a file of its own; write it there, and give its path here"
+            )
+        return space
+
+    @model_validator(mode="after")
+    def _check(self) -> "SearchSpec":
+        metrics = [objective.metric for objective in self.objectives]
+        if len(set(metrics)) < len(metrics):
+            raise ValueError(f"an objective stands twice in {metrics}; name each once")
+        for metric, value in self.reference_point.items():
+            if metric not in metrics:
+                raise ValueError(
+                    f"reference_point names {metric!r}, which is no objective: "
+                    f"{nearest(metric, metrics)}"
+                )
+            if get_metric(metric).log10 and value <= 0:
+                raise ValueError(f"reference_point.{metric} is {value}; a cost is above 0")
+        return self
+
+    def asked_metrics(self) -> set[str]:
+        """Metrics that decide something: the objectives and the constrained ones."""
+        return {objective.metric for objective in self.objectives} | self.constraints.keys()
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON that `SearchSpec.model_validate` reads back."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def load_spec(source: str, overrides: Sequence[str] = ()) -> SearchSpec:
+    """Read a spec file, or a packaged spec by its bare name.
+
+    Args:
+        source: Path, URL, or name such as "demo".
+        overrides: "a.b=value", the value in YAML; they win over the file.
+
+    Raises:
+        SpecError: If anything about it is wrong; one sentence.
+        UnknownNameError: If a bare name is neither packaged nor a file.
+    """
+    found = find_spec(source)
+    data = (
+        read_yaml(found.location, SpecError)
+        if found.text is None
+        else parse_yaml(found.text, found.location, SpecError)
+    )
+    if not isinstance(data, dict):
+        raise SpecError(f"{found.location} holds no keys; a search spec begins with `name:`")
+    data = resolve(data, [_override(text) for text in overrides], found)
+    if isinstance(data.get("data"), dict) and not data["data"].get("path"):
+        raise SpecError(
+            f"{found.location}: 'data.path' is missing; "
+            f"say where the data lies with `-o data.path=URL`"
+        )
+    return validate(SearchSpec, data, found.location, SpecError)
+
+
+def _override(text: str) -> tuple[list[str], Any]:
+    key, equals, value = text.partition("=")
+    path = key.strip().split(".")
+    if not equals or not all(path):
+        raise SpecError(f"the override {text!r} is not `key=value`; write -o search.trials=40")
+    return path, parse_yaml(value, f"the override {text!r}", SpecError)

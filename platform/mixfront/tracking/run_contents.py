@@ -1,0 +1,150 @@
+"""Records in MLflow's words: params, metrics, tags and artifacts of each run."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+from mixfront.installation.versions import environment
+from mixfront.records.scrub import scrub, scrub_text
+from mixfront.records.store import SearchRecord, TrialRecord
+from mixfront.tracking.note import STATUS_OF_SEARCH, STATUS_OF_TRIAL, Dataset
+
+STATE_TAG = "mixfront.state"
+FAMILY_TAG = "mixfront.family"
+ERROR_TAG = "mixfront.error"
+DIGEST_TAG = "mixfront.dataset_digest"
+RANK_TAG = "pareto.rank"
+FRONT_FILE = "front.json"
+MIXING = "mixing"  # folder of a trial's pictures, in storage and among the artifacts
+DESCRIPTION_TAG = "mlflow.note.content"  # shown at the top of a run's page
+MAX_PARAM, MAX_TAG, MAX_DIGEST = 6000, 5000, 36  # characters that MLflow takes
+
+_NOT_IN_KEYS = re.compile(r"[^\w\-. :/]")
+
+
+def opened_search(search: SearchRecord, space: Any, texts: Mapping[str, str]) -> dict[str, Any]:
+    """What the search's run is told first.
+
+    Args:
+        search: The search.
+        space: The space that it samples from, as plain data; None = leave it out.
+        texts: More artifacts: path -> content.
+    """
+    spec = scrub(search.spec)
+    artifacts = {"spec.yaml": _yaml(spec), "environment.json": json.dumps(environment(), indent=1)}
+    if space is not None:
+        artifacts["space.yaml"] = _yaml(scrub(space))
+    return {
+        "name": search.name,
+        "params": as_params(_flat(spec)),
+        "tags": {**closed_search(search)["tags"], **_environment_tags(), **_digest_tag(search)},
+        "texts": artifacts | {path: scrub_text(text) for path, text in texts.items()},
+        "dataset": _dataset(search),
+        "status": STATUS_OF_SEARCH["running"],
+    }
+
+
+def closed_search(search: SearchRecord) -> dict[str, Any]:
+    """What the search's run is told when the driver leaves it."""
+    tags: dict[str, str] = {STATE_TAG: search.state}
+    if search.ended_because:
+        tags["mixfront.ended_because"] = as_tag(search.ended_because)
+    return {"tags": tags, "status": STATUS_OF_SEARCH[search.state]}
+
+
+def opened_trial(search: SearchRecord, trial: TrialRecord) -> dict[str, Any]:
+    """What a trial's run is told before training."""
+    tags = {STATE_TAG: str(trial.state), FAMILY_TAG: trial.family, **_digest_tag(search)}
+    return {
+        "name": f"{trial.trial_id} {trial.family}",
+        "params": as_params({"family": trial.family, **scrub(trial.config)}),
+        "metrics": as_metrics(trial.costs),
+        "tags": tags,
+        "dataset": _dataset(search),
+        "status": STATUS_OF_TRIAL[trial.state],
+    }
+
+
+def closed_trial(trial: TrialRecord) -> dict[str, Any]:
+    """What a trial's run is told at its end, or when it is interrupted.
+
+    The pictures that its worker left in storage come along, if there are any.
+    """
+    tags = {STATE_TAG: str(trial.state), "mixfront.fidelity": f"{trial.fidelity:g}"}
+    if trial.error:
+        tags[ERROR_TAG] = as_tag(trial.error)
+    if trial.final:
+        tags["mixfront.final"] = as_tag(trial.final)
+    if trial.violations:
+        broken = {name: amount for name, amount in trial.violations.items() if amount > 0}
+        tags["mixfront.violations"] = as_tag(json.dumps(broken))
+    metrics = dict(trial.costs)
+    if trial.state.is_finished:  # an interrupted trial will know better when it ends
+        metrics["accelerator_seconds"] = trial.accelerator_seconds
+    has_pictures = trial.state.is_finished and trial.started is not None
+    return {
+        "metrics": as_metrics(metrics),
+        "tags": tags,
+        "folders": {MIXING: f"trials/{trial.trial_id}/{MIXING}"} if has_pictures else {},
+        "status": STATUS_OF_TRIAL[trial.state],
+    }
+
+
+def as_params(values: Mapping[str, Any]) -> dict[str, str]:
+    """Values as MLflow params: text, of the length and with the keys that it takes."""
+    return {_key(name): _text(value)[:MAX_PARAM] for name, value in values.items()}
+
+
+def as_metrics(values: Mapping[str, float]) -> dict[str, float]:
+    """Values as MLflow metrics."""
+    return {_key(name): float(value) for name, value in values.items()}
+
+
+def as_tag(text: str) -> str:
+    """Text as a tag's value: scrubbed, and no longer than MLflow takes."""
+    return scrub_text(text)[:MAX_TAG]
+
+
+def _key(name: str) -> str:
+    return _NOT_IN_KEYS.sub("_", name)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings under dotted keys; what is not set is left out."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        elif value is not None:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def _environment_tags() -> dict[str, str]:
+    return {f"mixfront.env.{name}": found for name, found in environment().items()}
+
+
+def _digest_tag(search: SearchRecord) -> dict[str, str]:
+    return {DIGEST_TAG: search.dataset_digest} if search.dataset_digest else {}
+
+
+def _dataset(search: SearchRecord) -> Dataset | None:
+    path = search.spec.get("data", {}).get("path")
+    if not search.dataset_digest or not path:
+        return None
+    name = PurePosixPath(path).name or "data"
+    return Dataset(
+        name=name, digest=search.dataset_digest[:MAX_DIGEST], source=scrub_text(str(path))
+    )

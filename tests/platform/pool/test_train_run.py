@@ -1,0 +1,31 @@
+"""What a Train run is started with, and what is said when its workers die."""
+
+from mixfront.lanes import LaneSettings, TrialConfig
+from mixfront.pool.train_run import RunPlan, death_text
+
+
+def plan(**trial: float) -> RunPlan:
+    config = TrialConfig.model_validate({"workers": 2, **trial})
+    return RunPlan(lane=0, name="x", trial=config, storage="/x", settings=LaneSettings())
+
+
+def test_the_needs_of_a_lane_in_words() -> None:
+    assert plan().needs() == "2 x (1 CPU)"
+    assert plan(gpus_per_worker=0.5).needs() == "2 x (1 CPU and 0.5 GPU)"
+
+
+def test_a_death_is_told_in_one_line() -> None:
+    training = RuntimeError('Traceback (most recent call last):\n  File "x"\nValueError: bad\n')
+    crash = RuntimeError("A worker health check failed.\nWorker info: Worker(...)")
+    text = death_text({0: training, 1: crash, 2: ValueError()})
+    assert (
+        text
+        == "rank 0: ValueError: bad; rank 1: A worker health check failed.; rank 2: ValueError"
+    )
+
+
+def test_clocks_follow_the_collective_timeout() -> None:
+    short = LaneSettings.for_trial(TrialConfig(collective_timeout_s=4, max_failures=1))
+    assert (short.hung_after_s, short.noop_s, short.beat_s) == (4, 1, 0.5)
+    assert short.max_strikes == 4
+    assert LaneSettings.for_trial(TrialConfig()).noop_s == 10

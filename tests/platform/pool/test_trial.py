@@ -1,0 +1,168 @@
+"""A trial's way over lanes that answer as the test says."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from mixfront.exceptions import AbortedError
+from mixfront.lanes import CommandKind, Outcome, Reply
+from mixfront.lanes.toy_session import Script
+from mixfront.pool.client import GroupLost, LaneLost
+from mixfront.pool.trial_proxy import TrialProxy
+
+SETUP, ADVANCE = CommandKind.SETUP, CommandKind.ADVANCE
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Pool:
+    """Gives out itself as the lane; `answers` are replies to give or errors to raise."""
+
+    workers = 2
+    max_failures = 1
+
+    def __init__(self, clock: Clock, *answers: Reply | Exception) -> None:
+        self._clock = clock
+        self._answers = list(answers)
+        self.asked: list[tuple[CommandKind, str | None]] = []
+        self.leases = 0
+        self.given_back = 0
+
+    @property
+    def lane(self) -> "Pool":
+        return self
+
+    def lease(self, _trial_id: str) -> Any:
+        self.leases += 1
+        self._clock.now += 5.0
+        return self
+
+    def wait_ready(self) -> None: ...
+
+    def ask(self, kind: CommandKind, payload: Mapping[str, Any]) -> Reply:
+        self.asked.append((kind, payload.get("resume_from")))
+        self._clock.now += 10.0
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def give_back(self) -> None:
+        self.given_back += 1
+
+
+def reply(outcome: Outcome = Outcome.OK, **fields: Any) -> Reply:
+    return Reply(command_id=1, outcome=outcome, **fields)
+
+
+def evaluation(fidelity: float) -> Reply:
+    return reply(
+        evaluation={
+            "step": int(100 * fidelity),
+            "fidelity": fidelity,
+            "metrics": {"auc": fidelity},
+            "checkpoint": f"at-{fidelity}",
+            "final": "model" if fidelity == 1.0 else None,
+            "seconds": {"train": 3.0},
+        }
+    )
+
+
+def begin(*answers: Reply | Exception) -> tuple[TrialProxy, Pool]:
+    clock = Clock()
+    pool = Pool(clock, *answers)
+    return TrialProxy(pool, Script().request("/nowhere", "7"), clock=clock), pool
+
+
+def test_a_trial_runs_to_its_end_and_gives_its_lane_back() -> None:
+    proxy, pool = begin(reply(seconds=0.3), evaluation(0.5), evaluation(1.0))
+    first = proxy.step()
+    assert (first["status"], first["fidelity"], first["done"]) == ("running", 0.5, False)
+    assert first["seconds"] == {"lease": 5.0, "setup": 0.3, "train": 3.0}
+    assert first["accelerator_seconds"] == 2 * 20.0
+    last = proxy.step()
+    assert last == {
+        "trial_id": "7",
+        "step": 100,
+        "fidelity": 1.0,
+        "status": "complete",
+        "metrics": {"auc": 1.0},
+        "checkpoint": "at-1.0",
+        "final": "model",
+        "error": None,
+        "attempts": 0,
+        "accelerator_seconds": 2 * 30.0,
+        "seconds": {"train": 3.0},
+        "done": True,
+    }
+    assert pool.given_back == 1
+    assert proxy.step() == last
+    proxy.end()
+    assert pool.given_back == 1
+
+
+def test_a_lost_group_is_retried_from_the_last_checkpoint() -> None:
+    proxy, pool = begin(reply(), evaluation(0.5), GroupLost("killed"), reply(), evaluation(1.0))
+    proxy.step()
+    result = proxy.step()
+    assert (result["status"], result["attempts"]) == ("complete", 1)
+    assert pool.asked == [
+        (SETUP, None),
+        (ADVANCE, None),
+        (ADVANCE, None),
+        (SETUP, "at-0.5"),
+        (ADVANCE, None),
+    ]
+    assert pool.leases == 1
+
+
+def test_too_many_lost_groups_fail_the_trial() -> None:
+    proxy, pool = begin(GroupLost("first"), GroupLost("second"))
+    result = proxy.step()
+    assert (result["status"], result["attempts"], result["error"]) == ("failed", 2, "second")
+    assert pool.given_back == 1
+
+
+def test_what_would_fail_again_is_not_retried() -> None:
+    proxy, _ = begin(reply(), GroupLost("nan", retry=False))
+    result = proxy.step()
+    assert (result["status"], result["attempts"]) == ("failed", 1)
+
+
+@pytest.mark.parametrize("kind", [SETUP, ADVANCE])
+def test_the_trials_own_failure_is_a_result(kind: CommandKind) -> None:
+    failed = reply(Outcome.FAILED, error="the loss is nan")
+    proxy, pool = begin(*([failed] if kind is SETUP else [reply(), failed]))
+    result = proxy.step()
+    assert (result["status"], result["error"]) == ("failed", "the loss is nan")
+    assert pool.given_back == 1
+
+
+def test_an_abort_in_mid_training_keeps_the_new_checkpoint() -> None:
+    stopped = reply(Outcome.INTERRUPTED, error="stopped", checkpoint="at-0.7")
+    proxy, _ = begin(reply(), evaluation(0.5), stopped)
+    proxy.step()
+    result = proxy.step()
+    assert (result["status"], result["checkpoint"]) == ("interrupted", "at-0.7")
+    assert result["fidelity"] == 0.5
+    assert result["metrics"] == {"auc": 0.5}
+
+
+def test_a_closed_pool_interrupts() -> None:
+    proxy, _ = begin(AbortedError("the search was stopped"))
+    result = proxy.step()
+    assert (result["status"], result["error"]) == ("interrupted", "the search was stopped")
+
+
+def test_a_broken_lane_is_exchanged_for_another_at_no_cost_to_the_trial() -> None:
+    proxy, pool = begin(reply(), LaneLost("broken"), reply(), evaluation(1.0))
+    result = proxy.step()
+    assert (result["status"], result["attempts"]) == ("complete", 0)
+    assert (pool.leases, pool.given_back) == (2, 2)

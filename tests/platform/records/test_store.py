@@ -1,0 +1,71 @@
+"""Records in storage."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
+from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState, list_searches
+
+
+def test_records_come_back_as_they_were(
+    store: RecordStore, search: SearchRecord, trial: TrialRecord
+) -> None:
+    store.save_trial(trial)
+    assert store.search() == search
+    assert store.trial("0") == trial
+    assert store.trials() == [trial]
+
+
+def test_a_metric_that_is_no_number_can_be_read_back(
+    store: RecordStore, trial: TrialRecord
+) -> None:
+    trial.metrics = {"uauc": math.nan, "logloss": math.inf}
+    store.save_trial(trial)
+    metrics = store.trial("0").metrics
+    assert math.isnan(metrics["uauc"])
+    assert metrics["logloss"] == math.inf
+
+
+def test_trials_are_in_the_order_of_their_numbers(store: RecordStore, trial: TrialRecord) -> None:
+    for number in (10, 9, 2):
+        store.save_trial(trial.model_copy(update={"trial_id": str(number)}))
+    assert [found.trial_id for found in store.trials()] == ["2", "9", "10"]
+
+
+def test_a_name_is_taken_once(store: RecordStore, search: SearchRecord) -> None:
+    with pytest.raises(SpecError, match="mixfront search resume demo"):
+        store.create(search)
+
+
+def test_unknown_names_are_answered_with_known_ones(
+    store: RecordStore, trial: TrialRecord
+) -> None:
+    store.save_trial(trial)
+    storage = store.url.rsplit("/", 1)[0]
+    with pytest.raises(UnknownNameError, match="did you mean 'demo'"):
+        RecordStore(storage, "demos").search()
+    with pytest.raises(UnknownNameError, match="unknown trial '7'"):
+        store.trial("7")
+    assert list_searches(storage) == ["demo"]
+
+
+def test_a_damaged_record_is_named(store: RecordStore, trial: TrialRecord) -> None:
+    store.save_trial(trial)
+    path = Path(store.trial_url("0")) / "record.json"
+    path.write_text(path.read_text()[:20])
+    with pytest.raises(TrackingError, match=r"trials/0/record\.json is not a TrialRecord"):
+        store.trials()
+
+
+def test_only_running_and_interrupted_trials_go_on() -> None:
+    open_states = {state for state in TrialState if not state.is_finished}
+    assert open_states == {TrialState.RUNNING, TrialState.INTERRUPTED}
+
+
+def test_records_live_in_an_object_store_too(search: SearchRecord, trial: TrialRecord) -> None:
+    store = RecordStore("memory://records", "demo")
+    store.create(search)
+    store.save_trial(trial)
+    assert RecordStore("memory://records", "demo").trials() == [trial]

@@ -1,0 +1,261 @@
+"""Search specs: short ones, full ones, wrong ones."""
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixfront.exceptions import SpecError, UnknownNameError
+from mixfront.records.store import Objective
+from mixfront.search.cost_check import ModelCosts
+from mixfront.search.proposals import Proposals
+from mixfront.spaces import load_space
+from mixfront.spec.parts import FixedRungs, parse_duration
+from mixfront.spec.search_spec import SearchSpec, load_spec
+
+MINIMAL = "name: short\ndata: {path: logs, schema: schema.yaml, validation: 'day == 2'}\n"
+
+
+@pytest.fixture(autouse=True)
+def _work_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    for name in ("MLFLOW_TRACKING_URI", "OPTUNA_STORAGE", "MIXFRONT_STORAGE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "spec.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_the_least_that_a_spec_must_say(tmp_path: Path) -> None:
+    spec = load_spec(write(tmp_path, MINIMAL))
+    cwd = tmp_path / "cwd"
+    assert spec.data.path == str(tmp_path / "logs")  # what is read lies beside the spec
+    assert spec.data.schema_ == str(tmp_path / "schema.yaml")
+    assert spec.space == "all_families"
+    assert spec.objectives == (
+        Objective(metric="auc", direction="max"),
+        Objective(metric="flops", direction="min"),
+    )
+    assert spec.search.trials == 20
+    assert spec.storage == str(cwd / "mixfront-searches")  # what is written lies here
+    assert spec.tracking.uri == f"sqlite:///{cwd}/mixfront.db"
+    assert spec.optuna_storage == f"sqlite:///{cwd}/mixfront-searches/short/optuna.db"
+
+
+def test_the_one_of_the_design(tmp_path: Path) -> None:
+    text = """
+        name: kuairand-front
+        data: {path: ../data/kuairand, schema: kuairand.schema.yaml, train: "date <= 20220504",
+               validation: "date == 20220505", test: "date == 20220506"}
+        space: spaces/mine.yaml
+        objectives: [{metric: auc, direction: max}, {metric: flops, direction: min}]
+        constraints: {params: "<= 20e6", flops: "<= 5e11"}
+        search: {trials: 60, time: 2h, accelerator_hours: 16, sampler: tpe, seed: 7}
+        stopping: {kind: fixed_rungs, rungs: [0.25, 0.5], keep: 0.4, min_trials: 6}
+        training: {passes: 1, batch_size: 2048, optimizer: {lr: 1e-3}, precision: bf16}
+        trial: {workers: 2, gpus_per_worker: 1, zero_stage: 2, max_failures: 2, isolation: lane}
+        tracking: {uri: sqlite:///mixfront.db, experiment: ranking}
+        storage: s3://ranking/mixfront
+        optuna_storage: postgresql://db/optuna
+        reference_point: {flops: 1e12}
+    """
+    spec = load_spec(write(tmp_path, text))
+    assert spec.search.time == 7200
+    assert spec.constraints["params"].limit == 20e6
+    assert isinstance(spec.stopping, FixedRungs)
+    assert spec.space == str(tmp_path / "spaces/mine.yaml")
+    assert spec.storage == "s3://ranking/mixfront"
+    assert SearchSpec.model_validate(spec.dump()) == spec
+
+
+def test_the_environment_speaks_where_the_spec_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
+    monkeypatch.setenv("OPTUNA_STORAGE", "postgresql://db/optuna")
+    monkeypatch.setenv("MIXFRONT_STORAGE", "s3://bucket/searches")
+    silent = load_spec(write(tmp_path, MINIMAL))
+    assert silent.tracking.uri == "http://mlflow:5000"
+    assert silent.optuna_storage == "postgresql://db/optuna"
+    assert silent.storage == "s3://bucket/searches"
+    said = load_spec(write(tmp_path, MINIMAL + "storage: here\ntracking: {uri: 'http://x'}"))
+    assert said.tracking.uri == "http://x"
+    assert said.storage == str(tmp_path / "cwd/here")
+
+
+def test_overrides_win_and_are_relative_to_the_working_directory(tmp_path: Path) -> None:
+    spec = load_spec(
+        write(tmp_path, MINIMAL),
+        [
+            "data.path=other",
+            "search.trials=3",
+            "training.optimizer.lr=1e-4",
+            "constraints.params=<= 2e6",
+            "search.enqueue=[{family: rankmixer, num_blocks: 2}]",
+            "data.train=day <= 1",
+        ],
+    )
+    assert spec.data.path == str(tmp_path / "cwd/other")
+    assert spec.search.trials == 3
+    assert spec.training.optimizer.lr == 1e-4
+    assert str(spec.constraints["params"]) == "<= 2e+06"
+    assert spec.search.enqueue == ({"family": "rankmixer", "num_blocks": 2},)
+    assert spec.data.train == "day <= 1"
+
+
+def test_remote_places_stay_as_they_are(tmp_path: Path) -> None:
+    spec = load_spec(write(tmp_path, MINIMAL), ["data.path=s3://logs/day"])
+    assert spec.data.path == "s3://logs/day"
+
+
+def test_any_budget_replaces_the_default_one(tmp_path: Path) -> None:
+    spec = load_spec(write(tmp_path, MINIMAL + "search: {time: 90s}"))
+    assert spec.search.trials is None
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("serch: {trials: 3}", "unknown key 'serch': did you mean 'search'"),
+        ("search: {trails: 3}", "unknown key 'search.trails': did you mean 'trials'"),
+        ("training: {optimizer: {lrr: 3}}", "unknown key 'training.optimizer.lrr'.*'lr'"),
+        ("search: {trials: 0}", "'search.trials' is 0"),
+        ("search: {time: soon}", "'soon' is no duration; write for example '2h'"),
+        ("search: {sampler: grid}", "'search.sampler' is 'grid'"),
+        ("objectives: [acu]", "unknown metric 'acu': did you mean 'auc'"),
+        ("objectives: [test_auc]", "the test split is reported and never decides"),
+        ("objectives: [auc, auc]", "an objective stands twice"),
+        ("objectives: []", "'objectives' is"),
+        ("objectives: [{metric: auc, direction: up}]", "'objectives.0.direction' is 'up'"),
+        ("constraints: {parms: '<= 3'}", "unknown metric 'parms': did you mean 'params'"),
+        ("constraints: {params: 3}", "write '<= NUMBER'"),
+        ("constraints: [3]", "'constraints' is"),
+        ("stopping: {kind: asha}", "'asha'"),
+        ("stopping: {kind: fixed_rungs, rungs: [0.5, 0.25]}", r"rungs \[0.5, 0.25\] must rise"),
+        ("stopping: {kind: fixed_rungs, rungs: [1.5]}", "less than 1"),
+        ("reference_point: {uauc: 0.4}", "names 'uauc', which is no objective"),
+        ("reference_point: {flops: 0}", "a cost is above 0"),
+        ("storage: s3://bucket/x", "the study cannot live in 's3://bucket/x'.*OPTUNA_STORAGE"),
+        ("tracking: sqlite", "'tracking' is 'sqlite'"),
+        ("tracking: !!python/object/apply:os.system [ls]", "plain YAML is expected"),
+        ("name: twice", "the key 'name' stands twice"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, more: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message) as caught:
+        load_spec(write(tmp_path, MINIMAL + more))
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_status == 2
+
+
+def test_a_space_inside_the_spec_is_refused_shortly(tmp_path: Path) -> None:
+    families = ", ".join(f"family_{index}: {{}}" for index in range(50))
+    spec = write(tmp_path, MINIMAL + f"space: {{families: {{{families}}}}}\n")
+    with pytest.raises(
+        SpecError, match=r"a space is a file of its own; .* its path here"
+    ) as caught:
+        load_spec(spec)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("name", ["../up", ".hidden", "a b", "", "x" * 64, "a/b"])
+def test_a_name_must_be_fit_for_a_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SpecError, match="it names a folder"):
+        load_spec(write(tmp_path, MINIMAL), [f"name={name!r}"])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("search.trials", "'search.trials' is not `key=value`"),
+        ("=3", "is not `key=value`"),
+        ("name.first=3", "the override of 'name.first' cannot be: 'name' is 'short'"),
+        ("search.trials=[", "plain YAML is expected"),
+    ],
+)
+def test_overrides_that_cannot_be(tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        load_spec(write(tmp_path, MINIMAL), [override])
+
+
+def test_an_unknown_spec_names_the_packaged_ones() -> None:
+    with pytest.raises(UnknownNameError, match="'demoo': did you mean 'demo'"):
+        load_spec("demoo")
+    with pytest.raises(SpecError, match=r"cannot read nothing\.yaml"):
+        load_spec("nothing.yaml")
+
+
+def test_an_empty_file(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="holds no keys"):
+        load_spec(write(tmp_path, ""))
+
+
+def test_the_packaged_demo(tmp_path: Path) -> None:
+    spec = load_spec("demo")
+    assert spec.data.path == str(tmp_path / "cwd/demo-data")  # not inside the package
+    assert spec.trial.workers == 2
+    assert spec.search.trials is not None
+    assert spec.search.trials >= 12
+
+
+@pytest.mark.parametrize("name", ["kuairand", "ablations"])
+def test_the_points_that_a_packaged_spec_enqueues_are_whole(name: str, tmp_path: Path) -> None:
+    """What a known-good point leaves open the sampler would choose, and it may be no good."""
+    spec = load_spec(name, [f"data.path={tmp_path}"])
+    space = load_space(spec.space)
+    assert spec.search.enqueue
+    for wanted in spec.search.enqueue:
+        known = space.enqueue(wanted, name).params
+        study = optuna.create_study()
+        study.enqueue_trial(known)
+        trial = study.ask()
+        space.suggest(trial)
+        assert trial.params.keys() == known.keys()
+
+
+def test_the_packaged_kuairand_wants_its_data(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"'data\.path' is missing; say where .*-o data.path=URL"):
+        load_spec("kuairand")
+    spec = load_spec("kuairand", [f"data.path={tmp_path}"])
+    assert Path(spec.data.schema_).name == "kuairand.schema.yaml"
+    assert {"auc", "flops"} == {objective.metric for objective in spec.objectives}
+
+
+def test_the_packaged_ablations_change_one_thing_each(tmp_path: Path) -> None:
+    spec = load_spec("ablations", [f"data.path={tmp_path}"])
+    space = load_space(spec.space)
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    proposals = Proposals.of_spec(spec, study, space, ModelCosts(spec.training))
+    assert spec.search.trials == len(spec.search.enqueue)
+    records = [proposals.ask() for _ in spec.search.enqueue]
+    assert [record.error for record in records] == [None] * len(records)
+
+    full = records[0].config
+    changes: dict[tuple[Any, ...], list[int]] = {}
+    for config in (record.config for record in records):
+        other = tuple((k, v) for k, v in config.items() if k != "seed" and v != full[k])
+        changes.setdefault(other, []).append(config["seed"])
+    assert set(changes.keys()) == {
+        (),
+        (("tau_schedule", "off"),),
+        (("symmetric", False),),
+        (("shared_local", True),),
+        (("tau_schedule", "two_stage"),),
+        (("tau_start", 0.05),),
+        (("stack", "plain"),),
+    }
+    assert all(seeds == [1, 2, 3] for seeds in changes.values())
+
+
+@given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59))
+def test_durations(hours: int, minutes: int, seconds: int) -> None:
+    expected: Any = 3600 * hours + 60 * minutes + seconds
+    assert parse_duration(f"{hours}h{minutes}m{seconds}s") == expected
+    assert parse_duration(f"{hours} h {minutes} m {seconds} s") == expected

@@ -1,0 +1,169 @@
+"""Notes as MLflow shows them afterwards: a real SQLite store."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from mixfront.records import SearchRecord
+from mixfront.tracking.client import connect
+from mixfront.tracking.note import Dataset, Note, RunStatus
+from mixfront.tracking.sender import Courier
+
+
+@pytest.fixture
+def client(tracking_uri: str) -> MlflowClient:
+    return connect(tracking_uri)
+
+
+def courier_of(search: SearchRecord, told: list[Any] | None = None) -> Courier:
+    told = [] if told is None else told
+    return Courier(
+        search.tracking_uri, search.experiment, search.search_id, {}, lambda *run: told.append(run)
+    )
+
+
+def runs_of(client: MlflowClient, search: SearchRecord) -> list[Run]:
+    experiment = client.get_experiment_by_name(search.experiment)
+    assert experiment is not None
+    query = f"tags.`mixfront.search_id` = '{search.search_id}'"
+    return list(client.search_runs([experiment.experiment_id], query))
+
+
+def note(seq: int, **words: Any) -> Note:
+    return Note(seq=seq, time_ms=1000 + seq, **words)
+
+
+def test_a_trial_is_a_child_of_its_search(client: MlflowClient, search: SearchRecord) -> None:
+    told: list[Any] = []
+    courier = courier_of(search, told)
+    courier.deliver([note(1, name="demo"), note(2, trial_id="7", name="7 unimixer")])
+    parent, child = (client.get_run(courier.runs[key]) for key in ("", "7"))
+    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert child.data.tags["mixfront.trial_id"] == "7"
+    assert (parent.info.run_name, child.info.run_name) == ("demo", "7 unimixer")
+    assert told == [(None, parent.info.run_id), ("7", child.info.run_id)]
+
+
+def test_runs_are_found_again_by_who_lost_their_ids(
+    client: MlflowClient, search: SearchRecord
+) -> None:
+    notes = [note(1, name="demo"), note(2, trial_id="7", name="7")]
+    first, second = courier_of(search), courier_of(search)
+    first.deliver(notes)
+    second.deliver(notes)
+    assert second.runs == first.runs
+    assert len(runs_of(client, search)) == 2
+
+
+def test_a_child_that_comes_first_makes_its_parent(
+    client: MlflowClient, search: SearchRecord
+) -> None:
+    courier = courier_of(search)
+    courier.deliver([note(1, trial_id="7", name="7"), note(2, name="demo")])
+    assert len(runs_of(client, search)) == 2
+
+
+def test_telling_twice_changes_nothing(client: MlflowClient, search: SearchRecord) -> None:
+    notes = [
+        note(1, trial_id="1", name="1", params={"a": "1"}, metrics={"flops": 1e9}),
+        note(2, trial_id="1", step=10, metrics={"auc": 0.7, "uauc": float("nan")}),
+        note(3, trial_id="1", step=20, metrics={"auc": 0.8, "uauc": 0.6}),
+        note(4, trial_id="1", dataset=Dataset(name="d", digest="x", source="s3://b")),
+        note(5, trial_id="1", tags={"t": "1"}, status=RunStatus.FINISHED),
+    ]
+    courier = courier_of(search)
+    courier.deliver(notes)
+    courier.deliver(notes)
+    run = client.get_run(courier.runs["1"])
+    history = client.get_metric_history(run.info.run_id, "auc")
+    assert [(m.step, m.value, m.timestamp) for m in history] == [(10, 0.7, 1002), (20, 0.8, 1003)]
+    assert len(client.get_metric_history(run.info.run_id, "uauc")) == 2
+    assert run.info.status == "FINISHED"
+    assert run.info.end_time == 1005
+    assert run.inputs is not None
+    assert [entry.dataset.digest for entry in run.inputs.dataset_inputs] == ["x"]
+
+
+def test_more_than_one_batch_of_everything(client: MlflowClient, search: SearchRecord) -> None:
+    courier = courier_of(search)
+    params = {f"p{i}": str(i) for i in range(150)}
+    tags = {f"t{i}": str(i) for i in range(150)}
+    metrics = {f"m{i}": float(i) for i in range(1200)}
+    courier.deliver([note(1, trial_id="1", name="1", params=params, tags=tags, metrics=metrics)])
+    data = client.get_run(courier.runs["1"]).data
+    assert data.params == params
+    assert data.metrics == metrics
+    assert tags.items() <= data.tags.items()
+
+
+def test_artifacts_lie_beside_the_database(
+    client: MlflowClient, search: SearchRecord, tracking_uri: str
+) -> None:
+    courier = courier_of(search)
+    courier.deliver([note(1, texts={"front.json": "{}"}), note(2, texts={"front.json": "[]"})])
+    courier.show_page("<html>")
+    run = client.get_run(courier.runs[""])
+    folder = Path(run.info.artifact_uri.removeprefix("file://"))
+    assert Path(tracking_uri.removeprefix("sqlite:///")).parent in folder.parents
+    assert (folder / "front.json").read_text() == "[]"
+    assert (folder / "front.html").read_text() == "<html>"
+
+
+def test_an_interrupted_trial_runs_again(client: MlflowClient, search: SearchRecord) -> None:
+    courier = courier_of(search)
+    courier.deliver([note(1, trial_id="1", name="1", status=RunStatus.KILLED)])
+    courier.deliver([note(2, trial_id="1", status=RunStatus.RUNNING)])
+    assert client.get_run(courier.runs["1"]).info.status == "RUNNING"
+
+
+def test_what_mlflow_refuses_for_good_holds_nothing_up(
+    client: MlflowClient, search: SearchRecord, caplog: pytest.LogCaptureFixture
+) -> None:
+    courier = courier_of(search)
+    courier.deliver([note(1, trial_id="1", name="1", params={"a": "1"})])
+    with caplog.at_level(logging.WARNING):
+        courier.deliver(
+            [note(2, trial_id="1", params={"a": "2"}), note(3, trial_id="2", params={"a": "2"})]
+        )
+    assert "refused 1 notes on trial 1" in caplog.text
+    assert client.get_run(courier.runs["1"]).data.params == {"a": "1"}
+    assert client.get_run(courier.runs["2"]).data.params == {"a": "2"}
+
+
+def test_a_failing_listener_does_not_stop_delivery(search: SearchRecord) -> None:
+    def listen(trial_id: str | None, run_id: str) -> None:
+        raise RuntimeError(f"{trial_id} {run_id}")
+
+    courier = Courier(search.tracking_uri, search.experiment, search.search_id, {}, listen)
+    courier.deliver([note(1, trial_id="1", name="1")])
+    assert set(courier.runs) == {"", "1"}
+
+
+def test_a_folder_of_the_search_becomes_artifacts(
+    client: MlflowClient, search: SearchRecord, tmp_path: Path
+) -> None:
+    (tmp_path / "trials/1/mixing").mkdir(parents=True)
+    (tmp_path / "trials/1/mixing/layer0.png").write_bytes(b"\x89PNG")
+    courier = Courier(
+        search.tracking_uri,
+        search.experiment,
+        search.search_id,
+        {},
+        lambda *_: None,
+        str(tmp_path),
+    )
+    notes = [
+        note(1, trial_id="1", name="1", folders={"mixing": "trials/1/mixing"}),
+        note(2, trial_id="2", name="2", folders={"mixing": "trials/2/mixing"}),  # there is none
+    ]
+    courier.deliver(notes)
+    courier.deliver(notes)
+    shown = client.list_artifacts(courier.runs["1"], "mixing")
+    assert [file.path for file in shown] == ["mixing/layer0.png"]
+    folder = Path(client.get_run(courier.runs["1"]).info.artifact_uri.removeprefix("file://"))
+    assert (folder / "mixing/layer0.png").read_bytes() == b"\x89PNG"
+    assert client.list_artifacts(courier.runs["2"]) == []

@@ -1,0 +1,88 @@
+"""The same value in one form, however it arrives."""
+
+import datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mixfront.data.encoding.canonical import Canonical, canonical, form_of, numbers
+from mixfront.exceptions import SchemaError
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        (pa.int8(), "int64"),
+        (pa.uint64(), "int64"),
+        (pa.bool_(), "int64"),
+        (pa.float32(), "float32"),
+        (pa.float64(), "float32"),
+        (pa.decimal128(5, 2), "float32"),
+        (pa.string(), "string"),
+        (pa.large_string(), "string"),
+        (pa.string_view(), "string"),
+        (pa.date32(), "string"),
+        (pa.dictionary(pa.int8(), pa.string()), "string"),
+    ],
+)
+def test_forms_of_types(kind: Any, form: str) -> None:
+    assert form_of(kind, "x") == form
+
+
+def test_times_are_no_categories() -> None:
+    with pytest.raises(SchemaError, match="'x' is categorical but its column holds timestamp"):
+        form_of(pa.timestamp("us"), "x")
+
+
+@pytest.mark.parametrize(
+    ("form", "given", "expected"),
+    [
+        ("int64", pa.array([7, None], pa.int8()), [7, None]),
+        ("int64", pa.array([7.0, float("nan"), 7.5, 1e300, float("inf")]), [7] + [None] * 4),
+        ("int64", pa.array(["7", "-3", "x", "7.5", None]), [7, -3, None, None, None]),
+        ("int64", pa.array([True, False]), [1, 0]),
+        ("int64", pa.array([Decimal("7"), Decimal("8")]), [7, 8]),
+        ("int64", pa.nulls(2), [None, None]),
+        ("float32", pa.array([0.1, -0.0, float("nan")]), [np.float32(0.1), 0.0, None]),
+        ("float32", pa.array([1, 2]), [1.0, 2.0]),
+        ("float32", pa.array(["0.5", "x"]), [0.5, None]),
+        ("float32", pa.array([Decimal("0.5")]), [0.5]),
+        ("string", pa.array([7, None]), ["7", None]),
+        ("string", pa.array([7.0, float("nan")]), ["7", None]),
+        ("string", pa.array([7.5]), ["7.5"]),
+        ("string", pa.array([datetime.date(2026, 1, 5)]), ["2026-01-05"]),
+        ("string", pa.array(["a", None, "a"]).dictionary_encode(), ["a", None, "a"]),
+        ("string", pa.nulls(1), [None]),
+    ],
+)
+def test_values_in_canonical_form(form: Canonical, given: Any, expected: list[Any]) -> None:
+    found = canonical(pa.chunked_array([given]), form)
+    assert found.values.to_pylist() == expected
+
+
+def test_unknown_is_not_absent() -> None:
+    found = canonical(pa.array(["x", None]), "int64")
+    assert found.values.to_pylist() == [None, None]
+    assert found.nulls.tolist() == [False, True]
+
+
+def test_numbers_from_anything_that_is_one() -> None:
+    for given in (
+        pa.array([1, None]),
+        pa.array([1.0, float("inf")]),
+        pa.array(["1", None]),
+        pa.array([True, None]),
+        pa.array([Decimal("1.0"), None]),
+    ):
+        np.testing.assert_array_equal(numbers(given, "x"), [1.0, np.nan])
+    assert np.isnan(numbers(pa.nulls(1), "x")).all()
+
+
+def test_what_is_no_number_is_refused_with_the_value() -> None:
+    with pytest.raises(SchemaError, match="a value is 'cheap'"):
+        numbers(pa.array(["1", "cheap"]), "price")
+    with pytest.raises(SchemaError, match="'price' is numeric but its column holds list"):
+        numbers(pa.array([[1]]), "price")

@@ -1,0 +1,64 @@
+"""Counting values and looking them up."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mixfront.data.encoding.vocabulary import ValueCounter, Vocabulary
+
+
+def count(*columns: Any, form: Any = "int64", **options: Any) -> list[Any]:
+    counter = ValueCounter(form)
+    for column in columns:
+        counter.update(column)
+    return list(
+        counter.vocabulary(options.get("min_count", 1), options.get("max_size")).values.to_pylist()
+    )
+
+
+def test_most_frequent_first_ties_by_value() -> None:
+    first, second = pa.array([5, 3, 3, None]), pa.array([9, 9, 3, 5, 1])
+    assert count(first, second) == [3, 5, 9, 1]
+    assert count(first, second, min_count=2) == [3, 5, 9]
+    assert count(first, second, max_size=2) == [3, 5]
+
+
+def test_parts_are_merged_when_they_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = [pa.array(np.arange(50) % (i + 3)) for i in range(20)]
+    expected = count(*columns)
+    monkeypatch.setattr("mixfront.data.encoding.vocabulary._COMPACT_AT", 10)
+    assert count(*columns) == expected
+
+
+def test_ids_that_a_null_made_floats_are_whole_again() -> None:
+    assert count(pa.array([7.0, None, 7.0]), form="float32") == [7]
+    assert count(pa.array([7.0, 0.5, 0.5]), form="float32") == [0.5, 7.0]
+
+
+def test_nothing_counted() -> None:
+    assert count(form="string") == []
+    assert Vocabulary(pa.array([], pa.string())).index(pa.array(["a"])).tolist() == [-1]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([4, 2, 9]),  # close together: looked up in an array
+        pa.array([-(2**62), 2, 2**62]),  # far apart: searched
+        pa.array(["b", "", "a"]),
+        pa.array([0.5, -1.0, 3.0], pa.float32()),
+    ],
+)
+def test_index_is_the_place(values: Any) -> None:
+    vocabulary = Vocabulary(values)
+    assert vocabulary.index(values).tolist() == [0, 1, 2]
+    assert vocabulary.index(pa.concat_arrays([values[2:], values[:1]])).tolist() == [2, 0]
+
+
+def test_unknown_and_null_have_no_place() -> None:
+    assert Vocabulary(pa.array([4, 2])).index(pa.array([0, 3, 5, None, -(2**63)])).max() == -1
+    far = Vocabulary(pa.array([-(2**62), 0, 2**62]))
+    assert far.index(pa.array([1, None, 2**63 - 1])).tolist() == [-1, -1, -1]
+    assert Vocabulary(pa.array(["a"])).index(pa.array(["b", None])).tolist() == [-1, -1]

@@ -1,0 +1,77 @@
+"""Columns that know the label."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mixfront.data.inspection.leaks import LabelLink, link_to_label, looks_like_outcome
+from mixfront.data.inspection.profile import profile_column
+
+RNG = np.random.default_rng(0)
+LABEL = (RNG.random(4000) < 0.4).astype(float)
+
+
+def link(values: Any) -> LabelLink | None:
+    column = pa.chunked_array([pa.array(values)])
+    return link_to_label(profile_column("x", column), column, LABEL)
+
+
+def of(values: Any) -> LabelLink:
+    found = link(values)
+    assert found is not None
+    return found
+
+
+def test_the_label_itself_leaks_in_any_clothes() -> None:
+    for values in (
+        LABEL,
+        1 - LABEL,
+        np.where(LABEL == 1, "yes", "no"),
+        LABEL * 1000 + RNG.normal(0, 1, 4000),  # a number of many values
+        np.where(LABEL == 1, 3.0, np.nan),
+    ):
+        assert of(values).leaks
+
+
+def test_noise_does_not_leak() -> None:
+    assert of(RNG.integers(10, size=4000)).auc == pytest.approx(0.5, abs=0.05)
+    assert not of(np.arange(4000)).leaks, "ids that occur once tell nothing of other rows"
+    assert not of([f"u{i}" for i in range(4000)]).leaks
+
+
+def test_a_good_feature_is_not_called_a_leak() -> None:
+    found = of(LABEL + RNG.normal(0, 1, 4000))
+    assert 0.6 < found.auc < 0.9
+    assert not found.leaks
+
+
+def test_a_flag_that_decides_the_label_is_told() -> None:
+    found = of(np.where(RNG.random(4000) < 0.5, LABEL, 0))
+    assert found.pure == 1.0
+    assert not found.leaks
+
+
+def test_what_cannot_be_asked() -> None:
+    assert link([1] * 4000) is None
+    assert link([[1]] * 4000) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "outcome"),
+    [
+        ("is_like", [0, 1], True),
+        ("long_view", [0, 1], True),
+        ("click_label", [0, 1], True),
+        ("play_time_ms", [3.5, 900.0, 8.0], True),
+        ("like_seq", [[1], [2]], False),
+        ("view_count", [10, 200, 3], False),
+        ("is_video_author", [0, 1], False),
+        ("follow_user_num", [10, 0, 5], False),
+        ("share_of_day", [0.5, 0.1, 0.2], False),
+    ],
+)
+def test_other_outcomes_by_name_and_values(name: str, values: list[Any], outcome: bool) -> None:
+    profile = profile_column(name, pa.chunked_array([pa.array(values)]))
+    assert looks_like_outcome(profile) is outcome

@@ -1,0 +1,73 @@
+"""Which lists are times of events."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mixfront.data.inspection.profile import profile_column
+from mixfront.data.inspection.propose_times import judge_times, time_unit, times_of_lists
+
+MS = 1_700_000_000_000
+LISTS: dict[str, Any] = {
+    "seen": [[1, 2], [], [3]],
+    "seen_genre": [["a", "b"], None, ["c"]],
+    "seen_ms": [[MS, MS + 5], [], [MS]],
+    "bought": [[1], [2], []],
+    "bought_at": pa.array([[MS], [MS], []], pa.list_(pa.timestamp("ms"))),
+    "tags": [[1, 2], [], [1, 2]],
+}
+
+
+def found_in(**lists: Any) -> dict[str, str]:
+    rows = pa.table(lists)
+    return times_of_lists([profile_column(name, rows[name]) for name in lists], rows)
+
+
+def test_lists_that_are_as_long_in_every_row() -> None:
+    assert found_in(**LISTS) == {"seen": "seen_ms", "seen_genre": "seen_ms", "bought": "bought_at"}
+
+
+def test_of_several_the_one_whose_name_begins_alike() -> None:
+    times = {"a_ts": [[MS]], "b_ts": [[MS]], "a": [[1]], "b": [[2]], "c": [[3]]}
+    assert found_in(**times) == {"a": "a_ts", "b": "b_ts", "c": "a_ts"}
+
+
+def test_durations_are_no_times() -> None:
+    assert found_in(seen=[[1, 2]], seen_time=[[3000, 86_400_000]]) == {}
+
+
+@pytest.mark.parametrize(
+    ("moment", "unit"),
+    [(MS, "ms"), (MS // 1000, "s"), (MS * 1000, "us"), (MS / 1000, "s"), (20260131, None)],
+)
+def test_the_unit_by_the_size(moment: float, unit: str | None) -> None:
+    assert time_unit(pa.array([moment, None])) == unit
+
+
+def test_timestamps_need_no_unit() -> None:
+    assert time_unit(pa.array([MS], pa.timestamp("ms"))) is None
+
+
+def test_events_after_their_rows_are_warned_of() -> None:
+    rows = pa.table({"t": np.full(4, MS), "ts": [[MS - 1, MS - 2], [MS + 1], None, [MS - 1]]})
+    assert judge_times("seen", "ts", rows, "t", "ms") == (
+        "25% of the events of 'seen' come after their row: a leak; cut them off",
+        True,
+    )
+    assert judge_times("seen", "ts", rows.slice(2), "t", "ms") == (None, True)
+
+
+def test_without_a_time_of_the_rows_one_is_asked_for() -> None:
+    warning, usable = judge_times("seen", "ts", pa.table({}), None, None)
+    assert "use --time" in str(warning)
+    assert not usable
+
+
+@pytest.mark.parametrize("moment", ["31.1.2026 12:00", 20260131])
+def test_a_time_of_rows_that_cannot_be_read_is_warned_of(moment: Any) -> None:
+    rows = pa.table({"t": [moment], "ts": [[MS]]})
+    warning, usable = judge_times("seen", "ts", rows, "t", None)
+    assert str(warning).startswith("looks like the times of 'seen', left out: ")
+    assert not usable

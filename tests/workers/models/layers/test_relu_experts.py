@@ -1,0 +1,181 @@
+"""ReLU-routed experts one by one, in training and when serving, and RankMixer with them."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mixfront.data.batch import FeatureLayout
+from mixfront.models import Ranker, StackContext, build_ranker, count_cost, make_config
+from mixfront.models.cost import forward_flops
+from mixfront.models.families.rankmixer import RankMixerBlock, RankMixerConfig
+from mixfront.models.layers.relu_experts import ReluExpertsFFN
+
+T, D, HIDDEN, EXPERTS = 3, 4, 5, 2
+SMALL = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8}
+
+
+def make_ffn() -> ReluExpertsFFN:
+    """With routers that leave some gates open and shut others."""
+    ffn = ReluExpertsFFN(T, D, HIDDEN, num_experts=EXPERTS)
+    for parameter in ffn.parameters():
+        torch.nn.init.normal_(parameter)
+    return ffn
+
+
+def routed(ffn: ReluExpertsFFN, router: str, x: Tensor) -> Tensor:
+    """h(x) of one token-wise router, (N, T, E)."""
+    weight, bias = (ffn.get_parameter(f"{router}.{key}") for key in ("weight", "bias"))
+    return torch.einsum("ntd,tde->nte", x, weight) + bias[:, 0]
+
+
+def expert(ffn: ReluExpertsFFN, t: int, e: int, x: Tensor) -> Tensor:
+    """E_te(x) = W_2 GELU(W_1 x + b_1) + b_2."""
+    assert ffn.up.bias is not None
+    units = slice(e * HIDDEN, (e + 1) * HIDDEN)
+    hidden = F.gelu(x @ ffn.up.weight[t][:, units] + ffn.up.bias[t, 0, units])
+    return hidden @ ffn.down.weight[t][units] + ffn.down_bias[t, e]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_by_the_formula(training: bool) -> None:
+    """v_t = sum_e g_te E_te(x_t), with g = (softmax(h_train) + ReLU(h_infer)) / 2 in training
+    and g = ReLU(h_infer) after it."""
+    ffn, x = make_ffn().train(training), torch.randn(6, T, D)
+    open_gates = torch.relu(routed(ffn, "infer_router", x))
+    gates = open_gates
+    if training:
+        gates = (routed(ffn, "train_router", x).softmax(-1) + open_gates) / 2
+    assert (open_gates == 0).any()
+    assert (open_gates > 0).any()
+    expected = torch.zeros_like(x)
+    for t in range(T):
+        for e in range(EXPERTS):
+            expected[:, t] += gates[:, t, e, None] * expert(ffn, t, e, x[:, t])
+
+    out, sums = ffn(x)
+
+    torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(sums, open_gates.sum((1, 2)))
+
+
+def test_every_gate_is_open_at_first_and_experts_start_as_one_network_would() -> None:
+    ffn = ReluExpertsFFN(2, 64, 64, num_experts=8)
+    for router in ("train_router", "infer_router"):
+        assert ffn.get_parameter(f"{router}.bias").eq(1).all()
+    bound = (6 / 128) ** 0.5
+    for weight in (ffn.up.weight, ffn.down.weight):
+        assert 0.95 * bound < float(weight.detach().abs().max()) <= bound
+
+
+def make_block(**values: Any) -> RankMixerBlock:
+    shape = {"num_tokens": 4, "token_dim": 8, "num_experts": EXPERTS}
+    return RankMixerBlock(RankMixerConfig.model_validate({**shape, **values}))
+
+
+def test_a_block_puts_its_weighted_gates_into_the_context() -> None:
+    """lambda times the sum over tokens and experts of ReLU(h_infer), for each row."""
+    block, x = make_block(router_penalty=0.5), torch.randn(3, 4, 8)
+    context = StackContext(x0=x)
+    seen: list[Tensor] = []
+    block.ffn.register_forward_hook(lambda _m, _i, out: seen.append(out[1]))
+    block(x, context)
+    (penalty,) = context.penalties
+    torch.testing.assert_close(penalty, 0.5 * seen[0])
+
+
+def test_a_block_with_all_gates_shut_passes_its_input_on() -> None:
+    """Serving X' = LN(S): the residual is left, and gradients of it."""
+    block, x = make_block().eval(), torch.randn(3, 4, 8, requires_grad=True)
+    torch.nn.init.constant_(block.get_parameter("ffn.infer_router.bias"), -1e3)
+    mixed: list[Tensor] = []
+    block.mix_norm.register_forward_hook(lambda _m, _i, out: mixed.append(out))
+    out = block(x, StackContext(x0=x))
+    torch.testing.assert_close(out, F.layer_norm(mixed[0], (8,), eps=1e-6))
+    torch.autograd.backward((out * torch.randn_like(out)).sum())
+    assert x.grad is not None
+    assert x.grad.abs().max() > 0
+
+
+def build(layout: FeatureLayout, **values: Any) -> Ranker:
+    torch.manual_seed(0)
+    config = make_config("rankmixer", {**SMALL, "num_experts": EXPERTS, **values})
+    return build_ranker("rankmixer", config, layout)
+
+
+def test_penalties_of_all_layers_add_up(
+    layout: FeatureLayout, rows: tuple[Tensor, Tensor]
+) -> None:
+    """Linear in lambda, and the logits do not change with it."""
+    logits, auxiliary, penalty = build(layout, num_blocks=3)(*rows)
+    stronger = build(layout, num_blocks=3, router_penalty=0.25)(*rows)
+    assert auxiliary.shape == (6, 0)
+    assert bool((penalty > 0).all())
+    torch.testing.assert_close(stronger[0], logits, rtol=0, atol=0)
+    torch.testing.assert_close(stronger[2], 250 * penalty)
+    one_layer = build(layout, num_blocks=1)(*rows)[2]
+    assert bool((penalty > one_layer).all())
+
+
+def test_only_one_router_decides_when_serving(
+    layout: FeatureLayout, rows: tuple[Tensor, Tensor]
+) -> None:
+    ranker = build(layout).eval()
+    before = ranker(*rows)
+    for name, parameter in ranker.named_parameters():
+        if "train_router" in name:
+            torch.nn.init.normal_(parameter)
+    torch.testing.assert_close(ranker(*rows), before, rtol=0, atol=0)
+    for name, parameter in ranker.named_parameters():
+        if "infer_router" in name:
+            torch.nn.init.normal_(parameter)
+    assert not torch.allclose(ranker(*rows), before)
+
+
+def test_gradients_reach_every_parameter(layout: FeatureLayout) -> None:
+    ranker = build(layout, dropout=0.1)
+    numeric = torch.randn(32, 2)
+    numeric[:3] = torch.nan
+    with torch.autocast("cpu", torch.bfloat16):
+        logits, _, penalty = ranker(torch.randn(32, 3, 8), numeric)
+    assert logits.dtype == penalty.dtype == torch.float32
+    torch.autograd.backward((logits.square() + penalty).sum())
+    for name, parameter in ranker.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+def test_biases_are_not_decayed(layout: FeatureLayout) -> None:
+    names = build(layout).no_decay_names()
+    assert {f"stack.blocks.0.ffn.{key}" for key in ("down_bias", "infer_router.bias")} <= names
+    assert "stack.blocks.0.ffn.infer_router.weight" not in names
+
+
+def test_closed_form() -> None:
+    """T E (2Dh + h + D) + 2 T E (D + 1) + 4D parameters a layer, h = kD; T E (4Dh + 4D) FLOPs
+    a sample when serving, 2 T E D more in training."""
+    t, d, e, k = 8, 16, 3, 2
+    values = {"num_tokens": t, "token_dim": d, "num_experts": e, "ffn_hidden": k * d}
+    cost = count_cost("rankmixer", make_config("rankmixer", {**values, "num_blocks": 1})).blocks
+    assert cost.params == t * e * (2 * k * d**2 + k * d + d) + 2 * t * e * (d + 1) + 4 * d
+    assert cost.per_sample == t * e * 4 * k * d**2 + 4 * t * e * d
+    assert cost.training_flops(7) == 3 * 7 * (cost.per_sample + 2 * t * e * d)
+
+
+def test_training_runs_what_is_counted(layout: FeatureLayout) -> None:
+    ranker = build(layout)
+    cost = count_cost("rankmixer", ranker.config, layout=layout)
+    assert 3 * forward_flops(ranker, layout, rows=5) == cost.training_flops(5)
+
+
+@pytest.mark.parametrize("num_experts", [0, 1])
+def test_one_expert_is_dense(
+    layout: FeatureLayout, rows: tuple[Tensor, Tensor], num_experts: int
+) -> None:
+    ranker = build(layout, num_experts=num_experts)
+    dense = build_ranker("rankmixer", make_config("rankmixer", SMALL), layout)
+    assert ranker.state_dict().keys() == dense.state_dict().keys()
+    assert ranker(*rows).shape == (6,)

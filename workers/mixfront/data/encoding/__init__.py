@@ -1,0 +1,1 @@
+"""Raw rows to numbers: vocabularies, scalings, sequences, and the fitted encoder."""

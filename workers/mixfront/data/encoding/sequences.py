@@ -1,0 +1,69 @@
+"""Lists of values, cut to a length and laid out as a rectangle of ids."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from mixfront.data.encoding.id_table import IdTable, Rows
+from mixfront.exceptions import SchemaError
+
+
+def is_list(kind: Any) -> bool:
+    """Whether an Arrow type is one of its kinds of list."""
+    types = pa.types
+    plain = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return bool(plain or types.is_list_view(kind) or types.is_large_list_view(kind))
+
+
+def items_of(column: Any, feature: str) -> tuple[Any, np.ndarray[Any, np.dtype[np.int64]]]:
+    """All items of a list column behind one another, and how many each row has (N,).
+
+    Raises:
+        SchemaError: If the column holds no lists.
+    """
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_null(array.type):
+        return pa.nulls(0), np.zeros(len(array), np.int64)
+    if not is_list(array.type):
+        raise SchemaError(
+            f"the feature {feature!r} is a sequence but its column holds {array.type}; "
+            "give lists, or make it categorical"
+        )
+    lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    return array.flatten(), lengths.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Which items of N lists are kept, and where in a rectangle (N, length) they go."""
+
+    filled: np.ndarray[Any, np.dtype[np.bool_]]  # (N, length)
+    items: np.ndarray[Any, np.dtype[np.int64]]  # places of those kept, row by row
+
+    def spread(self, values: Any, padding: Any) -> np.ndarray[Any, np.dtype[Any]]:
+        """A value of every item (*,) -> (N, length), `padding` behind the kept ones."""
+        spread = np.full(self.filled.shape, padding, values.dtype)
+        spread[self.filled] = values[self.items]
+        return spread
+
+
+def cut_lists(
+    lengths: np.ndarray[Any, np.dtype[np.int64]], length: int, keep: Literal["last", "first"]
+) -> Cut:
+    """The last or first `length` items of lists that lie behind one another."""
+    ends = np.cumsum(lengths)
+    kept = np.minimum(lengths, length)
+    starts = ends - kept if keep == "last" else ends - lengths
+    filled = np.arange(length) < kept[:, None]
+    place = starts[:, None] + np.arange(length)
+    return Cut(filled, place[filled])
+
+
+def encode_sequence(
+    column: Any, feature: str, table: IdTable, length: int, keep: Literal["last", "first"]
+) -> Rows:
+    """The last or first `length` items of every list as rows (N, length), PAD behind them."""
+    items, lengths = items_of(column, feature)
+    return cut_lists(lengths, length, keep).spread(table.rows(items), table.pad_row)

@@ -1,0 +1,115 @@
+"""Known values of a feature: counted over the training rows, then looked up."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixfront.data.encoding.canonical import Canonical, canonical, is_whole
+
+Index = np.ndarray[Any, np.dtype[np.int32]]
+
+_TYPES: dict[Canonical, Any] = {
+    "int64": pa.int64(),
+    "float32": pa.float32(),
+    "string": pa.string(),
+}
+_FORMS = {kind: form for form, kind in _TYPES.items()}
+_COMPACT_AT = 2_000_000  # distinct values counted apart before they are merged
+
+
+class ValueCounter:
+    """Counts the values of one column, table by table."""
+
+    def __init__(self, form: Canonical) -> None:
+        self._form = form
+        self._parts: list[Any] = []
+        self._waiting = 0
+
+    def update(self, column: Any) -> None:
+        """Count the values of an array; nulls are left out."""
+        values = canonical(column, self._form).values.drop_null()
+        counts = values.value_counts()
+        self._parts.append(
+            pa.table({"value": counts.field("values"), "count": counts.field("counts")})
+        )
+        self._waiting += len(counts)
+        if self._waiting > _COMPACT_AT:
+            self._parts = [self._merged()]
+            self._waiting = self._parts[0].num_rows // 2  # merge again only after real growth
+
+    def vocabulary(self, min_count: int, max_size: int | None) -> "Vocabulary":
+        """Values with at least `min_count` rows, the most frequent first, ties by value."""
+        counts = self._merged()
+        kept = counts.filter(pc.greater_equal(counts["count"], min_count))
+        kept = kept.sort_by([("count", "descending"), ("value", "ascending")])
+        values = kept["value"].combine_chunks()
+        return Vocabulary(_whole_if_possible(values[:max_size] if max_size else values))
+
+    def _merged(self) -> Any:
+        if not self._parts:
+            empty = pa.array([], _TYPES[self._form])
+            return pa.table({"value": empty, "count": pa.array([], pa.int64())})
+        merged = pa.concat_tables(self._parts).group_by("value").aggregate([("count", "sum")])
+        return merged.rename_columns({"count_sum": "count"})
+
+
+def _whole_if_possible(values: Any) -> Any:
+    """Ids that pandas made floats of (because of a null) are whole numbers again."""
+    if pa.types.is_floating(values.type) and is_whole(values):
+        return values.cast(pa.int64())
+    return values
+
+
+class Vocabulary:
+    """Values in a fixed order; a value's index is its place."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def form(self) -> Canonical:
+        """The form that looked-up values must have."""
+        return _FORMS[self.values.type]
+
+    def index(self, values: Any) -> Index:
+        """The place (N,) of every value of a canonical pyarrow array; -1 if unknown or null."""
+        if len(self) == 0:
+            return np.full(len(values), -1, np.int32)
+        if self.form == "int64":
+            return self._index_integers(values)
+        found = pc.index_in(values, value_set=self.values)
+        return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False))
+
+    def _index_integers(self, values: Any) -> Index:
+        first, table = self._places
+        known = values.is_valid().to_numpy(zero_copy_only=False)
+        flat = values.fill_null(0).to_numpy(zero_copy_only=False)
+        if table is not None:
+            known &= (flat >= first) & (flat < first + len(table))
+            return np.where(known, table[np.where(known, flat - first, 0)], np.int32(-1))
+        ordered, order = self._sorted
+        place = np.minimum(np.searchsorted(ordered, flat), len(ordered) - 1)
+        return np.where(known & (ordered[place] == flat), order[place], np.int32(-1))
+
+    @cached_property
+    def _places(self) -> tuple[int, Index | None]:
+        """Ids that lie close together are looked up in an array, without a search."""
+        flat = self.values.to_numpy()
+        first, last = int(flat.min()), int(flat.max())
+        if last - first > 8 * len(flat) + 65_536:
+            return first, None
+        table = np.full(last - first + 1, -1, np.int32)
+        table[flat - first] = np.arange(len(flat), dtype=np.int32)
+        return first, table
+
+    @cached_property
+    def _sorted(self) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Index]:
+        flat = self.values.to_numpy()
+        order = np.argsort(flat).astype(np.int32)
+        return flat[order], order

@@ -1,0 +1,1 @@
+"""Parquet that nobody has described yet: columns, leaks, and a proposed schema."""

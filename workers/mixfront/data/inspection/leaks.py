@@ -1,0 +1,99 @@
+"""Columns that know the label too well: other outcomes of the impression, or the label itself."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mixfront.data.auc import auc
+from mixfront.data.encoding.canonical import canonical, form_of
+from mixfront.data.inspection.profile import ColumnProfile
+
+LEAK_AUC = 0.95
+_OUTCOME = re.compile(
+    r"(^|_)(click|clicked|clk|like|liked|view|viewed|buy|bought|purchase|purchased|order|ordered"
+    r"|convert|conversion|cvr|pay|paid|forward|comment|share|shared|hate|dislike|finish|finished"
+    r"|label|target|reward)(_|$)",
+    re.IGNORECASE,
+)
+_AFTERWARDS = re.compile(
+    r"(play|watch|stay|dwell|view|read|profile_stay|comment_stay)_?(time|duration|ms|seconds)",
+    re.IGNORECASE,
+)
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class LabelLink:
+    """How well one column alone tells the label."""
+
+    auc: float  # max(a, 1 - a), of the label's rate per value, learnt on other rows
+    pure: float | None  # of a binary column: the highest share of one label under a value
+
+    @property
+    def leaks(self) -> bool:
+        """Whether no honest feature could be that good."""
+        return self.auc > LEAK_AUC
+
+
+def looks_like_outcome(profile: ColumnProfile) -> bool:
+    """Whether a column is, by its name and values, known only after the impression."""
+    if profile.shape != "number":
+        return False
+    return (profile.binary and bool(_OUTCOME.search(profile.name))) or bool(
+        _AFTERWARDS.search(profile.name)
+    )
+
+
+def link_to_label(profile: ColumnProfile, column: Any, label: Array) -> LabelLink | None:
+    """How well a column tells the label; None where that cannot be asked.
+
+    The rate of the label per value (per quantile, for numbers of many values) is learnt on even
+    rows and scored on odd ones, the other way round for even ones, so that ids that occur once
+    look as useless as they are.
+
+    Args:
+        profile: Of the column.
+        column: `pyarrow.ChunkedArray` (N,).
+        label: (N,) 0 or 1.
+    """
+    if profile.shape not in ("number", "text") or profile.constant:
+        return None
+    codes = _codes(profile, column)
+    even = np.arange(len(label)) % 2 == 0
+    scores = np.empty(len(label))
+    for learn, score in ((even, ~even), (~even, even)):
+        scores[score] = _rates(codes[learn], label[learn], int(codes.max()) + 1)[codes[score]]
+    found = np.mean([auc(scores[half], label[half]) for half in (even, ~even)])
+    if np.isnan(found):
+        return None
+    return LabelLink(max(float(found), 1 - float(found)), _purity(profile, codes, label))
+
+
+def _codes(profile: ColumnProfile, column: Any) -> Array:
+    """Small whole numbers for values, or for quantile buckets of numbers of many values."""
+    values = canonical(column, form_of(column.type, profile.name)).values
+    if profile.shape == "number" and profile.distinct > 1000:
+        flat = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        edges = np.unique(np.nanquantile(flat, np.linspace(0, 1, 101)[1:-1]))
+        return np.where(np.isnan(flat), len(edges) + 1, np.searchsorted(edges, flat))
+    coded = values.dictionary_encode()
+    count = len(coded.dictionary)
+    return np.asarray(coded.indices.fill_null(count).to_numpy(zero_copy_only=False), np.int64)
+
+
+def _rates(codes: Array, label: Array, size: int) -> Array:
+    """Share of positives per code, drawn to the overall share by 5 made-up rows."""
+    positives = np.bincount(codes, weights=label, minlength=size)
+    rates: Array = (positives + 5 * label.mean()) / (np.bincount(codes, minlength=size) + 5)
+    return rates
+
+
+def _purity(profile: ColumnProfile, codes: Array, label: Array) -> float | None:
+    if not profile.binary:
+        return None
+    shares = [label[codes == code].mean() for code in np.unique(codes)]
+    return float(max(max(share, 1 - share) for share in shares))

@@ -1,0 +1,1 @@
+"""A synthetic data set with planted interactions and a known best AUC."""

@@ -1,0 +1,74 @@
+"""DeepFM (arXiv 1703.04247): first order, pairwise products and a deep network, summed.
+
+There are no blocks: the head reads the tokens as the tokenizer made them. A factor of its FM is
+a token, which is a field where num_tokens is the number of fields. The first-order term is a
+linear map of the tokens.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from mixfront.models._base import Block, BlockCost, HeadKind, RankerConfig
+from mixfront.models.head import to_logit
+from mixfront.models.layers.mlp import ReluMLP, dense
+from mixfront.models.layers.precision import outside_autocast
+
+
+class DeepFMConfig(RankerConfig):
+    """Config of `deepfm`."""
+
+    num_blocks: int = Field(0, ge=0, le=0, description="DeepFM has no blocks")
+    pool: Literal["flatten"] = Field(
+        "flatten", description="the deep network reads tokens side by side"
+    )
+    head_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
+        (300, 300, 300), max_length=8, description="hidden widths of the deep network, a list"
+    )
+
+    @property
+    def deep_widths(self) -> list[int]:
+        """TD and the hidden widths."""
+        return [self.num_tokens * self.token_dim, *self.head_hidden]
+
+
+class DeepFMHead(nn.Module):
+    """logit = linear(x) + 0.5 sum_D((sum_t x_t)^2 - sum_t x_t^2) + MLP(x)."""
+
+    def __init__(self, config: DeepFMConfig) -> None:
+        super().__init__()
+        widths = config.deep_widths
+        self.first_order = dense(widths[0], 1)
+        self.deep = ReluMLP(widths, dropout=config.dropout, last_relu=True)
+        self.output = dense(widths[-1], 1)
+
+    def forward(self, x: Tensor, _tokens: Tensor) -> Tensor:
+        """(N, T, D) -> logits (N,)."""
+        flat = x.flatten(1)
+        deep = to_logit(self.output, self.deep(flat))
+        return to_logit(self.first_order, flat) + pairwise_products(x) + deep
+
+
+def pairwise_products(x: Tensor) -> Tensor:
+    """sum_{i<j} x_i . x_j of tokens (N, T, D) -> (N,), in linear time (FM, Rendle 2010)."""
+    with outside_autocast(x.device):
+        return 0.5 * (x.sum(1).square() - x.square().sum(1)).sum(1)
+
+
+def _head_flops(config: DeepFMConfig) -> int:
+    widths = config.deep_widths
+    return ReluMLP.flops([*widths, 1]) + 2 * widths[0]
+
+
+DEEPFM_HEAD = HeadKind(make=DeepFMHead, flops=_head_flops)
+
+
+def deepfm_blocks(_: DeepFMConfig) -> list[Block]:
+    """None."""
+    return []
+
+
+def deepfm_cost(_: DeepFMConfig) -> BlockCost:
+    """Nothing but the head costs anything."""
+    return BlockCost(params=0, flops_per_sample=0)

@@ -1,0 +1,110 @@
+"""HiFormer (Google, arXiv 2311.05884): composite projections of all tokens at once, low rank."""
+
+import math
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from mixfront.models._base import Block, BlockCost
+from mixfront.models.families.heterogeneous_attention import PerTokenEncoderConfig
+from mixfront.models.layers.attention import attend, attention_flops
+from mixfront.models.layers.encoder_block import EncoderBlock
+from mixfront.models.layers.mlp import dense
+from mixfront.models.layers.per_token import PerTokenLinear
+
+
+class HiFormerLayerConfig(PerTokenEncoderConfig):
+    """Abstract: keys of families with HiFormer layers."""
+
+    rank: int = Field(
+        64, ge=0, le=65536, description="rank r of the composite projections; 0 = full matrices"
+    )
+
+    def hiformer_params(self) -> int:
+        """6TDr + TD^2, or 3(TD)^2 + TD^2, and the network's, a layer."""
+        return self._projection_weights() + self._output_weights() + self._network_params()
+
+    def hiformer_flops(self) -> int:
+        """12TDr + 2TD^2 + 4T^2D + 4kTD^2, or 6(TD)^2 in place of 12TDr, a layer and sample."""
+        products = 2 * (self._projection_weights() + self._output_weights())
+        attention = attention_flops(self.num_tokens, self.token_dim)
+        return products + attention + self.network_flops()
+
+    def _projection_weights(self) -> int:
+        length = self.num_tokens * self.token_dim
+        return 6 * length * self.rank if self.rank else 3 * length**2
+
+    def _output_weights(self) -> int:
+        return self.num_tokens * self.token_dim**2
+
+    def _network_params(self) -> int:
+        return self.network_params(self.num_tokens)
+
+
+class HiFormerConfig(HiFormerLayerConfig):
+    """Config of `hiformer`, without task tokens."""
+
+
+class LowRankComposite(nn.Module):
+    """Three maps of the flattened input with matrices A B of rank r: Q^, K^ and V^.
+
+    A and B start such that A B has the variance of a Xavier matrix of TD x TD.
+    """
+
+    def __init__(self, length: int, rank: int) -> None:
+        super().__init__()
+        self.reduce = nn.Parameter(torch.empty(length, 3 * rank))  # A_Q | A_K | A_V
+        self.expand = nn.Parameter(torch.empty(3, rank, length))  # B_Q, B_K, B_V
+        nn.init.normal_(self.reduce, std=1 / math.sqrt(length))
+        nn.init.normal_(self.expand, std=1 / math.sqrt(rank))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, L) -> (3, N, L)."""
+        reduced = (x @ self.reduce).view(len(x), 3, -1).transpose(0, 1)
+        return torch.bmm(reduced, self.expand)
+
+
+class FullComposite(nn.Module):
+    """Three maps of the flattened input with full matrices Q^, K^ and V^."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.maps = nn.ModuleList(dense(length, length, bias=False) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, L) -> (3, N, L)."""
+        return torch.stack([layer(x) for layer in self.maps])
+
+
+class CompositeAttention(nn.Module):
+    """[q_1..q_T] = concat(x_1..x_T) Q^, K and V likewise; heads attend; o_i -> o_i O_i."""
+
+    def __init__(self, num_tokens: int, dim: int, num_heads: int, rank: int) -> None:
+        super().__init__()
+        length = num_tokens * dim
+        self._num_heads = num_heads
+        self.project = LowRankComposite(length, rank) if rank else FullComposite(length)
+        self.output = PerTokenLinear(num_tokens, dim, dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, T, D) -> (N, T, D)."""
+        query, key, value = self.project(x.flatten(1)).view(3, *x.shape)
+        out: Tensor = self.output(attend(query, key, value, self._num_heads))
+        return out
+
+
+def hiformer_block(config: HiFormerLayerConfig) -> Block:
+    """One layer."""
+    attention = CompositeAttention(
+        config.num_tokens, config.token_dim, config.num_heads, config.rank
+    )
+    return EncoderBlock(config.token_dim, attention, config.network(), config.norm_pos)
+
+
+def hiformer_cost(config: HiFormerConfig) -> BlockCost:
+    """Closed form, as of the config's layer."""
+    return BlockCost(
+        params=config.num_blocks * config.hiformer_params(),
+        flops_per_sample=config.num_blocks * config.hiformer_flops(),
+    )

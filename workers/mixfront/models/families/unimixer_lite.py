@@ -1,0 +1,50 @@
+"""UniMixing-Lite (arXiv 2604.00590): composed and low-rank mixing matrices.
+
+It saves parameters, not FLOPs: after Sinkhorn the n x n matrix is dense again.
+"""
+
+from pydantic import Field
+
+from mixfront.models._base import Block, BlockCost
+from mixfront.models.families.unimixer.block import unimixing_block
+from mixfront.models.families.unimixer.config import SinkhornMixerConfig
+from mixfront.models.mixing.global_patterns import LowRankGlobal
+from mixfront.models.mixing.local_patterns import BasisLocal
+
+
+class UniMixerLiteConfig(SinkhornMixerConfig):
+    """Config of `unimixer_lite`."""
+
+    num_bases: int = Field(
+        2, ge=1, le=256, description="bases b that local matrices are composed of"
+    )
+    rank: int = Field(
+        16, ge=1, le=65536, description="rank r of the global logits before Sinkhorn"
+    )
+
+
+def unimixer_lite_block(config: UniMixerLiteConfig) -> Block:
+    """One block with basis-composed local and low-rank global matrices."""
+    n, std, options = config.mixed_blocks, config.logit_init_std, config.sinkhorn_options()
+    local = BasisLocal(
+        n,
+        config.block_size,
+        config.num_bases,
+        std=std,
+        options=options,
+        shared=config.shared_local,
+    )
+    return unimixing_block(config, local, LowRankGlobal(n, config.rank, std=std, options=options))
+
+
+def unimixer_lite_cost(config: UniMixerLiteConfig) -> BlockCost:
+    """Closed form: 2nr + bB^2 + nb a layer; once per step 2n^2 r + 2nbB^2 to form the logits."""
+    n, r, b = config.mixed_blocks, config.rank, config.num_bases
+    cells, count = config.block_size**2, config.local_matrices
+    mixing = 2 * n * r + b * cells + count * b
+    return BlockCost(
+        params=config.num_blocks * mixing + config.shared_params(),
+        flops_per_sample=config.flops_per_sample(),
+        flops_per_step=config.num_blocks * (2 * n * n * r + 2 * count * b * cells),
+        sinkhorn_flops_per_step=config.sinkhorn_flops(),
+    )

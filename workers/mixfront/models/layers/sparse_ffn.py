@@ -1,0 +1,75 @@
+"""Sparse per-token mixture of experts with a shared expert, SP-MoE (arXiv 2602.06563)."""
+
+import torch
+from torch import Tensor, nn
+
+from mixfront.models.layers.per_token import PerTokenLinear, SwiGluFFN, swiglu
+
+
+class SparseSwiGluFFN(nn.Module):
+    """y_t = alpha sum_{i in Top-(a-1)} g_i E_i(x_t) + Shared(x_t), every expert a pSwiGLU.
+
+    The E experts, the shared one included, have h / E hidden units each, so they are one dense
+    pSwiGLU whose hidden units are weighted by expert: alpha g_i, 0 where not picked, 1 for the
+    shared expert. All experts are computed. g is the softmax over the logits picked, alpha =
+    E / a; training and inference are equally sparse.
+
+    Args:
+        num_tokens: T.
+        dim: Width of a token.
+        hidden: h; `num_experts` divides it.
+        num_experts: E, at least 2.
+        active: a, 2 to E, the shared expert included. At 2, g is always 1.
+        dropout: On the hidden units.
+        bias: Biases in the experts; the one after the down matrix is the shared expert's.
+        down_scale: Factor on the down matrices at the start.
+    """
+
+    def __init__(
+        self,
+        num_tokens: int,
+        dim: int,
+        hidden: int,
+        *,
+        num_experts: int,
+        active: int,
+        dropout: float = 0.0,
+        bias: bool = False,
+        down_scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self._num_experts, self._active = num_experts, active
+        self.gate_up = PerTokenLinear(num_tokens, dim, hidden, parts=2, bias=bias)
+        self.down = PerTokenLinear(num_tokens, hidden, dim, bias=bias, scale=down_scale)
+        self.router = PerTokenLinear(num_tokens, dim, num_experts - 1, bias=False)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, T, D) -> (N, T, D)."""
+        hidden = swiglu(self.gate_up(x))
+        share = self.factors(x).to(hidden.dtype)
+        experts = hidden.reshape(*share.shape, -1) * share.unsqueeze(-1)
+        out: Tensor = self.down(self.dropout(experts.flatten(-2)))
+        return out
+
+    def factors(self, x: Tensor) -> Tensor:
+        """(N, T, D) -> weights of the experts (N, T, E), the shared one's last."""
+        logits = self.router(x).float()
+        best, picked = logits.topk(self._active - 1, dim=-1)
+        weights = best.softmax(-1) * (self._num_experts / self._active)
+        routed = torch.zeros_like(logits).scatter(-1, picked, weights)
+        return torch.cat([routed, torch.ones_like(routed[..., :1])], dim=-1)
+
+    @staticmethod
+    def params(
+        num_tokens: int, dim: int, hidden: int, num_experts: int, *, bias: bool = False
+    ) -> int:
+        """Those of a dense pSwiGLU and TD (E - 1) of the router."""
+        experts = SwiGluFFN.params(num_tokens, dim, hidden, bias=bias)
+        return experts + num_tokens * dim * (num_experts - 1)
+
+    @staticmethod
+    def flops(num_tokens: int, dim: int, hidden: int, num_experts: int) -> int:
+        """6TDh + 2TD (E - 1) a sample: experts that are not picked are computed too."""
+        router = 2 * num_tokens * dim * (num_experts - 1)
+        return SwiGluFFN.flops(num_tokens, dim, hidden) + router

@@ -1,0 +1,1 @@
+"""DeepSpeed, and every place that leans on its private API."""

@@ -1,0 +1,107 @@
+"""A picture of one layer's mixing: its global matrix, and some of its local ones."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from mixfront.models.mixing.view import MixingView
+from mixfront.training.pictures.canvas import TITLE, Canvas
+from mixfront.training.sparsity import sparsity
+
+SIDE = 512  # pixels of a matrix; a larger one is max-pooled, so that single large entries stay
+MAX_LOCAL = 16  # local matrices that are shown
+MAX_SIZE = 8192  # of a global matrix that is shown: it has no more than 64 M entries
+GAP = 8  # between local matrices
+LEFT, TOP, PANEL = 28, 124, SIDE + 130  # of the first panel, and from one to the next
+
+
+def layer_picture(title: str, views: list[MixingView]) -> bytes:
+    """PNG of the panels of one layer, side by side.
+
+    Args:
+        title: Of the whole.
+        views: Those of the layer.
+    """
+    canvas = Canvas(LEFT + PANEL * len(views), TOP + SIDE + 44)
+    canvas.text((LEFT, 22), title, size=TITLE)
+    for position, view in enumerate(views):
+        at = (float(LEFT + PANEL * position), float(TOP))
+        support, peak = sparsity(view)
+        canvas.text((at[0], TOP - 56), _headline(view))
+        canvas.text(
+            (at[0], TOP - 32),
+            f"effective support {support:.3g} of {view.size}, largest share {peak:.2g} "
+            "(means over rows)",
+        )
+        _panel(canvas, at, view)
+        below = _below(view)
+        canvas.text((at[0] + SIDE / 2, TOP + SIDE + 12), below, anchor="ma")
+    return canvas.png()
+
+
+def pooled(rows: Tensor, factor: int) -> NDArray[np.float32]:
+    """Largest entries of squares of `factor` x `factor` entries: (k, m) -> (k / f, m / f)."""
+    found: NDArray[np.float32] = F.max_pool2d(rows[None], factor, ceil_mode=True)[0].cpu().numpy()
+    return found
+
+
+def is_drawable(view: MixingView) -> bool:
+    """Whether the matrix is small enough to be looked through."""
+    return view.size <= MAX_SIZE
+
+
+def _headline(view: MixingView) -> str:
+    if view.kind == "global":
+        return f"global matrix, {view.size} x {view.size}"
+    shown = min(MAX_LOCAL, view.count)
+    which = "one for all blocks" if view.count == 1 else f"{shown} of {view.count}, evenly spaced"
+    return f"local matrices, {view.size} x {view.size}: {which}"
+
+
+def _below(view: MixingView) -> str:
+    if view.kind == "global":
+        factor = _factor(view.size, SIDE)
+        pooling = f" (a pixel is the largest of {factor} x {factor})" if factor > 1 else ""
+        return f"row: block made, column: block taken{pooling}"
+    return "row: entry taken, column: entry made"  # h = x W
+
+
+def _panel(canvas: Canvas, at: tuple[float, float], view: MixingView) -> None:
+    if view.kind == "global":
+        values = _whole_matrix(view)
+        canvas.heat(at, SIDE, values, float(values.max()))
+        canvas.colour_bar(at, SIDE, float(values.max()))
+        return
+    matrices = _some(view)
+    top = max(float(matrix.max()) for matrix in matrices)
+    a_side = math.ceil(math.sqrt(len(matrices)))
+    cell = (SIDE - GAP * (a_side - 1)) // a_side
+    for position, matrix in enumerate(matrices):
+        row, column = divmod(position, a_side)
+        place = at[0] + column * (cell + GAP), at[1] + row * (cell + GAP)
+        canvas.heat(place, cell, matrix, top)
+    canvas.colour_bar(at, SIDE, top)
+
+
+def _whole_matrix(view: MixingView) -> NDArray[np.float32]:
+    """The pooled matrix, formed some rows at a time."""
+    factor = _factor(view.size, SIDE)
+    stride = 64 * factor
+    starts = range(0, view.size, stride)
+    return np.concatenate(
+        [pooled(view.rows(slice(start, start + stride))[0], factor) for start in starts]
+    )
+
+
+def _some(view: MixingView) -> list[NDArray[np.float32]]:
+    chosen = np.linspace(0, view.count - 1, min(MAX_LOCAL, view.count)).round().astype(int)
+    whole = view.rows(slice(None))
+    factor = _factor(view.size, SIDE // math.ceil(math.sqrt(len(chosen))))
+    return [pooled(whole[int(index)], factor) for index in chosen]
+
+
+def _factor(size: int, pixels: int) -> int:
+    return -(-size // pixels)
