@@ -16,7 +16,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from mixfront.exceptions import TrackingError
-from mixfront.records import Objective, RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.spec.objectives import Objective
 from mixfront.tracking import MlflowWriter, check_reachable
 from mixfront.tracking.spool import Spool
 

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from mixfront.data import Encoder, load_schema, open_dataset
 from mixfront.data.config import DataConfig
 from mixfront.data.synthetic.writer import write_synthetic
-from mixfront.records import Objective, RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
 from mixfront.registry import promote
 from mixfront.registry.server import hushed, registry
 from mixfront.registry.signature import as_frame
+from mixfront.spec.objectives import Objective
 from mixfront.training.config import TrainingConfig
 from mixfront.training.request import DataRequest, TrialRequest
 

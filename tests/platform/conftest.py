@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mixfront.records import Objective, RecordStore, SearchRecord, TrialRecord
+from mixfront.records import RecordStore, SearchRecord, TrialRecord
+from mixfront.spec.objectives import Objective
 
 MakeSearch = Callable[..., SearchRecord]
 

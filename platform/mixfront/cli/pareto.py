@@ -90,13 +90,13 @@ def front_table(front: "Front") -> "Table":
     """The front for the terminal: a row a trial, the objectives, what the model is."""
     from rich.table import Table
 
-    from mixfront.pareto.formatting import human, key_params
+    from mixfront.pareto.formatting import format_value, key_params, label
 
     table = Table("trial", "family", box=None, pad_edge=False)
     for objective in front.objectives:
-        table.add_column(objective.metric, justify="right")
+        table.add_column(label(objective), justify="right")
     table.add_column("model")
     for member in front.members:
-        values = [human(o.metric, member.values[o.metric]) for o in front.objectives]
+        values = [format_value(o.metric, member.values[o.metric]) for o in front.objectives]
         table.add_row(member.trial_id, member.family, *values, key_params(member.config))
     return table

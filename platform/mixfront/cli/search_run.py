@@ -83,8 +83,8 @@ def list_(
 
     Example: mixfront search list --storage s3://ranking/mixfront
     """
-    from mixfront.records.locate import default_storage
     from mixfront.records.store import RecordStore, list_searches
+    from mixfront.spec.storage import default_storage
 
     root = storage or default_storage()
     rows = [_summary(RecordStore(root, name)) for name in list_searches(root)]

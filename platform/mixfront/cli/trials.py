@@ -76,12 +76,13 @@ def _table(search: "SearchRecord", found: "list[TrialRecord]") -> "Table":
     from rich.table import Table
 
     from mixfront.pareto import front_of
+    from mixfront.pareto.formatting import label
 
     front = front_of(found, search.objectives, search.reference_point)
     table = Table("trial", "state", "family", box=None, pad_edge=False)
     table.add_column("trained", justify="right")
     for objective in search.objectives:
-        table.add_column(objective.metric, justify="right")
+        table.add_column(label(objective), justify="right")
     table.add_column("model, or what went wrong")
     for trial in found:
         table.add_row(*_row(trial, search, is_best=front.ranks.get(trial.trial_id) == 0))
@@ -91,11 +92,11 @@ def _table(search: "SearchRecord", found: "list[TrialRecord]") -> "Table":
 def _row(trial: "TrialRecord", search: "SearchRecord", is_best: bool) -> list[str]:
     from rich.markup import escape
 
-    from mixfront.pareto.formatting import human, key_params
+    from mixfront.pareto.formatting import format_value, key_params
 
     style = STYLES.get(trial.state, "dim")
     values = [
-        human(o.metric, trial.values.get(o.metric, trial.costs.get(o.metric)))
+        format_value(o.metric, trial.values.get(o.metric, trial.costs.get(o.metric)))
         for o in search.objectives
     ]
     return [

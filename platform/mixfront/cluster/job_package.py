@@ -10,6 +10,7 @@ import fsspec
 
 from mixfront.cluster.environment import write_environment
 from mixfront.exceptions import SpecError
+from mixfront.locations import is_local, is_path
 
 if TYPE_CHECKING:
     from mixfront.spec.search_spec import SearchSpec
@@ -42,12 +43,6 @@ def pack(spec: "SearchSpec", folder: Path, *, env: Sequence[str], shared: bool) 
     write_environment(folder, env, servers)
 
 
-def is_local(place: str) -> bool:
-    """Whether a path or URI means something only on the machine where it is read."""
-    scheme = place.split(":", 1)[0] if ":" in place else ""
-    return "://" not in place or scheme.startswith("sqlite") or scheme in ("file", "local")
-
-
 def _refuse_local(data: dict[str, Any]) -> None:
     for keys in _PLACES:
         place = _get(data, keys)
@@ -73,15 +68,11 @@ def _send_files(data: dict[str, Any], folder: Path) -> None:
     """Copy what the spec reads beside it, and name it so."""
     for keys, name in _FILES.items():
         source = _get(data, keys)
-        if keys == ("space",) and not _is_path(source):
+        if keys == ("space",) and not is_path(source):
             continue  # packaged: the wheel has it
         with fsspec.open(source, "rb") as theirs, (folder / name).open("wb") as ours:
             shutil.copyfileobj(theirs, ours)
         _set(data, keys, name if keys != ("space",) else f"./{name}")
-
-
-def _is_path(reference: str) -> bool:
-    return "/" in reference or reference.endswith((".yaml", ".yml"))
 
 
 def _get(data: dict[str, Any], keys: Sequence[str]) -> Any:

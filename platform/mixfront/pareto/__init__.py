@@ -12,7 +12,6 @@ from mixfront.pareto.front import (
 from mixfront.pareto.page import front_page
 from mixfront.pareto.picture import save_picture
 from mixfront.pareto.publish import publish_front
-from mixfront.pareto.scale import is_cost, is_log10, scaled
 from mixfront.pareto.select import parse_pick, pick_trial
 
 __all__ = [
@@ -23,12 +22,9 @@ __all__ = [
     "front_page",
     "hypervolume_history",
     "is_candidate",
-    "is_cost",
     "is_feasible",
-    "is_log10",
     "parse_pick",
     "pick_trial",
     "publish_front",
     "save_picture",
-    "scaled",
 ]

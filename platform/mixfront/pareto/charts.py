@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from mixfront.pareto.formatting import human, ordered
+from mixfront.pareto.formatting import format_value, ordered_config
 from mixfront.pareto.front import Front, hypervolume_history
-from mixfront.pareto.scale import is_cost, is_log10
-from mixfront.records import Objective, TrialRecord, TrialState
+from mixfront.records import TrialRecord, TrialState
+from mixfront.spec.metrics import describe_metric
+from mixfront.spec.objectives import Objective
 
 # Okabe and Ito's colours: told apart by the colour-blind too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#8C6D31")
@@ -26,8 +27,8 @@ def family_colours(trials: Sequence[TrialRecord]) -> dict[str, str]:
 
 
 def objective_pairs(objectives: Sequence[Objective]) -> list[tuple[Objective, Objective]]:
-    """(x, y) of each chart: the first objective that is no cost upwards, each other one across."""
-    upward = next((o for o in objectives if not is_cost(o.metric)), objectives[0])
+    """(x, y) of each chart: the first objective that is not a cost is y, each other one is x."""
+    upward = next((o for o in objectives if not describe_metric(o.metric).is_cost), objectives[0])
     return [(other, upward) for other in objectives if other is not upward]
 
 
@@ -147,9 +148,10 @@ def _markers(
 def hover(trial: TrialRecord) -> str:
     """What is shown of a trial under the pointer."""
     values = [
-        f"{escape(name)} <b>{human(name, value)}</b>" for name, value in trial.values.items()
+        f"{escape(describe_metric(name).label)} <b>{format_value(name, value)}</b>"
+        for name, value in trial.values.items()
     ]
-    config = [f"{escape(key)} {escape(value)}" for key, value in ordered(trial.config)]
+    config = [f"{escape(key)} {escape(value)}" for key, value in ordered_config(trial.config)]
     title = f"<b>trial {escape(trial.trial_id)}</b> · {escape(trial.family)} · {trial.state}"
     return "<br>".join([title, *values, "", *config])
 
@@ -176,7 +178,7 @@ def _line(xs: Sequence[float], ys: Sequence[float], name: str, shape: str = "hv"
 def interesting_range(front: Front, y: Objective) -> list[float] | None:
     """The y axis without the few models that learned nothing; None = show all."""
     values = np.array([trial.values[y.metric] for trial in front.candidates])
-    if len(values) < FEW or is_log10(y.metric):
+    if len(values) < FEW or describe_metric(y.metric).log10:
         return None
     sign = 1.0 if y.direction == "max" else -1.0
     heights = sign * values
@@ -187,11 +189,17 @@ def interesting_range(front: Front, y: Objective) -> list[float] | None:
     return [low, high] if sign > 0 else [-high, -low]
 
 
-def _name_axis(axis: Any, objective: Objective) -> None:
+def axis_title(objective: Objective) -> str:
+    """Name, unit and the better direction."""
     better = "lower" if objective.direction == "min" else "higher"
-    axis.title = f"{escape(objective.metric)} ({better} is better)"
-    if is_log10(objective.metric):
-        axis.update(type="log", tickformat="~s", minor={"showgrid": False}, dtick=None)
+    return f"{describe_metric(objective.metric).title}, {better} is better"
+
+
+def _name_axis(axis: Any, objective: Objective) -> None:
+    axis.title = escape(axis_title(objective))
+    if describe_metric(objective.metric).log10:
+        # "D2" labels 1, 2 and 5 of a decade; plotly's own choice labels all nine, which overlap.
+        axis.update(type="log", tickformat="~s", minor={"showgrid": False}, dtick="D2")
 
 
 def _styled(figure: go.Figure) -> go.Figure:

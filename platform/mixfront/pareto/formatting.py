@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from mixfront.pareto.front import Front
-from mixfront.pareto.scale import is_cost
 from mixfront.records import TrialRecord
+from mixfront.spec.metrics import describe_metric
+from mixfront.spec.objectives import Objective
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 # The keys that make a model what it is; a table has no room for all.
@@ -24,16 +25,24 @@ MODEL_KEYS = (
 )
 
 
-def human(metric: str, value: float | None) -> str:
-    """A value as people read it: 12.3M params, 0.74125 AUC."""
+def label(objective: Objective) -> str:
+    """An objective's name for people: "Training FLOPs"."""
+    return describe_metric(objective.metric).label
+
+
+def format_value(metric: str, value: float | None) -> str:
+    """A value as people read it: 12.3M parameters, 0.74125 AUC, 3.81 ms."""
     if value is None or math.isnan(value):
         return "-"
-    if is_cost(metric) and not metric.startswith("latency"):
-        return engineering(value)
+    row = describe_metric(metric)
+    if row.unit in ("ms", "s", "MB"):
+        return f"{value:.3g} {row.unit}"
+    if row.log10:
+        return with_prefix(value)
     return f"{value:.5f}" if abs(value) < 10 else f"{value:,.1f}"
 
 
-def engineering(value: float) -> str:
+def with_prefix(value: float) -> str:
     """Three digits and a prefix: 12300000 -> 12.3M."""
     if not math.isfinite(value) or abs(value) < 1000:
         return f"{value:.3g}"
@@ -48,7 +57,7 @@ def key_params(config: Mapping[str, Any]) -> str:
     return " ".join(f"{key}={config[key]}" for key in MODEL_KEYS if key in config)
 
 
-def ordered(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+def ordered_config(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Every key but the family, the model's own first, with values cut to four digits."""
     rest = [key for key in config if key not in MODEL_KEYS and key != "family"]
     keys = [key for key in MODEL_KEYS if key in config] + rest
@@ -57,14 +66,14 @@ def ordered(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def markdown_table(front: Front) -> str:
     """The front as a Markdown table."""
-    names = ["trial", "family", *(objective.metric for objective in front.objectives), "model"]
+    names = ["trial", "family", *map(label, front.objectives), "model"]
     rows = [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
     rows += [f"| {' | '.join(_cells(member, front))} |" for member in front.members]
     return "\n".join(rows)
 
 
 def _cells(member: TrialRecord, front: Front) -> list[str]:
-    values = [human(o.metric, member.values[o.metric]) for o in front.objectives]
+    values = [format_value(o.metric, member.values[o.metric]) for o in front.objectives]
     return [member.trial_id, member.family, *values, key_params(member.config)]
 
 

@@ -14,8 +14,8 @@ import moocore
 import numpy as np
 from numpy.typing import NDArray
 
-from mixfront.pareto.scale import minimised, scaled
-from mixfront.records import Objective, SearchRecord, TrialRecord, TrialState
+from mixfront.records import SearchRecord, TrialRecord, TrialState
+from mixfront.spec.objectives import Objective
 
 Points = NDArray[np.float64]  # (trials, objectives), scaled, smaller is better
 
@@ -90,8 +90,7 @@ def is_candidate(trial: TrialRecord, objectives: Sequence[Objective]) -> bool:
 def points_of(trials: Sequence[TrialRecord], objectives: Sequence[Objective]) -> Points:
     """Trials as points, (trials, objectives): costs in log10, smaller is better."""
     rows = [
-        [minimised(o, scaled(o.metric, trial.values[o.metric])) for o in objectives]
-        for trial in trials
+        [o.minimised(o.scaled(trial.values[o.metric])) for o in objectives] for trial in trials
     ]
     return np.array(rows, dtype=np.float64).reshape(len(trials), len(objectives))
 
@@ -166,14 +165,14 @@ def _hypervolume(
     points: Points, objectives: Sequence[Objective], reference_point: Sequence[float]
 ) -> float:
     """Of points that beat the reference point in every objective; the others add nothing."""
-    corner = np.array([minimised(o, r) for o, r in zip(objectives, reference_point, strict=True)])
+    corner = np.array([o.minimised(r) for o, r in zip(objectives, reference_point, strict=True)])
     inside = points[np.all(points < corner, axis=1)]
     return float(moocore.hypervolume(inside, ref=corner)) if len(inside) else 0.0
 
 
 def _order(trial: TrialRecord, objectives: Sequence[Objective]) -> tuple[float, int]:
     first = objectives[0]
-    return minimised(first, trial.values[first.metric]), _number(trial)
+    return first.minimised(trial.values[first.metric]), _number(trial)
 
 
 def _number(trial: TrialRecord) -> int:

@@ -6,11 +6,11 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
-from mixfront.pareto.formatting import human, ordered
+from mixfront.pareto.formatting import format_value, label, ordered_config
 from mixfront.pareto.front import Front, count_states, front_of
-from mixfront.pareto.scale import is_log10
 from mixfront.pareto.select import Best, Knee, pick_trial
 from mixfront.records import SearchRecord, TrialRecord
+from mixfront.spec.metrics import describe_metric
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -51,14 +51,14 @@ def front_page(search: SearchRecord, trials: Sequence[TrialRecord]) -> str:
 
 def _subtitle(search: SearchRecord) -> str:
     words = {"max": "highest", "min": "lowest"}
-    wanted = ", ".join(f"{words[o.direction]} {o.metric}" for o in search.objectives)
+    wanted = ", ".join(f"{words[o.direction]} {label(o)}" for o in search.objectives)
     ended = f" · {search.state}" + (f": {search.ended_because}" if search.ended_because else "")
     return f"{wanted}{ended}"
 
 
 def _footer(search: SearchRecord) -> str:
     corner = ", ".join(
-        f"{'log10 ' if is_log10(o.metric) else ''}{o.metric} {value:.5g}"
+        f"{'log10 of ' if describe_metric(o.metric).log10 else ''}{label(o)} {value:.5g}"
         for o, value in zip(search.objectives, search.reference_point, strict=True)
     )
     return f"{search.search_id} · hypervolume is measured from {corner}"
@@ -80,7 +80,7 @@ def _charts(trials: Sequence[TrialRecord], front: Front) -> str:
     from mixfront.pareto import charts
 
     cards = [
-        (f"{y.metric} against {x.metric}", HOW_TO_READ, charts.front_chart(trials, front, x, y))
+        (f"{label(y)} against {label(x)}", HOW_TO_READ, charts.front_chart(trials, front, x, y))
         for x, y in charts.objective_pairs(front.objectives)
     ] or [("Every trial", HOW_TO_READ, charts.progress_chart(trials, front))]
     volume = charts.hypervolume_chart(trials, front)
@@ -99,7 +99,7 @@ def _card(div_id: str, title: str, caption: str, figure: "go.Figure") -> str:
 
 
 def _table(front: Front) -> str:
-    names = [f'<th class="number">{escape(o.metric)}</th>' for o in front.objectives]
+    names = [f'<th class="number">{escape(label(o))}</th>' for o in front.objectives]
     head = f"<tr><th>trial</th><th>family</th>{''.join(names)}<th></th><th>model</th></tr>"
     badges = _badges(front)
     rows = "".join(
@@ -113,11 +113,11 @@ def _row(member: TrialRecord, front: Front, badges: Sequence[str]) -> str:
 
     colour = family_colours(front.candidates)[member.family]
     values = "".join(
-        f'<td class="number">{human(o.metric, member.values[o.metric])}</td>'
+        f'<td class="number">{format_value(o.metric, member.values[o.metric])}</td>'
         for o in front.objectives
     )
     marks = "".join(f'<span class="badge">{escape(badge)}</span>' for badge in badges)
-    config = escape(", ".join(f"{key} {value}" for key, value in ordered(member.config)))
+    config = escape(", ".join(f"{key} {value}" for key, value in ordered_config(member.config)))
     return (
         f"<tr><td>{escape(member.trial_id)}</td>"
         f'<td><span class="dot" style="background:{colour}"></span>{escape(member.family)}</td>'
@@ -129,7 +129,7 @@ def _badges(front: Front) -> dict[str, list[str]]:
     badges: dict[str, list[str]] = {}
     for objective in front.objectives:
         best = pick_trial(Best(objective.metric), front).trial_id
-        badges.setdefault(best, []).append(f"best {objective.metric}")
+        badges.setdefault(best, []).append(f"best {label(objective)}")
     if len(front.members) > 2 and len(front.objectives) > 1:
         badges.setdefault(pick_trial(Knee(), front).trial_id, []).append("knee")
     return badges

@@ -1,16 +1,20 @@
 """A still picture of the front, for documents: SVG, PNG or PDF."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixfront.exceptions import UsageError
+from mixfront.pareto.formatting import with_prefix
 from mixfront.pareto.front import Front, front_of
-from mixfront.pareto.scale import is_log10
-from mixfront.records import Objective, SearchRecord, TrialRecord
+from mixfront.records import SearchRecord, TrialRecord
+from mixfront.spec.metrics import describe_metric
+from mixfront.spec.objectives import Objective
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 SUFFIXES = (".svg", ".png", ".pdf")
 
@@ -90,10 +94,25 @@ def _scatter(
 
 
 def _name_axes(axes: "Axes", x: Objective, y: Objective) -> None:
-    better = {"min": "lower is better", "max": "higher is better"}
-    axes.set_xlabel(f"{x.metric} ({better[x.direction]})")
-    axes.set_ylabel(f"{y.metric} ({better[y.direction]})")
-    if is_log10(x.metric):
-        axes.set_xscale("log")
-    if is_log10(y.metric):
-        axes.set_yscale("log")
+    from mixfront.pareto.charts import axis_title
+
+    axes.set_xlabel(axis_title(x))
+    axes.set_ylabel(axis_title(y))
+    for objective, axis, name in ((x, axes.xaxis, "x"), (y, axes.yaxis, "y")):
+        if describe_metric(objective.metric).log10:
+            axes.set(**{f"{name}scale": "log"})
+            _label_decades(axis)
+
+
+def _label_decades(axis: "Axis") -> None:
+    """Label few ticks: matplotlib's own minor labels of a short log axis overlap."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    decades = math.log10(high / low)
+    if decades < 0.7:
+        axis.set_major_locator(MaxNLocator(nbins=5))
+    else:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.5 else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: with_prefix(value)))
+    axis.set_minor_formatter(NullFormatter())

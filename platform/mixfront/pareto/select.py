@@ -8,8 +8,9 @@ import numpy as np
 
 from mixfront.exceptions import SpecError, UnknownNameError, UsageError
 from mixfront.pareto.front import Front, points_of
-from mixfront.pareto.scale import better_direction
 from mixfront.records import TrialRecord
+from mixfront.spec.metrics import describe_metric
+from mixfront.training.request import TEST_PREFIX
 
 FORMS = "knee, best:METRIC or max:METRIC<=VALUE"
 _BEST = re.compile(r"best:(?P<metric>[\w.]+)")
@@ -121,19 +122,19 @@ def _direction(front: Front, metric: str) -> str:
     for objective in front.objectives:
         if objective.metric == metric:
             return objective.direction
-    return better_direction(metric)
+    return describe_metric(metric).direction
 
 
 def _value(trial: TrialRecord, metric: str) -> float:
     known = {**trial.costs, **trial.metrics, **trial.values}
     if metric not in known or math.isnan(known[metric]):
-        names = [name for name in known if not name.startswith("test_")]
+        names = [name for name in known if not name.startswith(TEST_PREFIX)]
         raise UnknownNameError(f"metric of trial {trial.trial_id}", metric, names)
     return known[metric]
 
 
 def _allowed(metric: str) -> str:
-    if metric.startswith("test_"):
+    if metric.startswith(TEST_PREFIX):
         raise UsageError(
             f"{metric!r} is reported and never chosen by: pick by a validation metric"
         )

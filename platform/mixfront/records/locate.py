@@ -1,29 +1,12 @@
 """From what a person calls a search to its records."""
 
-import os
-from pathlib import Path
-
 import fsspec
 
 from mixfront.config_file import read_yaml
 from mixfront.exceptions import SpecError, UnknownNameError
+from mixfront.locations import absolute
 from mixfront.records.store import RecordStore
-
-DEFAULT_STORAGE = "./mixfront-searches"
-STORAGE_VARIABLE = "MIXFRONT_STORAGE"
-
-
-def default_storage() -> str:
-    """Where searches are kept when nothing else is said: `MIXFRONT_STORAGE`, or a folder here."""
-    return os.environ.get(STORAGE_VARIABLE) or DEFAULT_STORAGE
-
-
-def absolute_storage(storage: str) -> str:
-    """A storage as an absolute path or a URL, so that it stays true when folders change."""
-    if "://" in storage and not storage.startswith("file://"):
-        return storage.rstrip("/")
-    local = storage.removeprefix("file://")
-    return str(Path(local).expanduser().resolve())
+from mixfront.spec.storage import default_storage
 
 
 def locate_search(search: str, storage: str | None = None) -> RecordStore:
@@ -48,11 +31,11 @@ def _store_of(search: str, storage: str | None) -> RecordStore:
     if search.endswith((".yaml", ".yml")):
         return _store_of_spec(search, storage)
     if _is_folder_of_search(search):
-        parent, name = absolute_storage(search).rsplit("/", 1)
+        parent, name = absolute(search).rsplit("/", 1)
         return RecordStore(parent, name)
     if "/" in search:
         raise UnknownNameError("search", search, [])
-    return RecordStore(absolute_storage(storage or default_storage()), search)
+    return RecordStore(absolute(storage or default_storage()), search)
 
 
 def _store_of_spec(path: str, storage: str | None) -> RecordStore:
@@ -60,7 +43,7 @@ def _store_of_spec(path: str, storage: str | None) -> RecordStore:
     if not isinstance(spec, dict) or not isinstance(spec.get("name"), str):
         raise SpecError(f"{path} has no name: a search spec begins with `name: ...`")
     place = storage or spec.get("storage") or default_storage()
-    return RecordStore(absolute_storage(str(place)), spec["name"])
+    return RecordStore(absolute(str(place)), spec["name"])
 
 
 def _is_folder_of_search(search: str) -> bool:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
 from mixfront.records.scrub import scrub
+from mixfront.spec.objectives import Objective
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -31,15 +32,6 @@ class TrialState(StrEnum):
     def is_finished(self) -> bool:
         """Whether nothing will change any more."""
         return self not in (TrialState.RUNNING, TrialState.INTERRUPTED)
-
-
-class Objective(BaseModel):
-    """One objective of a search."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    metric: str
-    direction: Literal["min", "max"]
 
 
 class TrialRecord(BaseModel):

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from mixfront.exceptions import PromotionError
 from mixfront.pareto import front_of, is_candidate, is_feasible
-from mixfront.records.store import Objective, RecordStore, TrialRecord, TrialState
+from mixfront.records.store import RecordStore, TrialRecord, TrialState
+from mixfront.spec.objectives import Objective
 
 _REASONS = {
     TrialState.RUNNING: "is still running: wait until it is complete",

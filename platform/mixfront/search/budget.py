@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from mixfront.records.store import TrialRecord
-from mixfront.spec.parts import SearchConfig
+from mixfront.spec.search_config import SearchConfig
 
 HOUR = 3600.0
 

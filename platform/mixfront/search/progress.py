@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from mixfront.pareto.formatting import format_value, label
 from mixfront.pareto.front import front_of
 from mixfront.records import SearchRecord, TrialRecord, TrialState
+from mixfront.spec.metrics import describe_metric
 
 REFRESH_PER_S = 2
 SHOWN_STATES = (
@@ -101,8 +103,8 @@ class Progress:
         for objective in self._search.objectives:
             pick = max if objective.direction == "max" else min
             best = pick(done, key=lambda trial: trial.values[objective.metric])
-            value = best.values[objective.metric]
-            lines.append(f"{objective.metric} {value:.5g} (trial {best.trial_id}, {best.family})")
+            shown = format_value(objective.metric, best.values[objective.metric])
+            lines.append(f"{label(objective)} {shown} (trial {best.trial_id}, {best.family})")
         return "\n".join(lines)
 
     def _hypervolume(self) -> str:
@@ -128,7 +130,10 @@ class Progress:
         return min(bounds, default=None)
 
     def _line(self, record: TrialRecord) -> str:
-        values = ", ".join(f"{name} {value:.5g}" for name, value in record.values.items())
+        values = ", ".join(
+            f"{describe_metric(name).label} {format_value(name, value)}"
+            for name, value in record.values.items()
+        )
         outcome = record.error or values
         return f"trial {record.trial_id:>3} {record.state:<10} {record.family:<14} {outcome}"
 

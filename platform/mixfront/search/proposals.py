@@ -9,7 +9,7 @@ from optuna.trial import Trial
 from optuna.trial import TrialState as OptunaState
 
 from mixfront.exceptions import SpecError
-from mixfront.records.store import Objective, TrialRecord, TrialState
+from mixfront.records.store import TrialRecord, TrialState
 from mixfront.search.cost_check import CostCheck
 from mixfront.search.study import (
     enqueued_so_far,
@@ -18,7 +18,8 @@ from mixfront.search.study import (
     running_trial,
 )
 from mixfront.spaces import Space
-from mixfront.spec.objectives import Constraint
+from mixfront.spec.constraints import Constraint
+from mixfront.spec.objectives import Objective
 from mixfront.spec.search_spec import SearchSpec
 
 UNBUILDABLE = "buildable"  # the constraint that every model must meet

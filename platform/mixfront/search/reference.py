@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from mixfront.exceptions import SpecError
-from mixfront.pareto.scale import scaled
-from mixfront.records.store import Objective
 from mixfront.search.cost_check import CostCheck, Costs, fits
 from mixfront.spaces import Space
-from mixfront.spec.objectives import METRICS
+from mixfront.spec.metrics import STEERING
+from mixfront.spec.objectives import Objective
 from mixfront.spec.search_spec import SearchSpec
 
 MARGIN = 1.1  # beyond the costliest model, so that it too adds hypervolume
@@ -25,10 +24,7 @@ def reference_point(spec: SearchSpec, space: Space, costs: CostCheck) -> list[fl
     corners: list[Costs] = []
     if any(_stated(spec, objective) is None for objective in spec.objectives):
         corners = _corner_costs(space, costs)
-    return [
-        scaled(objective.metric, _natural(spec, objective, corners))
-        for objective in spec.objectives
-    ]
+    return [objective.scaled(_natural(spec, objective, corners)) for objective in spec.objectives]
 
 
 def _natural(spec: SearchSpec, objective: Objective, corners: Sequence[Costs]) -> float:
@@ -46,7 +42,7 @@ def _stated(spec: SearchSpec, objective: Objective) -> float | None:
     constraint = spec.constraints.get(objective.metric)
     if constraint is not None and (constraint.op == "<=") == (objective.direction == "min"):
         return constraint.limit
-    metric = METRICS[objective.metric]
+    metric = STEERING[objective.metric]
     return metric.worst if objective.direction == metric.direction else None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from mixfront.exceptions import SpecError
 from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
 from mixfront.search.trial_config import split_config, training_of
+from mixfront.spec.metrics import Known, get_metric
 from mixfront.spec.search_spec import SearchSpec
 from mixfront.training.request import DataRequest, TrialRequest
 
@@ -46,5 +47,5 @@ def make_request(
 
 
 def _latency_seconds(spec: SearchSpec) -> float:
-    decides = any(metric.startswith("latency") for metric in spec.asked_metrics())
+    decides = any(get_metric(name).known is Known.AT_THE_END for name in spec.asked_metrics())
     return DECISIVE_LATENCY_SECONDS if decides else LATENCY_SECONDS

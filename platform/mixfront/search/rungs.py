@@ -7,8 +7,7 @@ import moocore
 import numpy as np
 import numpy.typing as npt
 
-from mixfront.pareto.scale import minimised, scaled
-from mixfront.records.store import Objective
+from mixfront.spec.objectives import Objective
 
 Values = Mapping[str, float]
 MARGIN = 0.1  # of an objective's range: how far the reference point lies beyond the worst
@@ -48,7 +47,7 @@ def _to_minimise(
 ) -> npt.NDArray[np.float64]:
     """(trials, objectives), smaller is better everywhere, costs in log10."""
     return np.asarray(
-        [[minimised(o, scaled(o.metric, found[o.metric])) for o in objectives] for found in values]
+        [[o.minimised(o.scaled(found[o.metric])) for o in objectives] for found in values]
     )
 
 

@@ -10,7 +10,7 @@ from mixfront.search.budget import Budget
 from mixfront.search.proposals import Proposals
 from mixfront.search.rungs import goes_on
 from mixfront.search.trial_end import Report, objective_values
-from mixfront.spec.parts import FixedRungs, NoStopping
+from mixfront.spec.stopping import FixedRungs, NoStopping
 
 CostsOf = Callable[[str], Mapping[str, float]]  # by our trial id
 

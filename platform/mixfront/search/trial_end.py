@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mixfront.records.store import Objective, TrialRecord, TrialState
+from mixfront.records.store import TrialRecord, TrialState
+from mixfront.spec.objectives import Objective
 
 FULL = 1 - 1e-9  # fidelity of a trial that has trained all its steps
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mixfront.exceptions import SpecError, UnknownNameError
-from mixfront.records.locate import absolute_storage, default_storage
+from mixfront.locations import absolute, is_local, is_path, local_path
+from mixfront.spec.storage import default_storage
 
 Override = tuple[list[str], Any]
 READ_KEYS = (("data", "path"), ("data", "schema"), ("space",))  # relative to the spec
@@ -74,7 +75,7 @@ def resolve(data: dict[str, Any], overrides: Sequence[Override], spec: SpecFile)
 
 def _with_places(data: dict[str, Any]) -> dict[str, Any]:
     storage = data.get("storage") or default_storage()
-    data["storage"] = absolute_storage(storage) if isinstance(storage, str) else storage
+    data["storage"] = absolute(storage) if isinstance(storage, str) else storage
     tracking = data.setdefault("tracking", {})
     if isinstance(tracking, dict):
         stated = tracking.get("uri") or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING
@@ -100,13 +101,8 @@ def default_study_url(storage: str, name: str) -> str:
     return f"{_SQLITE}{storage}/{name}/optuna.db"
 
 
-def is_local(url: str) -> bool:
-    """Whether a path or URL means this machine's own files."""
-    return "://" not in url or url.startswith(("file://", "sqlite:"))
-
-
 def _read_path(value: Any, spec: SpecFile, *, is_space: bool) -> Any:
-    if not isinstance(value, str) or (is_space and not _is_path(value)):
+    if not isinstance(value, str) or (is_space and not is_path(value)):
         return value
     if "://" in value or value.startswith("/"):
         return _from_working_folder(value)
@@ -117,10 +113,11 @@ def _read_path(value: Any, spec: SpecFile, *, is_space: bool) -> Any:
 
 
 def _from_working_folder(value: Any, *, is_space: bool = False) -> Any:
-    if not isinstance(value, str) or (is_space and not _is_path(value)):
+    if not isinstance(value, str) or (is_space and not is_path(value)):
         return value
-    value = value.removeprefix("file://")
-    return value if "://" in value else os.path.normpath(Path.cwd() / Path(value).expanduser())
+    if not is_local(value):
+        return value
+    return os.path.normpath(Path.cwd() / Path(local_path(value)).expanduser())
 
 
 def _absolute_uri(uri: Any) -> Any:
@@ -131,10 +128,6 @@ def _absolute_uri(uri: Any) -> Any:
     if uri.startswith(_SQLITE) and path and not path.startswith(("/", ":memory:")):
         return f"{_SQLITE}{Path.cwd() / path}"
     return uri
-
-
-def _is_path(reference: str) -> bool:
-    return "/" in reference or reference.endswith((".yaml", ".yml"))
 
 
 def _make_absolute(data: dict[str, Any], path: Sequence[str], spec: SpecFile) -> None:

@@ -16,19 +16,14 @@ from mixfront.config_file import parse_yaml, read_yaml, validate
 from mixfront.data.config import DataConfig
 from mixfront.exceptions import SpecError, nearest
 from mixfront.lanes.config import TrialConfig
-from mixfront.records.locate import DEFAULT_STORAGE
-from mixfront.records.store import Objective
+from mixfront.spec.constraints import Constraints
 from mixfront.spec.files import find_spec, resolve
-from mixfront.spec.objectives import get_metric
-from mixfront.spec.parts import (
-    Constraints,
-    NoStopping,
-    ObjectiveSpec,
-    Part,
-    SearchConfig,
-    Stopping,
-    TrackingSpec,
-)
+from mixfront.spec.metrics import get_metric
+from mixfront.spec.objectives import Objective, ObjectiveSpec
+from mixfront.spec.part import Part
+from mixfront.spec.search_config import SearchConfig
+from mixfront.spec.stopping import NoStopping, Stopping
+from mixfront.spec.storage import DEFAULT_STORAGE
 from mixfront.training.config import TrainingConfig
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
@@ -36,6 +31,13 @@ _DEFAULT_OBJECTIVES = (
     Objective(metric="auc", direction="max"),
     Objective(metric="flops", direction="min"),
 )
+
+
+class TrackingSpec(Part):
+    """Where MLflow is."""
+
+    uri: str = "sqlite:///mixfront.db"
+    experiment: str = Field("mixfront", min_length=1)
 
 
 class SearchSpec(Part):

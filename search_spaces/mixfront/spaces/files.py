@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mixfront.config_file import parse_yaml, read_yaml, validate
 from mixfront.exceptions import SpecError, UnknownNameError
+from mixfront.locations import is_path
 from mixfront.models import get_family
 from mixfront.spaces.keys import FAMILY, check_key
 from mixfront.spaces.parameters import Choice, Fixed, Float, Int, Parameter
@@ -81,7 +82,7 @@ def _merged(below: dict[str, Parameters], above: dict[str, Parameters]) -> dict[
 
 
 def _read(reference: str) -> SpaceFile:
-    if _is_path(reference):
+    if is_path(reference):
         return validate(SpaceFile, read_yaml(reference, SpecError) or {}, reference, SpecError)
     resource = files(__package__) / f"{reference}.yaml"
     if not resource.is_file():
@@ -108,13 +109,9 @@ def _check_family(space: Space, family: str, source: str) -> None:
                 )
 
 
-def _is_path(reference: str) -> bool:
-    return "/" in reference or reference.endswith((".yaml", ".yml"))
-
-
 def _beside(reference: str, other: str) -> str:
     """An included path is relative to the file that includes it."""
-    if not _is_path(reference) or not _is_path(other) or other.startswith("/") or "://" in other:
+    if not is_path(reference) or not is_path(other) or other.startswith("/") or "://" in other:
         return other
     folder = reference.rpartition("/")[0]
     return f"{folder}/{other}" if folder else other

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from mixfront.cli import pareto as command
 from mixfront.exceptions import UsageError
-from mixfront.records import Objective, RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.spec.objectives import Objective
 
 
 @pytest.fixture

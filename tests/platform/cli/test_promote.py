@@ -8,13 +8,8 @@ from typer.testing import CliRunner, Result
 
 from mixfront.cli.app import app
 from mixfront.exceptions import PromotionError, TrackingError, UnknownNameError, UsageError
-from mixfront.records.store import (
-    Objective,
-    RecordStore,
-    SearchRecord,
-    TrialRecord,
-    TrialState,
-)
+from mixfront.records.store import RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.spec.objectives import Objective
 
 
 @pytest.fixture

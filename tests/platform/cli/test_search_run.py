@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from mixfront.cli.app import app
 from mixfront.exceptions import SpecError, UnknownNameError
-from mixfront.records import Objective, RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.spec.objectives import Objective
 
 
 @pytest.fixture

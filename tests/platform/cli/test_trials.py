@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from mixfront.cli import trials as command
 from mixfront.exceptions import UnknownNameError
-from mixfront.records import Objective, RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.spec.objectives import Objective
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mixfront.cluster.job_package import SPEC, is_local, pack
+from mixfront.cluster.job_package import SPEC, pack
 from mixfront.exceptions import SpecError, UsageError
 from mixfront.spec.search_spec import SearchSpec, load_spec
 
@@ -111,20 +111,3 @@ def test_shared_files_stay_where_they_are(tmp_path: Path, parcel: Path) -> None:
 def test_environment_is_checked(tmp_path: Path, parcel: Path) -> None:
     with pytest.raises(UsageError, match="MIXFRONT_NO_SUCH"):
         pack(_spec(tmp_path), parcel, env=["MIXFRONT_NO_SUCH"], shared=True)
-
-
-@pytest.mark.parametrize(
-    ("place", "local"),
-    [
-        ("/data/logs", True),
-        ("logs", True),
-        ("file:///data/logs", True),
-        ("sqlite:////data/optuna.db", True),
-        ("sqlite+pysqlite:////data/optuna.db", True),
-        ("s3://logs", False),
-        ("http://mlflow:5000", False),
-        ("postgresql+psycopg2://db/optuna", False),
-    ],
-)
-def test_what_is_local(place: str, local: bool) -> None:
-    assert is_local(place) is local

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from mixfront.records import Objective, SearchRecord, TrialRecord, TrialState
+from mixfront.records import SearchRecord, TrialRecord, TrialState
+from mixfront.spec.objectives import Objective
 
 MakeTrial = Callable[..., TrialRecord]
 

@@ -6,7 +6,8 @@ import pytest
 
 from mixfront.pareto import charts, front_of
 from mixfront.pareto.front import Front
-from mixfront.records import Objective, SearchRecord, TrialRecord
+from mixfront.records import SearchRecord, TrialRecord
+from mixfront.spec.objectives import Objective
 
 AUC = Objective(metric="auc", direction="max")
 FLOPS = Objective(metric="flops", direction="min")

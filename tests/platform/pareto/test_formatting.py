@@ -5,7 +5,13 @@ import math
 import pytest
 
 from mixfront.pareto import front_of
-from mixfront.pareto.formatting import engineering, human, key_params, markdown_table, ordered
+from mixfront.pareto.formatting import (
+    format_value,
+    key_params,
+    markdown_table,
+    ordered_config,
+    with_prefix,
+)
 from mixfront.records import SearchRecord, TrialRecord
 
 
@@ -21,8 +27,8 @@ from mixfront.records import SearchRecord, TrialRecord
         (math.inf, "inf"),
     ],
 )
-def test_engineering(value: float, text: str) -> None:
-    assert engineering(value) == text
+def test_with_prefix(value: float, text: str) -> None:
+    assert with_prefix(value) == text
 
 
 @pytest.mark.parametrize(
@@ -30,20 +36,24 @@ def test_engineering(value: float, text: str) -> None:
     [
         ("auc", 0.741251, "0.74125"),
         ("flops", 1e11, "100G"),
-        ("latency_p99", 12.5, "12.5"),
-        ("samples_per_s", 12345.6, "12,345.6"),
+        ("latency_p99_ms_b1", 12.53, "12.5 ms"),
+        ("samples_per_s", 12345.6, "12.3k"),
         ("auc", None, "-"),
         ("auc", math.nan, "-"),
     ],
 )
-def test_human(metric: str, value: float | None, text: str) -> None:
-    assert human(metric, value) == text
+def test_format_value(metric: str, value: float | None, text: str) -> None:
+    assert format_value(metric, value) == text
 
 
 def test_a_configuration_in_short_and_whole() -> None:
     config = {"optimizer.lr": 0.00123456, "family": "unimixer", "rank": 4, "num_tokens": 16}
     assert key_params(config) == "num_tokens=16 rank=4"
-    assert ordered(config) == [("num_tokens", "16"), ("rank", "4"), ("optimizer.lr", "0.001235")]
+    assert ordered_config(config) == [
+        ("num_tokens", "16"),
+        ("rank", "4"),
+        ("optimizer.lr", "0.001235"),
+    ]
 
 
 def test_patterns_come_before_sizes() -> None:
@@ -54,7 +64,7 @@ def test_patterns_come_before_sizes() -> None:
 def test_the_front_as_markdown(search: SearchRecord, trials: list[TrialRecord]) -> None:
     front = front_of(trials[:2], search.objectives, search.reference_point)
     assert markdown_table(front).splitlines() == [
-        "| trial | family | auc | flops | model |",
+        "| trial | family | AUC | Training FLOPs | model |",
         "| --- | --- | --- | --- | --- |",
         "| 1 | unimixer | 0.72000 | 1G | num_tokens=16 |",
     ]

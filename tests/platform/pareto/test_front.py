@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixfront.pareto import count_states, front_json, front_of, hypervolume_history
-from mixfront.records import Objective, SearchRecord, TrialRecord, TrialState
+from mixfront.records import SearchRecord, TrialRecord, TrialState
+from mixfront.spec.objectives import Objective
 
 THREE = [
     Objective(metric="auc", direction="max"),

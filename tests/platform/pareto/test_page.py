@@ -8,7 +8,8 @@ import pytest
 from mixfront.pareto import front_page
 from mixfront.pareto.front import front_of
 from mixfront.pareto.page import _badges
-from mixfront.records import Objective, SearchRecord, TrialRecord
+from mixfront.records import SearchRecord, TrialRecord
+from mixfront.spec.objectives import Objective
 
 
 def body_of(page: str) -> str:
@@ -30,7 +31,7 @@ def test_front_and_counts(search: SearchRecord, trials: list[TrialRecord]) -> No
     assert "interrupted" not in body
     rows = re.findall(r"<tr><td>(\d+)</td>", body)
     assert rows == ["4", "7", "2", "1"]
-    assert "hypervolume is measured from auc 0.5, log10 flops 12" in body
+    assert "hypervolume is measured from AUC 0.5, log10 of Training FLOPs 12" in body
 
 
 @pytest.mark.parametrize("num_objectives", [1, 2, 3, 4])
@@ -61,4 +62,4 @@ def test_what_users_wrote_is_shown_as_text(
 
 def test_badges(search: SearchRecord, trials: list[TrialRecord]) -> None:
     front = front_of(trials, search.objectives, search.reference_point)
-    assert _badges(front) == {"4": ["best auc"], "1": ["best flops"], "2": ["knee"]}
+    assert _badges(front) == {"4": ["best AUC"], "1": ["best Training FLOPs"], "2": ["knee"]}

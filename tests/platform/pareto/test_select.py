@@ -8,7 +8,8 @@ import pytest
 from mixfront.exceptions import UnknownNameError, UsageError
 from mixfront.pareto import Front, front_of, parse_pick, pick_trial
 from mixfront.pareto.select import Best, Knee, Max, knee_distances
-from mixfront.records import Objective, SearchRecord, TrialRecord
+from mixfront.records import SearchRecord, TrialRecord
+from mixfront.spec.objectives import Objective
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from mixfront.exceptions import SpecError
-from mixfront.records import Objective, RecordStore, SearchRecord
+from mixfront.records import RecordStore, SearchRecord
 from mixfront.records.credentials import with_credentials
+from mixfront.spec.objectives import Objective
 
 STUDY = "postgresql://me:hunter2@db/optuna"
 

@@ -11,14 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mixfront.records.store import (
-    Objective,
-    RecordStore,
-    SearchRecord,
-    TrialRecord,
-    TrialState,
-)
+from mixfront.records.store import RecordStore, SearchRecord, TrialRecord, TrialState
 from mixfront.registry.server import registry
+from mixfront.spec.objectives import Objective
 
 ROWS = pa.table(
     {

@@ -2,7 +2,7 @@
 
 from mixfront.records.store import TrialRecord, TrialState
 from mixfront.search.budget import Budget
-from mixfront.spec.parts import SearchConfig
+from mixfront.spec.search_config import SearchConfig
 
 
 class Clock:

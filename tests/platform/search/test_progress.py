@@ -6,8 +6,9 @@ import time
 import pytest
 from rich.console import Console
 
-from mixfront.records import Objective, SearchRecord, TrialRecord, TrialState
+from mixfront.records import SearchRecord, TrialRecord, TrialState
 from mixfront.search.progress import Progress
+from mixfront.spec.objectives import Objective
 
 SEARCH = SearchRecord(
     search_id="s-1",
@@ -52,8 +53,8 @@ def test_table_has_states_bests_hypervolume_and_time(console: Console) -> None:
     assert "1 running" in shown
     assert "1 failed" in shown
     assert "12 planned" in shown
-    assert "auc 0.74 (trial 3, unimixer)" in shown
-    assert "flops 1e+08 (trial 0, unimixer)" in shown
+    assert "AUC 0.74000 (trial 3, unimixer)" in shown
+    assert "Training FLOPs 100M (trial 0, unimixer)" in shown
     assert "0.45" in shown  # 0.21 * 2 + 0.03 * 1 of the two points
     assert "left" in shown
 
@@ -70,5 +71,5 @@ def test_without_a_terminal_a_line_an_ended_trial(console: Console) -> None:
     lines = text_of(console).splitlines()
     assert len(lines) == 2
     assert "complete" in lines[0]
-    assert "auc 0.7, flops 1e+09" in lines[0]
+    assert "AUC 0.70000, Training FLOPs 1G" in lines[0]
     assert lines[1].endswith("the loss is not finite")

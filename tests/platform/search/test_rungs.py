@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixfront.records.store import Objective
 from mixfront.search.rungs import goes_on
+from mixfront.spec.objectives import Objective
 
 OBJECTIVES = (
     Objective(metric="auc", direction="max"),

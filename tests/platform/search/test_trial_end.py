@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from ray._private.dict import flatten_dict
 
-from mixfront.records.store import Objective, TrialRecord, TrialState
+from mixfront.records.store import TrialRecord, TrialState
 from mixfront.search.trial_end import Report, finite, is_evaluation, settle, take_in
+from mixfront.spec.objectives import Objective
 
 OBJECTIVES = (
     Objective(metric="auc", direction="max"),

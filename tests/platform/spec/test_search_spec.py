@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixfront.exceptions import SpecError, UnknownNameError
-from mixfront.records.store import Objective
 from mixfront.search.cost_check import ModelCosts
 from mixfront.search.proposals import Proposals
 from mixfront.spaces import load_space
-from mixfront.spec.parts import FixedRungs, parse_duration
+from mixfront.spec.objectives import Objective
+from mixfront.spec.search_config import parse_duration
 from mixfront.spec.search_spec import SearchSpec, load_spec
+from mixfront.spec.stopping import FixedRungs
 
 MINIMAL = "name: short\ndata: {path: logs, schema: schema.yaml, validation: 'day == 2'}\n"
 
@@ -127,7 +128,7 @@ def test_any_budget_replaces_the_default_one(tmp_path: Path) -> None:
         ("search: {trails: 3}", "unknown key 'search.trails': did you mean 'trials'"),
         ("training: {optimizer: {lrr: 3}}", "unknown key 'training.optimizer.lrr'.*'lr'"),
         ("search: {trials: 0}", "'search.trials' is 0"),
-        ("search: {time: soon}", "'soon' is no duration; write for example '2h'"),
+        ("search: {time: soon}", "'soon' is not a valid duration; write '2h'"),
         ("search: {sampler: grid}", "'search.sampler' is 'grid'"),
         ("objectives: [acu]", "unknown metric 'acu': did you mean 'auc'"),
         ("objectives: [test_auc]", "the test split is reported and never decides"),
@@ -138,7 +139,7 @@ def test_any_budget_replaces_the_default_one(tmp_path: Path) -> None:
         ("constraints: {params: 3}", "write '<= NUMBER'"),
         ("constraints: [3]", "'constraints' is"),
         ("stopping: {kind: asha}", "'asha'"),
-        ("stopping: {kind: fixed_rungs, rungs: [0.5, 0.25]}", r"rungs \[0.5, 0.25\] must rise"),
+        ("stopping: {kind: fixed_rungs, rungs: [0.5, 0.25]}", r"rungs \[0.5, 0.25\] must be strictly increasing"),
         ("stopping: {kind: fixed_rungs, rungs: [1.5]}", "less than 1"),
         ("reference_point: {uauc: 0.4}", "names 'uauc', which is no objective"),
         ("reference_point: {flops: 0}", "a cost is above 0"),

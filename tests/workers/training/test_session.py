@@ -12,6 +12,7 @@ import safetensors.numpy
 import torch
 
 from mixfront.exceptions import AbortedError, DivergedError, SpecError, TrialError
+from mixfront.spec.metrics import METRICS, describe_metric
 from mixfront.training import Predictor, TrialRequest, TrialSession
 from mixfront.training.checkpoint import read_manifest
 from mixfront.training.evaluation import Evaluation
@@ -58,6 +59,8 @@ def test_a_trial_learns_and_is_evaluated_at_its_points(make_request: MakeRequest
     assert whole.metrics["latency_p50_ms_b1"] <= whole.metrics["latency_p99_ms_b1"]
     assert whole.metrics["train_loss"] < half.metrics["train_loss"]
     assert session.advance().metrics["auc"] == whole.metrics["auc"]  # nothing is left to do
+    reported = {describe_metric(name).name for name in whole.metrics}
+    assert reported == {n for n, m in METRICS.items() if not m.before_training}
     session.close()
     assert Evaluation.model_validate_json(whole.model_dump_json()) == whole
 

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mixfront.training.config import TrainingConfig
 
+TEST_PREFIX = "test_"  # of metrics on the test split
+
 
 class DataRequest(BaseModel):
     """Where a trial's rows are, and how they were encoded."""

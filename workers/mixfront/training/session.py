@@ -16,7 +16,7 @@ from mixfront.training.latency import LATENCIES, measure_latency
 from mixfront.training.mixing_log import MixingLog
 from mixfront.training.predict import Predictor, Scorer
 from mixfront.training.ranks import Ranks
-from mixfront.training.request import TrialRequest
+from mixfront.training.request import TEST_PREFIX, TrialRequest
 from mixfront.training.schedules import evaluation_steps
 from mixfront.training.throughput import mfu
 from mixfront.training.trainer import Trainer
@@ -279,7 +279,7 @@ class TrialSession:
 
     def _final_metrics(self, scorer: Scorer) -> dict[str, float]:
         data, metrics = self.request.data, dict[str, float]()
-        for prefix, chosen in (("", data.validation), ("test_", data.test)):
+        for prefix, chosen in (("", data.validation), (TEST_PREFIX, data.test)):
             if chosen is None:
                 continue
             found = evaluate(
