@@ -22,7 +22,7 @@ from mixfront.data import Encoder, load_schema, open_dataset
 from mixfront.data.config import DataConfig
 from mixfront.data.synthetic.writer import write_synthetic
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
-from mixfront.registry import promote
+from mixfront.registry.promotion import promote
 from mixfront.registry.server import hushed, registry
 from mixfront.registry.signature import as_frame
 from mixfront.spec.objectives import Objective

@@ -10,7 +10,7 @@ from mixfront.exceptions import UsageError
 
 if TYPE_CHECKING:
     from mixfront.records import RecordStore
-    from mixfront.registry import Promotion
+    from mixfront.registry.promotion import Promotion
 
 Storage = Annotated[
     str | None,
@@ -42,8 +42,8 @@ def promote(
     that the trained one had given.
     """
     from mixfront.records.locate import locate_search
-    from mixfront.registry import promote as promote_trial
-    from mixfront.registry import tracking_uri
+    from mixfront.registry.promotion import promote as promote_trial
+    from mixfront.registry.server import tracking_uri
 
     store = locate_search(search, storage)
     promotion = promote_trial(

@@ -30,7 +30,7 @@ def rollback(
     Each call goes one promotion further back. The server is MLFLOW_TRACKING_URI, else the one
     of --search, else ./mixfront.db as in a search that names none.
     """
-    from mixfront.registry import rollback as give_back
+    from mixfront.registry.rollback import rollback as give_back
 
     done = give_back(model, alias=alias, uri=_uri(search))
     if as_json:
@@ -46,7 +46,7 @@ def _uri(search: str | None) -> str:
     from pathlib import Path
 
     from mixfront.records.locate import locate_search
-    from mixfront.registry import tracking_uri
+    from mixfront.registry.server import tracking_uri
 
     if search is not None:
         return tracking_uri(locate_search(search).search().tracking_uri)

@@ -43,12 +43,12 @@ def run(
 
     Ctrl-C stops it at once with a checkpoint; `mixfront search resume NAME` goes on.
     """
-    from mixfront.search.prepare import prepare
+    from mixfront.search.prepare import prepare_search
     from mixfront.spec.search_spec import load_spec
 
     console = Console()
     resolved = load_spec(spec, override or [])
-    store, record = prepare(
+    store, record = prepare_search(
         resolved, lambda text: console.print(text, highlight=False, soft_wrap=True)
     )
     _drive(store, record, console)

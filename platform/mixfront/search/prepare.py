@@ -15,7 +15,7 @@ from mixfront.tracking.client import check_reachable
 Say = Callable[[str], None]
 
 
-def prepare(spec: SearchSpec, say: Say) -> tuple[RecordStore, SearchRecord]:
+def prepare_search(spec: SearchSpec, say: Say) -> tuple[RecordStore, SearchRecord]:
     """Check everything that can be checked, fit the encoder, and write the search's record.
 
     Whatever is wrong is found here, before anything is written and before a worker is started.

@@ -99,7 +99,7 @@ class _Drive:
     ) -> None:
         self._spec, self._store, self._search = spec, store, search
         study = open_study(spec, search.optuna_storage, search.search_id)
-        assert search.encoder is not None, "prepare() fits one before the record is written"
+        assert search.encoder is not None, "prepare_search() fits one before the record is written"
         layout = Encoder.load(search.encoder).layout
         self._space = load_space(spec.space)
         costs = ModelCosts.of_spec(spec, layout)

@@ -1,6 +1,5 @@
 """What MLflow is told of a search."""
 
-from mixfront.tracking.client import check_reachable
-from mixfront.tracking.writer import MlflowWriter
+import lazy_loader
 
-__all__ = ["MlflowWriter", "check_reachable"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -139,7 +139,10 @@ def test_any_budget_replaces_the_default_one(tmp_path: Path) -> None:
         ("constraints: {params: 3}", "write '<= NUMBER'"),
         ("constraints: [3]", "'constraints' is"),
         ("stopping: {kind: asha}", "'asha'"),
-        ("stopping: {kind: fixed_rungs, rungs: [0.5, 0.25]}", r"rungs \[0.5, 0.25\] must be strictly increasing"),
+        (
+            "stopping: {kind: fixed_rungs, rungs: [0.5, 0.25]}",
+            r"rungs \[0.5, 0.25\] must be strictly increasing",
+        ),
         ("stopping: {kind: fixed_rungs, rungs: [1.5]}", "less than 1"),
         ("reference_point: {uauc: 0.4}", "names 'uauc', which is no objective"),
         ("reference_point: {flops: 0}", "a cost is above 0"),

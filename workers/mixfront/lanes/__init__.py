@@ -1,20 +1,5 @@
 """Lanes, the worker side: one warm worker group that trains one trial after another."""
 
-from mixfront.lanes.config import LaneSettings, TrialConfig
-from mixfront.lanes.mailbox import Mailbox
-from mixfront.lanes.messages import Beat, Command, CommandKind, Member, Outcome, Reply
-from mixfront.lanes.session import Session, SessionFactory
+import lazy_loader
 
-__all__ = [
-    "Beat",
-    "Command",
-    "CommandKind",
-    "LaneSettings",
-    "Mailbox",
-    "Member",
-    "Outcome",
-    "Reply",
-    "Session",
-    "SessionFactory",
-    "TrialConfig",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

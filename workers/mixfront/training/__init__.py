@@ -4,43 +4,6 @@
 config and request alone, and should not wait for torch.
 """
 
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-from mixfront.training.config import (
-    DenseOptimizerConfig,
-    EmbeddingOptimizerConfig,
-    TrainingConfig,
-)
-from mixfront.training.request import DataRequest, TrialRequest
-
-if TYPE_CHECKING:
-    from mixfront.training.evaluation import Evaluation
-    from mixfront.training.predict import Predictor
-    from mixfront.training.session import TrialSession
-
-__all__ = [
-    "DataRequest",
-    "DenseOptimizerConfig",
-    "EmbeddingOptimizerConfig",
-    "Evaluation",
-    "Predictor",
-    "TrainingConfig",
-    "TrialRequest",
-    "TrialSession",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "Evaluation":
-        from mixfront.training.evaluation import Evaluation
-
-        return Evaluation
-    if name == "Predictor":
-        from mixfront.training.predict import Predictor
-
-        return Predictor
-    if name == "TrialSession":
-        from mixfront.training.session import TrialSession
-
-        return TrialSession
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,7 +10,7 @@ import pytest
 
 from mixfront.exceptions import PromotionError, TrackingError, UsageError
 from mixfront.records.store import RecordStore
-from mixfront.registry.promote import Promotion, promote
+from mixfront.registry.promotion import Promotion, promote
 from mixfront.registry.server import hushed, registry
 from mixfront.registry.signature import as_frame
 

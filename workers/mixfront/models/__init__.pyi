@@ -1,0 +1,34 @@
+from ._base import (
+    Block,
+    BlockCost,
+    Family,
+    RankerConfig,
+    StackContext,
+    StackKind,
+    TemperatureConfig,
+)
+from .auxiliary import serving_weights
+from .cost import ModelCost, count_cost
+from .hyperparameters import Hyperparameter, hyperparameters
+from .ranker import Ranker, build_ranker
+from .registry import FAMILIES, get_family, make_config
+
+__all__ = [
+    "FAMILIES",
+    "Block",
+    "BlockCost",
+    "Family",
+    "Hyperparameter",
+    "ModelCost",
+    "Ranker",
+    "RankerConfig",
+    "StackContext",
+    "StackKind",
+    "TemperatureConfig",
+    "build_ranker",
+    "count_cost",
+    "get_family",
+    "hyperparameters",
+    "make_config",
+    "serving_weights",
+]
