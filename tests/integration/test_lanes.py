@@ -17,7 +17,7 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler
 
 from mixfront.lanes import LaneSettings, TrialConfig
-from mixfront.lanes.toy_session import RehearsalSession, Script
+from mixfront.lanes.toy_session import ToyScript, ToySession
 from mixfront.pool.leases import LaneUse
 from mixfront.pool.pool import LanePool
 from mixfront.pool.trial import LaneTrial
@@ -43,10 +43,10 @@ class Lanes:
         self, name: str, folder: Path, trial: TrialConfig, settings: LaneSettings
     ) -> None:
         self.folder = folder
-        self.pool = LanePool.start(name, 1, trial, str(folder), RehearsalSession, settings)
+        self.pool = LanePool.start(name, 1, trial, str(folder), ToySession, settings)
         self._numbers = iter(range(1000))
 
-    def begin(self, script: Script, resume_from: str | None = None) -> LaneTrial:
+    def begin(self, script: ToyScript, resume_from: str | None = None) -> LaneTrial:
         """A trial that has not taken a step yet."""
         trial_id = f"{next(self._numbers)}"
         request = script.request(str(self.folder), trial_id, resume_from)
@@ -54,7 +54,7 @@ class Lanes:
 
     def run(self, **script: Any) -> list[dict[str, Any]]:
         """All results of one trial."""
-        trial = self.begin(Script(**script))
+        trial = self.begin(ToyScript(**script))
         results = [trial.step()]
         while not results[-1]["done"]:
             results.append(trial.step())
@@ -201,7 +201,7 @@ class TestLane:
         self, lanes: Lanes, in_background: Callable[[LaneTrial], list[dict[str, Any]]]
     ) -> None:
         generation = lanes.wait_warm()
-        trial = lanes.begin(Script(steps=40, evaluations=2, step_seconds=0.05))
+        trial = lanes.begin(ToyScript(steps=40, evaluations=2, step_seconds=0.05))
         assert trial.step()["fidelity"] == 0.5
         results = in_background(trial)
         time.sleep(0.5)
@@ -221,7 +221,7 @@ class TestLane:
         self, lanes: Lanes, in_background: Callable[[LaneTrial], list[dict[str, Any]]]
     ) -> None:
         lanes.wait_warm()
-        trial = lanes.begin(Script(steps=400, evaluations=1, step_seconds=0.05))
+        trial = lanes.begin(ToyScript(steps=400, evaluations=1, step_seconds=0.05))
         results = in_background(trial)
         lanes.wait_until(lambda: lanes.pool.status()[0].trial_id is not None)
         time.sleep(1.0)
@@ -232,7 +232,7 @@ class TestLane:
         assert stopped["status"] == "interrupted"
         step = int(Path(stopped["checkpoint"]).stem.removeprefix("step-"))
         assert 0 < step < 400
-        again = lanes.begin(Script(steps=step + 1, evaluations=1), stopped["checkpoint"])
+        again = lanes.begin(ToyScript(steps=step + 1, evaluations=1), stopped["checkpoint"])
         assert again.step()["status"] == "complete"
         stop(again)
 
@@ -248,7 +248,7 @@ class TestLane:
 
     def test_tune_runs_trials_over_the_lane(self, lanes: Lanes) -> None:
         def config(number: int) -> dict[str, Any]:
-            script = Script(steps=2 + number, misfortune="error" if number == 2 else None)
+            script = ToyScript(steps=2 + number, misfortune="error" if number == 2 else None)
             request = script.request(str(lanes.folder), f"tune{number}")
             return {"pool": lanes.pool.name, "request": request.model_dump(mode="json")}
 
@@ -275,7 +275,7 @@ class TestLane:
     def test_a_closing_pool_interrupts_its_trials(
         self, lanes: Lanes, in_background: Callable[[LaneTrial], list[dict[str, Any]]]
     ) -> None:
-        trial = lanes.begin(Script(steps=400, evaluations=1, step_seconds=0.05))
+        trial = lanes.begin(ToyScript(steps=400, evaluations=1, step_seconds=0.05))
         results = in_background(trial)
         lanes.wait_until(lambda: lanes.pool.status()[0].trial_id is not None)
         lanes.pool.abort_all("the search was stopped")
@@ -311,7 +311,7 @@ def test_a_killed_controller_gives_the_lane_back_its_resources(
 ) -> None:
     with opened(tmp_path_factory, "whole", cpus_per_worker=CLUSTER_CPUS / 2) as lanes:
         lanes.wait_warm()
-        trial = lanes.begin(Script(steps=40, evaluations=2, step_seconds=0.05))
+        trial = lanes.begin(ToyScript(steps=40, evaluations=2, step_seconds=0.05))
         assert trial.step()["fidelity"] == 0.5
         results = in_background(trial)
         time.sleep(0.5)
@@ -324,10 +324,10 @@ def test_a_killed_controller_gives_the_lane_back_its_resources(
 _DRIVER = """
 import sys, time, ray
 from mixfront.lanes import TrialConfig
-from mixfront.lanes.toy_session import RehearsalSession
+from mixfront.lanes.toy_session import ToySession
 from mixfront.pool.pool import LanePool
 ray.init(address=sys.argv[1], log_to_driver=False)
-pool = LanePool.start("orphan", 1, TrialConfig(workers=1), sys.argv[2], RehearsalSession)
+pool = LanePool.start("orphan", 1, TrialConfig(workers=1), sys.argv[2], ToySession)
 while not pool.status()[0].warm:
     time.sleep(0.1)
 print("warm", flush=True)
@@ -386,7 +386,7 @@ class TestProcessIsolation:
     def test_an_aborted_trial_stops_at_a_checkpoint(
         self, lanes: Lanes, in_background: Callable[[LaneTrial], list[dict[str, Any]]]
     ) -> None:
-        trial = lanes.begin(Script(steps=400, evaluations=1, step_seconds=0.05))
+        trial = lanes.begin(ToyScript(steps=400, evaluations=1, step_seconds=0.05))
         results = in_background(trial)
         lanes.wait_until(lambda: lanes.pool.status()[0].generation == 3)
         time.sleep(1.0)

@@ -23,7 +23,7 @@ from mixfront.data.config import DataConfig
 from mixfront.data.synthetic.writer import write_synthetic
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
 from mixfront.registry.promotion import promote
-from mixfront.registry.server import hushed, registry
+from mixfront.registry.server import registry, silenced
 from mixfront.registry.signature import as_frame
 from mixfront.spec.objectives import Objective
 from mixfront.training.config import TrainingConfig
@@ -155,7 +155,7 @@ def served(trained: Trained) -> Iterator[str]:
 
 def test_registered_model_gives_the_trained_ones_scores(trained: Trained, served: str) -> None:
     assert served
-    with registry(trained.uri), hushed():
+    with registry(trained.uri), silenced():
         import mlflow
 
         model = mlflow.pyfunc.load_model("models:/ranker@champion")
@@ -171,7 +171,7 @@ def test_raw_rows_of_the_data_score_too(trained: Trained, served: str) -> None:
 
     rows = open_dataset(str(trained.folder / "data")).head(300)
     expected = Predictor.load(str(trained.final("0"))).predict(rows)
-    with registry(trained.uri), hushed():
+    with registry(trained.uri), silenced():
         import mlflow
 
         model = mlflow.pyfunc.load_model("models:/ranker@champion")

@@ -84,7 +84,7 @@ def reachable(cluster: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path
 SEND = """
 import shutil, sys
 from mixfront.cluster.environment import write_environment
-from mixfront.cluster.jobs import Jobs
+from mixfront.cluster.jobs import SearchJobs
 from mixfront.exceptions import MixfrontError
 
 search, entrypoint, folder, *names = sys.argv[1:]
@@ -94,7 +94,7 @@ def fill(parcel):
     write_environment(parcel, names)
 
 try:
-    print(Jobs().send(search, entrypoint, fill).submission_id)
+    print(SearchJobs().send(search, entrypoint, fill).submission_id)
 except MixfrontError as error:
     print(f"{type(error).__name__}: {error}")
 """
@@ -257,8 +257,8 @@ def _status(search: str) -> str:
 
 def _wait(search: str, seconds: float = 120) -> str:
     """Status of the last job when it is over."""
-    code = "import sys; from mixfront.cluster.jobs import Jobs; "
-    code += "print(Jobs().wait(sys.argv[1], float(sys.argv[2])).status)"
+    code = "import sys; from mixfront.cluster.jobs import SearchJobs; "
+    code += "print(SearchJobs().wait(sys.argv[1], float(sys.argv[2])).status)"
     return _run(["-c", code, search, str(seconds)]).stdout.strip()
 
 

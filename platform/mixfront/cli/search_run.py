@@ -13,7 +13,7 @@ from mixfront.exceptions import SpecError
 
 if TYPE_CHECKING:
     from mixfront.records import RecordStore, SearchRecord
-    from mixfront.search.run import Ended
+    from mixfront.search.run import SearchResult
 
 Override = Annotated[
     list[str] | None,
@@ -130,7 +130,7 @@ def _drive(store: "RecordStore", record: "SearchRecord", console: Console) -> No
     _tell_end(ended, console)
 
 
-def _tell_end(ended: "Ended", console: Console) -> None:
+def _tell_end(ended: "SearchResult", console: Console) -> None:
     search = ended.search
     console.print(f"{search.state}: {search.ended_because}", highlight=False, soft_wrap=True)
     if ended.front.members:

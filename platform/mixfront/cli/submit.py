@@ -61,11 +61,11 @@ def submit(
 
     The spec is the one that `search run` takes; mixfront itself travels along as a wheel.
     """
-    from mixfront.cluster.jobs import Jobs
+    from mixfront.cluster.jobs import SearchJobs
     from mixfront.spec.search_spec import load_spec
 
     resolved = load_spec(spec, override or [])
-    jobs = Jobs()
+    jobs = SearchJobs()
     job = jobs.submit(resolved, env=env or [], shared=shared_filesystem, resume=resume)
     if as_json:
         typer.echo(json.dumps(_job_json(job), indent=1))
@@ -103,9 +103,9 @@ def logs(
 
     Example: mixfront search logs kuairand-front --follow
     """
-    from mixfront.cluster.jobs import Jobs
+    from mixfront.cluster.jobs import SearchJobs
 
-    jobs, name = Jobs(), _name_of(search)
+    jobs, name = SearchJobs(), _name_of(search)
     if not follow:
         typer.echo(jobs.logs(name), nl=False)
         return
@@ -126,9 +126,9 @@ def stop(
     """
     job, store = _find(search, storage)
     if job is not None and not job.is_finished:
-        from mixfront.cluster.jobs import Jobs
+        from mixfront.cluster.jobs import SearchJobs
 
-        ended = Jobs().stop(job.search, timeout)
+        ended = SearchJobs().stop(job.search, timeout)
         typer.echo(f"The job {ended.submission_id} is {ended.status.lower()}.")
     elif store is not None and store.search().state == "running":
         _stop_driver(store, timeout)
@@ -164,12 +164,12 @@ def _find(search: str, storage: str | None) -> "tuple[Job | None, RecordStore | 
     Raises:
         UnknownNameError: If there is neither.
     """
-    from mixfront.cluster.jobs import Jobs, is_configured
+    from mixfront.cluster.jobs import SearchJobs, is_configured
     from mixfront.records.locate import locate_search
 
     job, store = None, None
     if is_configured():
-        jobs = [job for job in Jobs().all() if job.search == _name_of(search)]
+        jobs = [job for job in SearchJobs().all() if job.search == _name_of(search)]
         job = jobs[-1] if jobs else None
     try:
         store = locate_search(search, storage)

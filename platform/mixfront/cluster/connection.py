@@ -35,7 +35,7 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
         LaneError: If the cluster cannot be reached, or holds not even one lane.
     """
     address = os.environ.get("RAY_ADDRESS")
-    _quieten()
+    _silence_ray()
     try:
         if address:
             ray.init(address=address, namespace=NAMESPACE, **_QUIET)
@@ -68,7 +68,7 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 
 
-def _quieten() -> None:
+def _silence_ray() -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
 

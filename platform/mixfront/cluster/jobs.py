@@ -49,7 +49,7 @@ class Job:
         return self.status not in _UNFINISHED
 
 
-class Jobs:
+class SearchJobs:
     """The jobs of the cluster that RAY_API_SERVER_ADDRESS or RAY_ADDRESS names.
 
     Ray takes the token from RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token.
@@ -65,7 +65,7 @@ class Jobs:
                 "no cluster is named: set RAY_API_SERVER_ADDRESS to its dashboard, "
                 "for example http://head:8265"
             )
-        with _sentences():
+        with _translated_errors():
             from ray.job_submission import JobSubmissionClient
 
             self._client = JobSubmissionClient()
@@ -116,7 +116,7 @@ class Jobs:
         from mixfront.installation.wheel import build_wheel  # the registry imports much
 
         submission_id = self._free_id(search)
-        with tempfile.TemporaryDirectory(prefix="mixfront-submit-") as work, _sentences():
+        with tempfile.TemporaryDirectory(prefix="mixfront-submit-") as work, _translated_errors():
             parcel = Path(work) / "parcel"
             parcel.mkdir()
             fill(parcel)
@@ -131,7 +131,7 @@ class Jobs:
 
     def all(self) -> list[Job]:
         """Every job of every search, oldest first."""
-        with _sentences():
+        with _translated_errors():
             found = self._client.list_jobs()
         jobs = [_as_job(details) for details in found if _SEARCH in (details.metadata or {})]
         return sorted(jobs, key=_start)
@@ -151,7 +151,7 @@ class Jobs:
     def logs(self, search: str) -> str:
         """What the last job of a search has printed so far."""
         job = self.latest(search)
-        with _sentences():
+        with _translated_errors():
             return str(self._client.get_job_logs(job.submission_id))
 
     def follow(self, search: str) -> Iterator[str]:
@@ -161,7 +161,7 @@ class Jobs:
         try:
             lines = self._client.tail_job_logs(job.submission_id)
             while True:
-                with _sentences():
+                with _translated_errors():
                     text = loop.run_until_complete(anext(lines, None))
                 if text is None:
                     return
@@ -180,7 +180,7 @@ class Jobs:
         """
         job = self.latest(search)
         if not job.is_finished:
-            with _sentences():
+            with _translated_errors():
                 self._client.stop_job(job.submission_id)
         return self.wait(search, timeout)
 
@@ -201,7 +201,7 @@ class Jobs:
         return job
 
     def _job(self, submission_id: str) -> Job:
-        with _sentences():
+        with _translated_errors():
             return _as_job(self._client.get_job_info(submission_id))
 
     def _free_id(self, search: str) -> str:
@@ -213,7 +213,7 @@ class Jobs:
                     f"the search {search!r} is {job.status.lower()} as {job.submission_id}: "
                     f"stop it with `mixfront search stop {search}`, or choose another name"
                 )
-        with _sentences():
+        with _translated_errors():
             taken = {details.submission_id for details in self._client.list_jobs()}
         names = (f"mixfront-{search}" + (f"-{n}" if n > 1 else "") for n in range(1, 10**6))
         return next(name for name in names if name not in taken)
@@ -263,7 +263,7 @@ def _as_job(details: "JobDetails") -> Job:
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     """Ray's errors as one sentence; Ray's own logging of them is left out.
 
     Raises:

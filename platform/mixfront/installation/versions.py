@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 PACKAGES = ("mixfront", "ray", "torch", "deepspeed", "optuna", "mlflow", "pyarrow", "numpy")
 
 
-def environment() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
     """Versions of Python, the operating system and the packages that results depend on."""
     versions = {name: _version(name) for name in PACKAGES}
     return {

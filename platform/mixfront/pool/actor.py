@@ -13,7 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from mixfront.lanes import LaneSettings
 from mixfront.lanes.messages import LaneState
-from mixfront.lanes.state_watch import Changes
+from mixfront.lanes.state_watch import StateWatch
 from mixfront.pool.lane import LaneActor, create_named
 from mixfront.pool.leases import LaneUse, Lease, Leases
 from mixfront.pool.placement_groups import remove_groups, remove_leaked
@@ -26,7 +26,7 @@ _SWEEPS = 20  # for placement groups, until the last controller is dead
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leased:
+class LaneGrant:
     """A lane for a trial."""
 
     lane: str  # name of its actor
@@ -37,7 +37,7 @@ class Leased:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refused:
+class LaneRefusal:
     """No lane for a trial, now or ever."""
 
     reason: str
@@ -80,7 +80,7 @@ class PoolActor:
         self._fresh = isolation == "process"
         self._settings = settings
         self._leases = Leases(len(plans), settings.lease_s)
-        self._changes = Changes()
+        self._changes = StateWatch()
         self._lanes: list[Any] = [None] * len(plans)
         self._states: list[LaneState | None] = [None] * len(plans)
         self._aborted: dict[str, str] = {}
@@ -100,17 +100,17 @@ class PoolActor:
         self._opened = True
         await self._changes.notify()
 
-    async def lease(self, trial_id: str, timeout_s: float) -> Leased | Refused | None:
+    async def lease(self, trial_id: str, timeout_s: float) -> LaneGrant | LaneRefusal | None:
         """Lease a lane for a trial; None if none became free in time."""
         await self.release(trial_id)
 
-        def found() -> Lease | Refused | None:
+        def found() -> Lease | LaneRefusal | None:
             refused = self._refusal(trial_id)
             if refused is not None or not self._opened:
                 return refused
             return self._leases.take(trial_id)
 
-        lease: Lease | Refused | None = await self._changes.until(found, timeout_s)
+        lease: Lease | LaneRefusal | None = await self._changes.until(found, timeout_s)
         if not isinstance(lease, Lease):
             return lease
         lane = self._lanes[lease.lane]
@@ -118,7 +118,7 @@ class PoolActor:
             await lane.grant.remote(lease.token)
             await lane.open.remote()
         plan = self._plans[lease.lane]
-        return Leased(
+        return LaneGrant(
             lane=plan.name,
             token=lease.token,
             workers=plan.trial.workers,
@@ -260,9 +260,9 @@ class PoolActor:
             await asyncio.wait_for(shut, grace_s + 1.0)
         await self._kill_lane(number)
 
-    def _refusal(self, trial_id: str) -> Refused | None:
+    def _refusal(self, trial_id: str) -> LaneRefusal | None:
         reason = self._closed or self._aborted.get(trial_id) or self._leases.all_broken()
-        return Refused(reason=reason) if reason else None
+        return LaneRefusal(reason=reason) if reason else None
 
     def _status(self, number: int) -> LaneStatus:
         state, lease = self._states[number], self._leases.lease_of(number)

@@ -9,14 +9,14 @@ from ray.exceptions import GetTimeoutError, RayActorError
 
 from mixfront.exceptions import AbortedError, LaneError, LaneRestarted
 from mixfront.lanes import CommandKind, Outcome, Reply
-from mixfront.pool.actor import Leased, Refused
+from mixfront.pool.actor import LaneGrant, LaneRefusal
 
 _SLICE_S = 10.0  # of a long wait: between two slices the asker looks around
 _ANSWER_S = 30.0
 _LINE_ERRORS = (RayActorError, GetTimeoutError, ValueError)  # ValueError: no actor of that name
 
 
-class GroupLost(LaneRestarted):
+class WorkerGroupLost(LaneRestarted):
     """Raised when the worker group died under a command.
 
     Args:
@@ -42,7 +42,7 @@ class LaneClient:
     """
 
     def __init__(self, name: str, token: int) -> None:
-        self._line = _Line(name)
+        self._line = _ActorClient(name)
         self._token = token
         self._generation = 0
 
@@ -65,7 +65,7 @@ class LaneClient:
         """Have the worker group obey, and wait for the answer: OK, FAILED or INTERRUPTED.
 
         Raises:
-            GroupLost: If the worker group died under it.
+            WorkerGroupLost: If the worker group died under it.
             AbortedError: If the lease is over.
             LaneLost: If the lane is broken.
         """
@@ -82,7 +82,7 @@ class LaneClient:
         if reply.outcome in (Outcome.INTERRUPTED, Outcome.REFUSED):
             raise AbortedError(error)
         if reply.outcome is Outcome.RESTARTED:
-            raise GroupLost(error, reply.retry)
+            raise WorkerGroupLost(error, reply.retry)
         raise LaneLost(error)
 
     def _call(self, method: str, *arguments: Any) -> Any:
@@ -100,9 +100,9 @@ class PoolClient:
     """
 
     def __init__(self, name: str) -> None:
-        self._line = _Line(name)
+        self._line = _ActorClient(name)
 
-    def lease(self, trial_id: str) -> "HeldLane":
+    def lease(self, trial_id: str) -> "LeasedLane":
         """Lease a lane; waits until one is free.
 
         Raises:
@@ -110,10 +110,10 @@ class PoolClient:
         """
         while True:
             found = self._call("lease", trial_id, _SLICE_S)
-            if isinstance(found, Refused):
+            if isinstance(found, LaneRefusal):
                 raise AbortedError(found.reason)
-            if isinstance(found, Leased):
-                return HeldLane(self, trial_id, found)
+            if isinstance(found, LaneGrant):
+                return LeasedLane(self, trial_id, found)
 
     def renew(self, token: int) -> bool:
         """Prolong a lease; False if it is over."""
@@ -130,7 +130,7 @@ class PoolClient:
             raise AbortedError(f"the lane pool is gone ({type(error).__name__})") from error
 
 
-class HeldLane:
+class LeasedLane:
     """A lease that renews itself until it is given back.
 
     Args:
@@ -139,7 +139,7 @@ class HeldLane:
         leased: What the pool gave.
     """
 
-    def __init__(self, pool: PoolClient, trial_id: str, leased: Leased) -> None:
+    def __init__(self, pool: PoolClient, trial_id: str, leased: LaneGrant) -> None:
         self.lane = LaneClient(leased.lane, leased.token)
         self.workers = leased.workers
         self.max_failures = leased.max_failures
@@ -164,7 +164,7 @@ class HeldLane:
                 return
 
 
-class _Line:
+class _ActorClient:
     """A named actor, looked up once."""
 
     def __init__(self, name: str) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import ray
 
-from mixfront.lanes import CommandKind, Mailbox, Member
+from mixfront.lanes import CommandKind, Mailbox, WorkerMember
 from mixfront.pool.placement_groups import remove_groups, remove_leaked
 from mixfront.pool.supervisor import Supervisor
-from mixfront.pool.train_run import RunPlan, quiet_train, run_lane
+from mixfront.pool.train_run import RunPlan, run_lane, set_train_environment
 
 _NAME_FREE_S = 30.0  # Ray notices within seconds that a driver or an actor was killed
 
@@ -22,7 +22,7 @@ class LaneActor(Mailbox):
 
     def __init__(self, plan: RunPlan) -> None:
         super().__init__(plan.lane)
-        quiet_train()
+        set_train_environment()
         me: Any = ray.get_runtime_context().current_actor
         self._settle_s = plan.settings.settle_s
         self._supervisor = Supervisor(
@@ -82,7 +82,7 @@ def create_named(actor: type, options: dict[str, Any], *arguments: Any) -> Any:
             time.sleep(0.2)
 
 
-def _kill(member: Member) -> None:
+def _kill(member: WorkerMember) -> None:
     if member.handle is not None:
         ray.kill(member.handle)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from mixfront.lanes import LaneSettings, Mailbox, Member
+from mixfront.lanes import LaneSettings, Mailbox, WorkerMember
 from mixfront.lanes.messages import LaneState
 from mixfront.lanes.runner import describe
 
@@ -35,7 +35,7 @@ class Supervisor:
         mailbox: Mailbox,
         *,
         run: Callable[[], None],
-        kill: Callable[[Member], None],
+        kill: Callable[[WorkerMember], None],
         remove_groups: Callable[[list[Any]], object],
         settings: LaneSettings,
         needs: str,

@@ -41,7 +41,7 @@ class RunPlan:
         return f"{trial.workers} x ({trial.cpus_per_worker:g} CPU{gpus})"
 
 
-class TellDeaths(UserCallback):
+class DeathReporter(UserCallback):
     """Runs in the Train controller: tells the mailbox why a worker group died."""
 
     def __init__(self, mailbox: Any) -> None:
@@ -70,7 +70,7 @@ def _last_words(error: Exception) -> str:
     return named[:300]
 
 
-def quiet_train() -> None:
+def set_train_environment() -> None:
     """Set what Ray Train reads from the environment of the process that calls `fit`."""
     os.environ.update(_ENVIRONMENT)
 
@@ -108,7 +108,7 @@ def _run_options(plan: RunPlan, mailbox: Any) -> dict[str, Any]:
         "name": f"lane-{plan.lane}",
         "storage_path": plan.storage,
         "failure_config": FailureConfig(**forever),
-        "callbacks": [TellDeaths(mailbox)],
+        "callbacks": [DeathReporter(mailbox)],
         "logging_config": LoggingConfig(log_level="CRITICAL"),
         "worker_runtime_env": {"env_vars": _worker_environment(plan.trial)},
     }

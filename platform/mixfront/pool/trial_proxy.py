@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from mixfront.exceptions import AbortedError
 from mixfront.lanes import CommandKind, Outcome, Reply
-from mixfront.pool.client import GroupLost, HeldLane, LaneLost
+from mixfront.pool.client import LaneLost, LeasedLane, WorkerGroupLost
 from mixfront.training.request import TrialRequest
 
 Status = Literal["running", "complete", "failed", "interrupted"]
@@ -19,7 +19,7 @@ Status = Literal["running", "complete", "failed", "interrupted"]
 class Pool(Protocol):
     """Where lanes are leased."""
 
-    def lease(self, trial_id: str) -> HeldLane:
+    def lease(self, trial_id: str) -> LeasedLane:
         """Lease a lane; waits until one is free."""
 
 
@@ -44,7 +44,7 @@ class TrialProxy:
         self._pool = pool
         self._request = request
         self._clock = clock
-        self._held: HeldLane | None = None
+        self._held: LeasedLane | None = None
         self._leased_at = 0.0
         self._accelerator_s = 0.0
         self._built = False
@@ -65,7 +65,7 @@ class TrialProxy:
             result = self._result_of(self._advance())
         except AbortedError as stop:
             result = self._result("interrupted", error=str(stop))
-        except GroupLost as death:
+        except WorkerGroupLost as death:
             result = self._result("failed", error=str(death))
         if result["done"]:
             self.end()
@@ -92,7 +92,7 @@ class TrialProxy:
                     if reply.outcome is not Outcome.OK:
                         return reply
                 return held.lane.ask(CommandKind.ADVANCE, {})
-            except GroupLost as death:
+            except WorkerGroupLost as death:
                 self._built = False
                 self._attempts += 1
                 if not death.retry or self._attempts > held.max_failures:
@@ -101,7 +101,7 @@ class TrialProxy:
                 self._built = False
                 self.end()
 
-    def _hold(self) -> HeldLane:
+    def _hold(self) -> LeasedLane:
         if self._held is None:
             asked = self._clock()
             self._held = self._pool.lease(self._request.trial_id)
@@ -109,7 +109,7 @@ class TrialProxy:
             self._seconds["lease"] = self._leased_at - asked
         return self._held
 
-    def _build(self, held: HeldLane) -> Reply:
+    def _build(self, held: LeasedLane) -> Reply:
         request = self._request.model_copy(update={"resume_from": self._checkpoint})
         reply = held.lane.ask(CommandKind.SETUP, request.model_dump(mode="json"))
         self._seconds["setup"] = reply.seconds

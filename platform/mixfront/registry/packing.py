@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mixfront.installation.wheel import build_wheel
-from mixfront.registry.server import hushed
+from mixfront.registry.server import silenced
 from mixfront.registry.signature import as_frame, signature_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def log_model(
         MLflow's id of the logged model.
     """
     wheel = build_wheel(work, requires=False)
-    with hushed():
+    with silenced():
         import mlflow
         from mlflow.models import Model
 
@@ -64,7 +64,7 @@ def register(model_id: str, name: str, tags: Mapping[str, str]) -> "ModelVersion
     """A new version of the registered model `name`, made if it is the first."""
     import mlflow
 
-    with hushed(), redirect_stderr(StringIO()):  # it prints what the caller is about to say
+    with silenced(), redirect_stderr(StringIO()):  # it prints what the caller is about to say
         return mlflow.register_model(f"models:/{model_id}", name, tags=dict(tags))
 
 

@@ -20,7 +20,7 @@ from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
 from mixfront.registry import packing
 from mixfront.registry.alias import Alias
 from mixfront.registry.gate import promotable
-from mixfront.registry.server import check_name, hushed, registry
+from mixfront.registry.server import check_name, registry, silenced
 from mixfront.registry.signature import as_frame
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _check_scores(client: "MlflowClient", model: str, version: str, exported: _E
 
 
 def _registered_scores(model: str, version: str, exported: _Exported) -> NDArray[np.float64]:
-    with hushed():
+    with silenced():
         import mlflow
 
         loaded = mlflow.pyfunc.load_model(f"models:/{model}/{version}")

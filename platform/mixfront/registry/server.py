@@ -57,7 +57,7 @@ def registry(uri: str) -> Iterator["MlflowClient"]:
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
+def silenced() -> Iterator[None]:
     """Silence MLflow's chatter, and the warnings that its own code provokes.
 
     Those are of its own type hints, and of its use of pandas.

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from mixfront.pareto.publish import publish_front
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
-from mixfront.search.progress import Progress
-from mixfront.search.trial_end import Report
+from mixfront.search.progress import ProgressDisplay
+from mixfront.search.trial_state import Report
 from mixfront.tracking.writer import MlflowWriter
 
 
-class Followers:
+class TrackingCallbacks:
     """The searcher's hooks.
 
     Args:
@@ -20,7 +20,11 @@ class Followers:
     """
 
     def __init__(
-        self, search: SearchRecord, store: RecordStore, writer: MlflowWriter, progress: Progress
+        self,
+        search: SearchRecord,
+        store: RecordStore,
+        writer: MlflowWriter,
+        progress: ProgressDisplay,
     ) -> None:
         self._search = search
         self._writer = writer

@@ -65,7 +65,7 @@ class ModelCosts:
         return {name: float(value) for name, value in cost.metrics().items()}
 
 
-def fits(costs: CostCheck, flat: Mapping[str, Any]) -> Costs | None:
+def costs_if_buildable(costs: CostCheck, flat: Mapping[str, Any]) -> Costs | None:
     """The costs, or None if the configuration cannot be built."""
     try:
         return costs(flat)

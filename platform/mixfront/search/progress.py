@@ -23,7 +23,7 @@ SHOWN_STATES = (
 )
 
 
-class Progress:
+class ProgressDisplay:
     """Follows a search; use as a context manager around it.
 
     Args:
@@ -52,7 +52,7 @@ class Progress:
             get_renderable=self.table, console=console, refresh_per_second=REFRESH_PER_S
         )
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ProgressDisplay":
         if self._console.is_terminal:
             self._live.start()
         return self

@@ -12,10 +12,10 @@ from mixfront.exceptions import SpecError
 from mixfront.records.store import TrialRecord, TrialState
 from mixfront.search.cost_check import CostCheck
 from mixfront.search.study import (
-    enqueued_so_far,
     frozen_trial,
-    remember_enqueued,
+    num_enqueued,
     running_trial,
+    set_num_enqueued,
 )
 from mixfront.spaces import Space
 from mixfront.spec.constraints import Constraint
@@ -83,10 +83,10 @@ class Proposals:
             self.space.enqueue(config, f"search.enqueue[{position}]")
             for position, config in enumerate(configs)
         ]
-        for position in range(enqueued_so_far(self.study), len(found)):
+        for position in range(num_enqueued(self.study), len(found)):
             item = found[position]
             self.study.enqueue_trial(item.params, user_attrs={_EXTRA: item.extra})
-            remember_enqueued(self.study, position + 1)
+            set_num_enqueued(self.study, position + 1)
 
     def ask(self) -> TrialRecord:
         """The next configuration, as a record: RUNNING, or INFEASIBLE with the reason.

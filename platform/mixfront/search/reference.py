@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mixfront.exceptions import SpecError
-from mixfront.search.cost_check import CostCheck, Costs, fits
+from mixfront.search.cost_check import CostCheck, Costs, costs_if_buildable
 from mixfront.spaces import Space
 from mixfront.spec.metrics import STEERING
 from mixfront.spec.objectives import Objective
@@ -47,7 +47,11 @@ def _stated(spec: SearchSpec, objective: Objective) -> float | None:
 
 
 def _corner_costs(space: Space, costs: CostCheck) -> list[Costs]:
-    found = [cost for corner in space.extremes() if (cost := fits(costs, corner)) is not None]
+    found = [
+        cost
+        for corner in space.extremes()
+        if (cost := costs_if_buildable(costs, corner)) is not None
+    ]
     if not found:
         raise SpecError(
             f"no corner of space {space.name!r} can be built; give `reference_point:` in the spec"

@@ -18,16 +18,16 @@ from mixfront.pool.pool import LanePool
 from mixfront.pool.trial import LaneTrial
 from mixfront.records import RecordStore, SearchRecord, TrialRecord
 from mixfront.search.budget import Budget
-from mixfront.search.callbacks import Followers, page_of
+from mixfront.search.callbacks import TrackingCallbacks, page_of
 from mixfront.search.cost_check import ModelCosts
 from mixfront.search.interruption import Interruption
-from mixfront.search.progress import Progress
+from mixfront.search.progress import ProgressDisplay
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import reconcile
 from mixfront.search.request import make_request
 from mixfront.search.scheduler import SearchScheduler
 from mixfront.search.searcher import LaneSearcher
-from mixfront.search.study import open_study, seconds_so_far
+from mixfront.search.study import elapsed_seconds, open_study
 from mixfront.spaces import load_space
 from mixfront.spec.search_spec import SearchSpec
 from mixfront.tracking.writer import MlflowWriter
@@ -48,7 +48,7 @@ _TUNE_ENV = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
+class SearchResult:
     """How a driver's part of a search ended."""
 
     search: SearchRecord
@@ -59,7 +59,7 @@ class Ended:
 
 def run_search(
     store: RecordStore, search: SearchRecord, num_lanes: int, console: Console
-) -> Ended:
+) -> SearchResult:
     """Run a prepared search, or go on with an interrupted one, until its end.
 
     Args:
@@ -73,7 +73,7 @@ def run_search(
         SpecError: If the study does not belong to the records.
     """
     spec = SearchSpec.model_validate(search.spec)
-    drive = _Drive(spec, store, search, console)
+    drive = _Driver(spec, store, search, console)
     search.state, search.ended_because = "running", None
     store.save_search(search)
     with drive.tracked():
@@ -83,7 +83,7 @@ def run_search(
         finally:
             pool.close()
             drive.note_end()
-    return Ended(
+    return SearchResult(
         search=search,
         trials=store.trials(),
         front=front_of(store.trials(), search.objectives, search.reference_point),
@@ -91,7 +91,7 @@ def run_search(
     )
 
 
-class _Drive:
+class _Driver:
     """The parts of one driver, and the order in which they begin and end."""
 
     def __init__(
@@ -106,12 +106,12 @@ class _Drive:
         self._proposals = Proposals.of_spec(spec, study, self._space, costs)
         self._reconciled = reconcile(store, self._proposals)
         trials = store.trials()
-        self._budget = Budget(spec.search).resume(trials, seconds_so_far(study))
+        self._budget = Budget(spec.search).resume(trials, elapsed_seconds(study))
         left = self._budget.seconds_left()
         deadline = None if left is None else time.time() + left
-        self._progress = Progress(search, trials, spec.search.trials, deadline, console)
+        self._progress = ProgressDisplay(search, trials, spec.search.trials, deadline, console)
         self._writer = MlflowWriter(search, store, page=page_of(search, store))
-        self.followers = Followers(search, store, self._writer, self._progress)
+        self.followers = TrackingCallbacks(search, store, self._writer, self._progress)
         self._searcher: LaneSearcher | None = None
         self._by_user = False
         self.delivered = False
@@ -166,7 +166,7 @@ class _Drive:
             make_request=lambda r: make_request(self._spec, self._search, self._store, r),
             pool=pool.name,
             capacity=lambda: num_lanes,
-            hooks=_Releasing(self.followers, pool),
+            hooks=_LaneReleasingCallbacks(self.followers, pool),
             unfinished=self._reconciled.unfinished,
             max_infeasible_in_a_row=self._spec.search.max_infeasible_in_a_row,
             max_failed_in_a_row=self._spec.search.max_failed_in_a_row,
@@ -183,10 +183,10 @@ class _Drive:
 
 
 @dataclass(frozen=True)
-class _Releasing:
+class _LaneReleasingCallbacks:
     """The followers, and the lane given back when a trial ends, also when Tune stopped it."""
 
-    followers: Followers
+    followers: TrackingCallbacks
     pool: LanePool
 
     def on_start(self, record: TrialRecord) -> None:

@@ -13,7 +13,7 @@ Values = Mapping[str, float]
 MARGIN = 0.1  # of an objective's range: how far the reference point lies beyond the worst
 
 
-def goes_on(
+def passes_rung(
     trial_id: str, reached: Mapping[str, Values], objectives: Sequence[Objective], keep: float
 ) -> bool:
     """Whether a trial is among the best `keep` of those that reached the same rung.

@@ -8,8 +8,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from mixfront.search.budget import Budget
 from mixfront.search.proposals import Proposals
-from mixfront.search.rungs import goes_on
-from mixfront.search.trial_end import Report, objective_values
+from mixfront.search.rungs import passes_rung
+from mixfront.search.trial_state import Report, objective_values
 from mixfront.spec.stopping import FixedRungs, NoStopping
 
 CostsOf = Callable[[str], Mapping[str, float]]  # by our trial id
@@ -67,6 +67,6 @@ class SearchScheduler(FIFOScheduler):
             self._proposals.note_rung(trial_id, rung, values)
             reached = self._proposals.rung_values(rung)
             enough = len(reached) >= stopping.min_trials
-            if enough and not goes_on(trial_id, reached, objectives, stopping.keep):
+            if enough and not passes_rung(trial_id, reached, objectives, stopping.keep):
                 return False
         return True

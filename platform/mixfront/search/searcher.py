@@ -12,13 +12,13 @@ from mixfront.records.store import RecordStore, TrialRecord, TrialState
 from mixfront.search.budget import Budget
 from mixfront.search.proposals import Proposals
 from mixfront.search.request import RequestMaker
-from mixfront.search.study import remember_seconds
-from mixfront.search.trial_end import Report, is_evaluation, settle, take_in
+from mixfront.search.study import set_elapsed_seconds
+from mixfront.search.trial_state import Report, is_evaluation, settle, take_in
 
 PATIENCE_S = 2.0  # of sampling at a stretch while trials run: Tune handles no result meanwhile
 
 
-class Hooks(Protocol):
+class TrialCallbacks(Protocol):
     """Who wants to know. Starts and ends are saved and told to the study before."""
 
     def on_start(self, record: TrialRecord) -> None:
@@ -33,7 +33,7 @@ class Hooks(Protocol):
 
 
 @dataclass
-class _Followed:
+class _RunningTrial:
     """A trial that Tune runs."""
 
     record: TrialRecord
@@ -71,7 +71,7 @@ class LaneSearcher(Searcher):
         make_request: RequestMaker,
         pool: str,
         capacity: Callable[[], int],
-        hooks: Hooks,
+        hooks: TrialCallbacks,
         unfinished: Iterable[TrialRecord] = (),
         max_infeasible_in_a_row: int = 200,
         max_failed_in_a_row: int = 10,
@@ -86,7 +86,7 @@ class LaneSearcher(Searcher):
         self._capacity = capacity
         self._hooks = hooks
         self._waiting = deque(unfinished)
-        self._followed: dict[str, _Followed] = {}  # by Tune's trial id
+        self._followed: dict[str, _RunningTrial] = {}  # by Tune's trial id
         self._max_in_a_row = max_infeasible_in_a_row
         self._in_a_row = 0
         self._max_failed_in_a_row = max_failed_in_a_row
@@ -147,7 +147,7 @@ class LaneSearcher(Searcher):
         self._store.save_trial(record)
         if record.state.is_finished:
             self._proposals.tell(record)
-        remember_seconds(self._proposals.study, self._budget.seconds())
+        set_elapsed_seconds(self._proposals.study, self._budget.seconds())
         self._hooks.on_end(record)
         del self._followed[trial_id]
         self._count_failures(record)
@@ -213,11 +213,11 @@ class LaneSearcher(Searcher):
         self._hooks.on_start(record)
         self._store.save_trial(record)  # with what tracking added
         self._budget.charge(record.trial_id, record.accelerator_seconds)
-        self._followed[tune_id] = _Followed(record, before=record.model_copy(deep=True))
+        self._followed[tune_id] = _RunningTrial(record, before=record.model_copy(deep=True))
         request = self._make_request(record)
         return {"pool": self._pool, "request": request.model_dump(mode="json")}
 
-    def _take_in(self, followed: _Followed, report: Report) -> None:
+    def _take_in(self, followed: _RunningTrial, report: Report) -> None:
         if report.iteration is not None and report.iteration == followed.last:
             return  # Tune shows the last result again when a trial ends
         followed.last = report.iteration
@@ -229,9 +229,9 @@ class LaneSearcher(Searcher):
             # the same; the other way round nobody would ever hear of it.
             self._hooks.on_result(record, report)
         self._store.save_trial(record)
-        remember_seconds(self._proposals.study, self._budget.seconds())
+        set_elapsed_seconds(self._proposals.study, self._budget.seconds())
 
-    def _settle(self, followed: _Followed, report: Report, *, died: bool) -> None:
+    def _settle(self, followed: _RunningTrial, report: Report, *, died: bool) -> None:
         record = followed.record
         if report.status is not None:
             self._take_in(followed, report)

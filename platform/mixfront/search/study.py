@@ -76,21 +76,21 @@ def frozen_trial(study: optuna.Study, number: int) -> FrozenTrial | None:
     return trials[number] if 0 <= number < len(trials) else None
 
 
-def enqueued_so_far(study: optuna.Study) -> int:
+def num_enqueued(study: optuna.Study) -> int:
     """How many of the spec's `enqueue` the study has taken."""
     return int(study.user_attrs.get(_ENQUEUED, 0))
 
 
-def remember_enqueued(study: optuna.Study, count: int) -> None:
+def set_num_enqueued(study: optuna.Study, count: int) -> None:
     """Note it, so that a resumed search does not enqueue them again."""
     study.set_user_attr(_ENQUEUED, count)
 
 
-def seconds_so_far(study: optuna.Study) -> float:
+def elapsed_seconds(study: optuna.Study) -> float:
     """Wall time that earlier drivers of this search have spent."""
     return float(study.user_attrs.get(_SECONDS, 0.0))
 
 
-def remember_seconds(study: optuna.Study, seconds: float) -> None:
+def set_elapsed_seconds(study: optuna.Study, seconds: float) -> None:
     """Note the wall time, so that a resumed search has only the rest of its time budget."""
     study.set_user_attr(_SECONDS, seconds)

@@ -11,10 +11,10 @@ from tenacity.nap import sleep_using_event
 from tenacity.stop import stop_when_event_set
 
 from mixfront.tracking.client import brief_requests, reason_of
-from mixfront.tracking.note import Note
 from mixfront.tracking.run_contents import FRONT_FILE
-from mixfront.tracking.sender import Courier
-from mixfront.tracking.spool import Delivered, Spool
+from mixfront.tracking.run_update import RunUpdate
+from mixfront.tracking.sender import MlflowSender
+from mixfront.tracking.spool import DeliveryMark, Spool
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +39,8 @@ class Delivery:
     def __init__(
         self,
         spool: Spool,
-        courier: Courier,
-        pending: Iterable[Note],
+        courier: MlflowSender,
+        pending: Iterable[RunUpdate],
         page: Callable[[], str] | None,
         front_seq: int = 0,
     ) -> None:
@@ -59,7 +59,7 @@ class Delivery:
         self._thread = threading.Thread(target=self._run, name="mlflow-delivery", daemon=True)
         self._thread.start()
 
-    def put(self, note: Note) -> None:
+    def put(self, note: RunUpdate) -> None:
         """Queue a note; returns at once."""
         with self._changed:
             self._pending.append(note)
@@ -159,7 +159,7 @@ class Delivery:
         self._page_time = time.monotonic()
         self._set_mark(self._mark.model_copy(update={"page": shown}))
 
-    def _set_mark(self, mark: Delivered) -> None:
+    def _set_mark(self, mark: DeliveryMark) -> None:
         mark = mark.model_copy(update={"runs": dict(self._courier.runs)})
         self._spool.mark(mark)
         self._mark = mark

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from mixfront.tracking.note import Note
 from mixfront.tracking.run_contents import FRONT_FILE, RANK_TAG, STATE_TAG
+from mixfront.tracking.run_update import RunUpdate
 
 
 class History:
@@ -17,7 +17,7 @@ class History:
         self._ranks: dict[str, str] = {}
         self._states: dict[str, str] = {}
 
-    def add(self, note: Note) -> None:
+    def add(self, note: RunUpdate) -> None:
         """Remember a note."""
         self.last_seq = max(self.last_seq, note.seq)
         self._metrics.update((note.trial_id, note.step, key) for key in note.metrics)
@@ -52,6 +52,6 @@ class History:
         return self._states.get(trial_id)
 
     @staticmethod
-    def _remember(where: dict[str, str], note: Note, tag: str) -> None:
+    def _remember(where: dict[str, str], note: RunUpdate, tag: str) -> None:
         if note.trial_id is not None and tag in note.tags:
             where[note.trial_id] = note.tags[tag]

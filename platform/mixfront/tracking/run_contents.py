@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from mixfront.installation.versions import environment
+from mixfront.installation.versions import installed_versions
 from mixfront.records.scrub import scrub, scrub_text
 from mixfront.records.store import SearchRecord, TrialRecord
-from mixfront.tracking.note import STATUS_OF_SEARCH, STATUS_OF_TRIAL, Dataset
+from mixfront.tracking.run_update import STATUS_OF_SEARCH, STATUS_OF_TRIAL, Dataset
 
 STATE_TAG = "mixfront.state"
 FAMILY_TAG = "mixfront.family"
@@ -26,7 +26,7 @@ MAX_PARAM, MAX_TAG, MAX_DIGEST = 6000, 5000, 36  # characters that MLflow takes
 _NOT_IN_KEYS = re.compile(r"[^\w\-. :/]")
 
 
-def opened_search(search: SearchRecord, space: Any, texts: Mapping[str, str]) -> dict[str, Any]:
+def search_started(search: SearchRecord, space: Any, texts: Mapping[str, str]) -> dict[str, Any]:
     """What the search's run is told first.
 
     Args:
@@ -35,20 +35,23 @@ def opened_search(search: SearchRecord, space: Any, texts: Mapping[str, str]) ->
         texts: More artifacts: path -> content.
     """
     spec = scrub(search.spec)
-    artifacts = {"spec.yaml": _yaml(spec), "environment.json": json.dumps(environment(), indent=1)}
+    artifacts = {
+        "spec.yaml": _yaml(spec),
+        "environment.json": json.dumps(installed_versions(), indent=1),
+    }
     if space is not None:
         artifacts["space.yaml"] = _yaml(scrub(space))
     return {
         "name": search.name,
         "params": as_params(_flat(spec)),
-        "tags": {**closed_search(search)["tags"], **_environment_tags(), **_digest_tag(search)},
+        "tags": {**search_ended(search)["tags"], **_environment_tags(), **_digest_tag(search)},
         "texts": artifacts | {path: scrub_text(text) for path, text in texts.items()},
         "dataset": _dataset(search),
         "status": STATUS_OF_SEARCH["running"],
     }
 
 
-def closed_search(search: SearchRecord) -> dict[str, Any]:
+def search_ended(search: SearchRecord) -> dict[str, Any]:
     """What the search's run is told when the driver leaves it."""
     tags: dict[str, str] = {STATE_TAG: search.state}
     if search.ended_because:
@@ -56,7 +59,7 @@ def closed_search(search: SearchRecord) -> dict[str, Any]:
     return {"tags": tags, "status": STATUS_OF_SEARCH[search.state]}
 
 
-def opened_trial(search: SearchRecord, trial: TrialRecord) -> dict[str, Any]:
+def trial_started(search: SearchRecord, trial: TrialRecord) -> dict[str, Any]:
     """What a trial's run is told before training."""
     tags = {STATE_TAG: str(trial.state), FAMILY_TAG: trial.family, **_digest_tag(search)}
     return {
@@ -69,7 +72,7 @@ def opened_trial(search: SearchRecord, trial: TrialRecord) -> dict[str, Any]:
     }
 
 
-def closed_trial(trial: TrialRecord) -> dict[str, Any]:
+def trial_ended(trial: TrialRecord) -> dict[str, Any]:
     """What a trial's run is told at its end, or when it is interrupted.
 
     The pictures that its worker left in storage come along, if there are any.
@@ -133,7 +136,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _environment_tags() -> dict[str, str]:
-    return {f"mixfront.env.{name}": found for name, found in environment().items()}
+    return {f"mixfront.env.{name}": found for name, found in installed_versions().items()}
 
 
 def _digest_tag(search: SearchRecord) -> dict[str, str]:

@@ -12,7 +12,7 @@ import fsspec
 
 from mixfront.exceptions import TrackingError
 from mixfront.tracking.client import artifact_location, connect, find_experiment, reason_of
-from mixfront.tracking.note import Dataset, Note, RunStatus
+from mixfront.tracking.run_update import Dataset, RunStatus, RunUpdate
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,7 +40,7 @@ _FINAL_REFUSALS = frozenset(
 )
 
 
-class Courier:
+class MlflowSender:
     """Delivers notes of one search. Used by one thread.
 
     Args:
@@ -49,7 +49,7 @@ class Courier:
         search_id: The search whose notes these are.
         runs: Runs that are known already: trial id ("" = the search) -> run id.
         on_run: Told of each run that is found or made: (trial id, or None = the search; run id).
-        storage: The search's folder, a path or fsspec URL, which `Note.folders` lie in.
+        storage: The search's folder, a path or fsspec URL, which `RunUpdate.folders` lie in.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Courier:
         self._client: MlflowClient | None = None
         self._experiment_id: str | None = None
 
-    def deliver(self, notes: Sequence[Note]) -> None:
+    def deliver(self, notes: Sequence[RunUpdate]) -> None:
         """Tell MLflow; safe to repeat after any failure.
 
         What MLflow refuses for good is logged and left out.
@@ -86,7 +86,7 @@ class Courier:
         if run_id := self.runs.get(""):
             self._connected().log_text(run_id, html, "front.html")
 
-    def _deliver_or_drop(self, notes: Sequence[Note]) -> None:
+    def _deliver_or_drop(self, notes: Sequence[RunUpdate]) -> None:
         try:
             self._deliver_to_run(notes)
         except Exception as problem:
@@ -96,7 +96,7 @@ class Courier:
             run = "the search" if notes[0].trial_id is None else f"trial {notes[0].trial_id}"
             logger.warning("MLflow refused %d notes on %s: %s", len(notes), run, reason)
 
-    def _deliver_to_run(self, notes: Sequence[Note]) -> None:
+    def _deliver_to_run(self, notes: Sequence[RunUpdate]) -> None:
         client, run_id = self._connected(), self._run_of(notes[0])
         self._log_batches(run_id, notes)
         for path, text in _merged(note.texts for note in notes).items():
@@ -122,7 +122,7 @@ class Courier:
                 (Path(copies) / file.rsplit("/", 1)[-1]).write_bytes(fs.cat_file(file))
             self._connected().log_artifacts(run_id, copies, path)
 
-    def _set_status(self, run_id: str, note: Note) -> None:
+    def _set_status(self, run_id: str, note: RunUpdate) -> None:
         if note.status is RunStatus.RUNNING:
             self._connected().update_run(run_id, status=str(note.status))
         else:
@@ -137,7 +137,7 @@ class Courier:
         role = InputTag("mlflow.data.context", "training")
         self._connected().log_inputs(run_id, [DatasetInput(entity, [role])])
 
-    def _log_batches(self, run_id: str, notes: Sequence[Note]) -> None:
+    def _log_batches(self, run_id: str, notes: Sequence[RunUpdate]) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
         metrics = [
@@ -156,7 +156,7 @@ class Courier:
         for some_metrics, some_params, some_tags in batches:
             self._connected().log_batch(run_id, some_metrics, some_params, some_tags)
 
-    def _run_of(self, note: Note) -> str:
+    def _run_of(self, note: RunUpdate) -> str:
         key = note.trial_id or ""
         if key not in self.runs:
             self.runs[key] = self._find_run(note.trial_id) or self._make_run(note)
@@ -181,10 +181,10 @@ class Courier:
         )
         return str(found[0].info.run_id) if found else None
 
-    def _make_run(self, note: Note) -> str:
+    def _make_run(self, note: RunUpdate) -> str:
         identity = {SEARCH_TAG: self._search_id, KIND_TAG: "search"}
         if note.trial_id is not None:
-            parent = self._run_of(Note(seq=0, time_ms=note.time_ms))
+            parent = self._run_of(RunUpdate(seq=0, time_ms=note.time_ms))
             identity |= {KIND_TAG: "trial", TRIAL_TAG: note.trial_id, PARENT_TAG: parent}
         tags = {**note.tags, **identity}
         run = self._connected().create_run(
@@ -225,8 +225,8 @@ def _is_final(problem: Exception) -> bool:
     return not isinstance(problem, OSError | TrackingError)
 
 
-def _by_run(notes: Sequence[Note]) -> list[list[Note]]:
-    groups: dict[str | None, list[Note]] = {}
+def _by_run(notes: Sequence[RunUpdate]) -> list[list[RunUpdate]]:
+    groups: dict[str | None, list[RunUpdate]] = {}
     for note in notes:
         groups.setdefault(note.trial_id, []).append(note)
     return list(groups.values())

@@ -17,12 +17,12 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mixfront.tracking.note import Note
+from mixfront.tracking.run_update import RunUpdate
 
 logger = logging.getLogger(__name__)
 
 
-class Delivered(BaseModel):
+class DeliveryMark(BaseModel):
     """How far MLflow has been told."""
 
     model_config = ConfigDict(frozen=True)
@@ -53,7 +53,7 @@ class Spool:
         self._lock = threading.Lock()
         self._sync_lock = threading.Lock()
 
-    def append(self, note: Note) -> None:
+    def append(self, note: RunUpdate) -> None:
         """Keep a note.
 
         Raises:
@@ -81,25 +81,25 @@ class Spool:
             with self._lock:
                 del self._waiting[: len(lines)]
 
-    def replay(self) -> list[Note]:
+    def replay(self) -> list[RunUpdate]:
         """Every note in storage, in order, delivered or not."""
         paths = self._segments()
         contents = {path: self._fs.cat_file(path) for path in paths}
         notes = [note for path in paths for note in _parse(path, contents[path])]
         return sorted(notes, key=lambda note: note.seq)
 
-    def delivered(self) -> Delivered:
+    def delivered(self) -> DeliveryMark:
         """The last mark; an empty one if there is none, or none that can be read."""
         path = f"{self._root}/delivered.json"
         if not self._fs.exists(path):
-            return Delivered()
+            return DeliveryMark()
         try:
-            return Delivered.model_validate_json(self._fs.cat_file(path))
+            return DeliveryMark.model_validate_json(self._fs.cat_file(path))
         except ValidationError:
             logger.warning("%s cannot be read; all notes are delivered again", path)
-            return Delivered()
+            return DeliveryMark()
 
-    def mark(self, delivered: Delivered) -> None:
+    def mark(self, delivered: DeliveryMark) -> None:
         """Replace the mark, whole."""
         path, content = f"{self._root}/delivered.json", delivered.model_dump_json().encode()
         if self._is_local:
@@ -137,11 +137,11 @@ def _segment_number(path: str) -> int:
     return int(stem) if stem.isdigit() else 0
 
 
-def _parse(path: str, content: bytes) -> Iterator[Note]:
+def _parse(path: str, content: bytes) -> Iterator[RunUpdate]:
     for number, line in enumerate(content.split(b"\n"), start=1):
         if not line:
             continue
         try:
-            yield Note.model_validate_json(line)
+            yield RunUpdate.model_validate_json(line)
         except ValidationError:
             logger.warning("%s line %d is torn; skipped", path, number)

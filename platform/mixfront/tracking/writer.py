@@ -17,19 +17,19 @@ from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
 from mixfront.tracking.client import preload
 from mixfront.tracking.delivery import Delivery
 from mixfront.tracking.history import History
-from mixfront.tracking.note import Note
 from mixfront.tracking.run_contents import (
     DESCRIPTION_TAG,
     FRONT_FILE,
     RANK_TAG,
     as_metrics,
     as_tag,
-    closed_search,
-    closed_trial,
-    opened_search,
-    opened_trial,
+    search_ended,
+    search_started,
+    trial_ended,
+    trial_started,
 )
-from mixfront.tracking.sender import Courier
+from mixfront.tracking.run_update import RunUpdate
+from mixfront.tracking.sender import MlflowSender
 from mixfront.tracking.spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class MlflowWriter:
         runs = dict(mark.runs)
         if search.run_id is not None:
             runs.setdefault("", search.run_id)
-        self._courier = Courier(
+        self._courier = MlflowSender(
             search.tracking_uri,
             search.experiment,
             search.search_id,
@@ -90,7 +90,7 @@ class MlflowWriter:
             space: The space that is sampled from, as plain data; becomes `space.yaml`.
             texts: More artifacts: path -> content.
         """
-        self._tell(None, **opened_search(self._search, space, texts or {}))
+        self._tell(None, **search_started(self._search, space, texts or {}))
 
     def open_trial(self, trial: TrialRecord) -> str | None:
         """Make the trial's run, before it trains, or go on with it.
@@ -100,7 +100,7 @@ class MlflowWriter:
         """
         if trial.run_id is not None:
             self._courier.runs.setdefault(trial.trial_id, trial.run_id)
-        self._tell(trial.trial_id, **opened_trial(self._search, trial))
+        self._tell(trial.trial_id, **trial_started(self._search, trial))
         return self.run_id(trial.trial_id)
 
     def log_evaluation(
@@ -118,7 +118,7 @@ class MlflowWriter:
 
     def close_trial(self, trial: TrialRecord) -> None:
         """The trial ended, or was interrupted: its state, status, costs and error."""
-        self._tell(trial.trial_id, **closed_trial(trial))
+        self._tell(trial.trial_id, **trial_ended(trial))
 
     def catch_up(self, trials: Iterable[TrialRecord]) -> None:
         """Tell of trials whose records say more than MLflow was told: the records are the truth.
@@ -179,7 +179,7 @@ class MlflowWriter:
             of this search delivers it.
         """
         if search is not None:
-            self._tell(None, **closed_search(search))
+            self._tell(None, **search_ended(search))
         is_delivered = self._delivery.close(timeout)
         self._spool.close()
         return is_delivered
@@ -189,7 +189,7 @@ class MlflowWriter:
             words["metrics"] = self._history.new_metrics(trial_id, step, words.get("metrics", {}))
             if not any(words.values()):
                 return
-            note = Note(
+            note = RunUpdate(
                 seq=self._history.last_seq + 1,
                 time_ms=int(time.time() * 1000),
                 trial_id=trial_id,
@@ -200,7 +200,7 @@ class MlflowWriter:
             self._keep(note)
             self._delivery.put(note)
 
-    def _keep(self, note: Note) -> None:
+    def _keep(self, note: RunUpdate) -> None:
         try:
             self._spool.append(note)
         except OSError as problem:  # a full disk must not end a search

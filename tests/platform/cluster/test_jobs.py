@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mixfront.cluster import jobs as module
-from mixfront.cluster.jobs import LAUNCH, Job, Jobs, is_this_machine
+from mixfront.cluster.jobs import LAUNCH, Job, SearchJobs, is_this_machine
 from mixfront.exceptions import ClusterError, SpecError, UnknownNameError, UsageError
 
 
@@ -64,7 +64,7 @@ class _Client:
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> _Client:
-    """The client that `Jobs` finds."""
+    """The client that `SearchJobs` finds."""
     import ray.job_submission
 
     client = _Client()
@@ -74,11 +74,11 @@ def client(monkeypatch: pytest.MonkeyPatch) -> _Client:
 
 
 def _send(search: str) -> Job:
-    return Jobs().send(search, f"{LAUNCH} families", lambda _folder: None)
+    return SearchJobs().send(search, f"{LAUNCH} families", lambda _folder: None)
 
 
 def test_sends_a_wheel_and_no_value_in_the_runtime_environment(client: _Client) -> None:
-    job = Jobs().send(
+    job = SearchJobs().send(
         "clicks",
         f"{LAUNCH} search run spec.yaml",
         lambda folder: (folder / "spec.yaml").write_text("x"),
@@ -104,7 +104,7 @@ def test_name_of_an_ended_job_gets_a_number(client: _Client) -> None:
     _send("clicks")
     client.jobs[0].status = _Status.FAILED
     assert _send("clicks").submission_id == "mixfront-clicks-2"
-    assert Jobs().latest("clicks").submission_id == "mixfront-clicks-2"
+    assert SearchJobs().latest("clicks").submission_id == "mixfront-clicks-2"
 
 
 def test_search_whose_name_ends_like_a_number_is_not_taken_for_another(client: _Client) -> None:
@@ -112,20 +112,20 @@ def test_search_whose_name_ends_like_a_number_is_not_taken_for_another(client: _
     client.jobs.append(_Details("mixfront-clicks", {"mixfront.search": "clicks"}, 5))
     client.jobs[1].status = _Status.FAILED
     assert _send("clicks").submission_id == "mixfront-clicks-3"
-    assert Jobs().latest("clicks-2").submission_id == "mixfront-clicks-2"
+    assert SearchJobs().latest("clicks-2").submission_id == "mixfront-clicks-2"
 
 
 def test_jobs_of_others_are_not_ours(client: _Client) -> None:
     client.jobs.append(_Details("raysubmit_1", None, 5))
     client.jobs.append(_Details("raysubmit_2", {"owner": "x"}, 6))
-    assert Jobs().all() == []
+    assert SearchJobs().all() == []
     with pytest.raises(UnknownNameError, match="unknown submitted search 'clicks'"):
-        Jobs().latest("clicks")
+        SearchJobs().latest("clicks")
 
 
 def test_stop_waits_until_it_is_over(client: _Client) -> None:
     _send("clicks")
-    assert Jobs().stop("clicks").status == "STOPPED"
+    assert SearchJobs().stop("clicks").status == "STOPPED"
     assert client.jobs[0].status is _Status.STOPPED
 
 
@@ -134,7 +134,7 @@ def test_job_that_does_not_end(client: _Client, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(module, "_POLL_S", 0.01)
     _send("clicks")
     with pytest.raises(ClusterError, match=r"mixfront-clicks is still running after 0\.05 s"):
-        Jobs().wait("clicks", 0.05)
+        SearchJobs().wait("clicks", 0.05)
 
 
 def test_rays_errors_are_one_sentence_without_passwords(
@@ -146,7 +146,7 @@ def test_rays_errors_are_one_sentence_without_passwords(
     monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://me:hidden@127.0.0.1:8265")
     monkeypatch.setattr(client, "list_jobs", refuse)
     with pytest.raises(ClusterError) as told:
-        Jobs().all()
+        SearchJobs().all()
     assert str(told.value) == "the Ray cluster at http://***@127.0.0.1:8265 said: no way"
 
 
@@ -154,7 +154,7 @@ def test_no_cluster_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in module.ADDRESS_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UsageError, match="set RAY_API_SERVER_ADDRESS"):
-        Jobs()
+        SearchJobs()
 
 
 @pytest.mark.parametrize(

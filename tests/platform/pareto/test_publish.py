@@ -5,13 +5,13 @@ from pathlib import Path
 from mixfront.pareto import front_json, publish_front
 from mixfront.records import RecordStore, SearchRecord, TrialRecord
 from mixfront.tracking import MlflowWriter
-from mixfront.tracking.note import Note
+from mixfront.tracking.run_update import RunUpdate
 from mixfront.tracking.spool import Spool
 
 
 def told_of(
     search: SearchRecord, trials: list[TrialRecord], times: int, folder: Path
-) -> list[Note]:
+) -> list[RunUpdate]:
     away = search.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
     store = RecordStore(str(folder), "demo")
     writer = MlflowWriter(away, store)

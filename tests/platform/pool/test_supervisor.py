@@ -5,7 +5,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from mixfront.lanes import Beat, CommandKind, LaneSettings, Mailbox, Member, Outcome
+from mixfront.lanes import CommandKind, Heartbeat, LaneSettings, Mailbox, Outcome, WorkerMember
 from mixfront.pool.supervisor import Supervisor
 
 SETTINGS = LaneSettings(hung_after_s=0.5, start_timeout_s=60, max_strikes=3)
@@ -38,7 +38,7 @@ class Scene:
             raise self.error
 
     async def join(self, attempt: str) -> int:
-        member = Member(rank=0, pid=11, placement_group="group")
+        member = WorkerMember(rank=0, pid=11, placement_group="group")
         return await self.mailbox.join(attempt, 1, member, 1.0)
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
@@ -88,7 +88,7 @@ def test_a_group_that_hangs_is_killed_once() -> None:
         scene = Scene()
         scene.supervisor.start()
         await scene.join("a")
-        await scene.mailbox.heartbeat(1, Beat(rank=0, ticks=1, stalled_s=99))
+        await scene.mailbox.heartbeat(1, Heartbeat(rank=0, ticks=1, stalled_s=99))
 
         async def killed() -> bool:
             return bool(scene.killed)

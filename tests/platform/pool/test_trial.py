@@ -7,8 +7,8 @@ import pytest
 
 from mixfront.exceptions import AbortedError
 from mixfront.lanes import CommandKind, Outcome, Reply
-from mixfront.lanes.toy_session import Script
-from mixfront.pool.client import GroupLost, LaneLost
+from mixfront.lanes.toy_session import ToyScript
+from mixfront.pool.client import LaneLost, WorkerGroupLost
 from mixfront.pool.trial_proxy import TrialProxy
 
 SETUP, ADVANCE = CommandKind.SETUP, CommandKind.ADVANCE
@@ -78,7 +78,7 @@ def evaluation(fidelity: float) -> Reply:
 def begin(*answers: Reply | Exception) -> tuple[TrialProxy, Pool]:
     clock = Clock()
     pool = Pool(clock, *answers)
-    return TrialProxy(pool, Script().request("/nowhere", "7"), clock=clock), pool
+    return TrialProxy(pool, ToyScript().request("/nowhere", "7"), clock=clock), pool
 
 
 def test_a_trial_runs_to_its_end_and_gives_its_lane_back() -> None:
@@ -109,7 +109,9 @@ def test_a_trial_runs_to_its_end_and_gives_its_lane_back() -> None:
 
 
 def test_a_lost_group_is_retried_from_the_last_checkpoint() -> None:
-    proxy, pool = begin(reply(), evaluation(0.5), GroupLost("killed"), reply(), evaluation(1.0))
+    proxy, pool = begin(
+        reply(), evaluation(0.5), WorkerGroupLost("killed"), reply(), evaluation(1.0)
+    )
     proxy.step()
     result = proxy.step()
     assert (result["status"], result["attempts"]) == ("complete", 1)
@@ -124,14 +126,14 @@ def test_a_lost_group_is_retried_from_the_last_checkpoint() -> None:
 
 
 def test_too_many_lost_groups_fail_the_trial() -> None:
-    proxy, pool = begin(GroupLost("first"), GroupLost("second"))
+    proxy, pool = begin(WorkerGroupLost("first"), WorkerGroupLost("second"))
     result = proxy.step()
     assert (result["status"], result["attempts"], result["error"]) == ("failed", 2, "second")
     assert pool.given_back == 1
 
 
 def test_what_would_fail_again_is_not_retried() -> None:
-    proxy, _ = begin(reply(), GroupLost("nan", retry=False))
+    proxy, _ = begin(reply(), WorkerGroupLost("nan", retry=False))
     result = proxy.step()
     assert (result["status"], result["attempts"]) == ("failed", 1)
 

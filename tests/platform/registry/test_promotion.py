@@ -11,7 +11,7 @@ import pytest
 from mixfront.exceptions import PromotionError, TrackingError, UsageError
 from mixfront.records.store import RecordStore
 from mixfront.registry.promotion import Promotion, promote
-from mixfront.registry.server import hushed, registry
+from mixfront.registry.server import registry, silenced
 from mixfront.registry.signature import as_frame
 
 Export = Callable[[str, list[float]], None]
@@ -59,7 +59,7 @@ def test_model_scores_raw_rows(
     promoted: Promotion, uri: str, rows: pa.Table, scores: list[float]
 ) -> None:
     assert promoted
-    with registry(uri), hushed():
+    with registry(uri), silenced():
         import mlflow
 
         model = mlflow.pyfunc.load_model("models:/ranker@champion")

@@ -21,8 +21,8 @@ from mixfront.search.reconcile import Reconciled, reconcile
 from mixfront.search.request import make_request
 from mixfront.search.scheduler import SearchScheduler
 from mixfront.search.searcher import LaneSearcher
-from mixfront.search.study import make_sampler, seconds_so_far
-from mixfront.search.trial_end import Report
+from mixfront.search.study import elapsed_seconds, make_sampler
+from mixfront.search.trial_state import Report
 from mixfront.spaces import Space
 from mixfront.spaces.parameters import Choice, Float, Int
 from mixfront.spec.search_spec import SearchSpec
@@ -71,7 +71,7 @@ def good_lane(_request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 class Seen:
-    """Hooks that note what they were told."""
+    """TrialCallbacks that note what they were told."""
 
     def __init__(self) -> None:
         self.started: list[str] = []
@@ -105,7 +105,7 @@ class Driver:
         self.proposals = Proposals.of_spec(self.spec, self.study, SPACE, fake_costs)
         self.reconciled: Reconciled = reconcile(self.store, self.proposals)
         self.budget = Budget(self.spec.search, clock=self.clock).resume(
-            self.store.trials(), seconds_so_far(self.study)
+            self.store.trials(), elapsed_seconds(self.study)
         )
         search = SearchRecord(
             search_id="s-1",

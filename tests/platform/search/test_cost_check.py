@@ -7,7 +7,7 @@ import pytest
 from mixfront.data.batch import FeatureLayout, FieldLayout
 from mixfront.exceptions import SpecError
 from mixfront.models import count_cost, make_config
-from mixfront.search.cost_check import ModelCosts, fits
+from mixfront.search.cost_check import ModelCosts, costs_if_buildable
 from mixfront.training.config import TrainingConfig
 
 FLAT = {"family": "rankmixer", "num_tokens": 4, "token_dim": 8, "num_blocks": 1, "optimizer.lr": 1}
@@ -66,10 +66,10 @@ def test_what_cannot_be_built_or_trained(change: dict[str, object], message: str
 
 def test_fits() -> None:
     costs = ModelCosts(TrainingConfig())
-    assert fits(costs, FLAT) == costs(FLAT)
+    assert costs_if_buildable(costs, FLAT) == costs(FLAT)
     with pytest.raises(SpecError):
         costs(FLAT | {"token_dim": 9})
-    assert fits(costs, FLAT | {"token_dim": 9}) is None
+    assert costs_if_buildable(costs, FLAT | {"token_dim": 9}) is None
 
 
 @pytest.mark.parametrize("key", [{"sequence_pool": "target"}, {"family": "kunlun"}])
@@ -81,6 +81,6 @@ def test_what_the_data_has_no_behaviour_sequence_for(key: dict[str, object]) -> 
         for fields in ((field, past), (field,))
     )
     flat = {**FLAT, "num_tokens": 8, **key}
-    assert fits(with_past, flat) is not None
-    assert fits(without, flat) is None
-    assert fits(without, FLAT) is not None
+    assert costs_if_buildable(with_past, flat) is not None
+    assert costs_if_buildable(without, flat) is None
+    assert costs_if_buildable(without, FLAT) is not None

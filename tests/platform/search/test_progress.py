@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from mixfront.records import SearchRecord, TrialRecord, TrialState
-from mixfront.search.progress import Progress
+from mixfront.search.progress import ProgressDisplay
 from mixfront.spec.objectives import Objective
 
 SEARCH = SearchRecord(
@@ -44,7 +44,7 @@ def text_of(console: Console) -> str:
 
 def test_table_has_states_bests_hypervolume_and_time(console: Console) -> None:
     earlier = [trial(0, TrialState.COMPLETE, 0.71, 1e8), trial(1, TrialState.FAILED)]
-    progress = Progress(SEARCH, earlier, 12, time.time() + 3600, console)
+    progress = ProgressDisplay(SEARCH, earlier, 12, time.time() + 3600, console)
     progress.on_start(trial(2, TrialState.RUNNING))
     progress.on_end(trial(3, TrialState.COMPLETE, 0.74, 1e9))
     console.print(progress.table())
@@ -60,7 +60,7 @@ def test_table_has_states_bests_hypervolume_and_time(console: Console) -> None:
 
 
 def test_without_a_terminal_a_line_an_ended_trial(console: Console) -> None:
-    with Progress(SEARCH, [], None, None, console) as progress:
+    with ProgressDisplay(SEARCH, [], None, None, console) as progress:
         progress.on_start(trial(0, TrialState.RUNNING))
         progress.on_result(trial(0, TrialState.RUNNING))
         assert text_of(console) == ""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixfront.search.rungs import goes_on
+from mixfront.search.rungs import passes_rung
 from mixfront.spec.objectives import Objective
 
 OBJECTIVES = (
@@ -20,7 +20,7 @@ def table(*points: tuple[float, float]) -> dict[str, dict[str, float]]:
 
 
 def survivors(reached: dict[str, dict[str, float]], keep: float) -> set[str]:
-    return {trial for trial in reached if goes_on(trial, reached, OBJECTIVES, keep)}
+    return {trial for trial in reached if passes_rung(trial, reached, OBJECTIVES, keep)}
 
 
 def test_whole_fronts_go_on_first() -> None:
@@ -43,7 +43,7 @@ def test_equals_stay_together() -> None:
 
 def test_one_objective_is_plain_halving() -> None:
     reached = {str(i): {"auc": 0.5 + i / 100} for i in range(6)}
-    kept = {t for t in reached if goes_on(t, reached, OBJECTIVES[:1], 0.5)}
+    kept = {t for t in reached if passes_rung(t, reached, OBJECTIVES[:1], 0.5)}
     assert kept == {"3", "4", "5"}
 
 

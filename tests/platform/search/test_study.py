@@ -8,13 +8,13 @@ import pytest
 
 from mixfront.exceptions import SpecError
 from mixfront.search.study import (
-    enqueued_so_far,
+    elapsed_seconds,
     make_sampler,
+    num_enqueued,
     open_study,
-    remember_enqueued,
-    remember_seconds,
     running_trial,
-    seconds_so_far,
+    set_elapsed_seconds,
+    set_num_enqueued,
 )
 
 
@@ -25,12 +25,12 @@ def test_it_is_made_once_and_opened_again(make_spec: Any, tmp_path: Path) -> Non
     assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
     trial = study.ask()
     first = trial.suggest_float("x", 0, 1)
-    remember_enqueued(study, 2)
-    remember_seconds(study, 12.5)
+    set_num_enqueued(study, 2)
+    set_elapsed_seconds(study, 12.5)
 
     again = open_study(spec, url, "s-1")
-    assert enqueued_so_far(again) == 2
-    assert seconds_so_far(again) == 12.5
+    assert num_enqueued(again) == 2
+    assert elapsed_seconds(again) == 12.5
     assert isinstance(again.sampler, optuna.samplers.TPESampler)
     handle = running_trial(again, 0)
     assert handle is not None

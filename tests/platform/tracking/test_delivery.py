@@ -8,12 +8,12 @@ import pytest
 
 from mixfront.tracking import delivery
 from mixfront.tracking.delivery import Delivery
-from mixfront.tracking.note import Note
-from mixfront.tracking.sender import Courier
+from mixfront.tracking.run_update import RunUpdate
+from mixfront.tracking.sender import MlflowSender
 from mixfront.tracking.spool import Spool
 
 
-class StubCourier(Courier):
+class StubCourier(MlflowSender):
     """Keeps what it is given; fails while `is_away`."""
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class StubCourier(Courier):
         self.is_away = False
         self.attempts = threading.Semaphore(0)
 
-    def deliver(self, notes: Sequence[Note]) -> None:
+    def deliver(self, notes: Sequence[RunUpdate]) -> None:
         self.attempts.release()
         if self.is_away:
             raise ConnectionError("http://me:secret@h is away")
@@ -52,12 +52,12 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
     spool.close()
 
 
-def note(seq: int) -> Note:
-    return Note(seq=seq, time_ms=0)
+def note(seq: int) -> RunUpdate:
+    return RunUpdate(seq=seq, time_ms=0)
 
 
-def front(seq: int) -> Note:
-    return Note(seq=seq, time_ms=0, texts={"front.json": "{}"})
+def front(seq: int) -> RunUpdate:
+    return RunUpdate(seq=seq, time_ms=0, texts={"front.json": "{}"})
 
 
 def test_notes_arrive_once_in_order_and_are_marked(spool: Spool, courier: StubCourier) -> None:

@@ -1,12 +1,12 @@
 """Nothing is told twice."""
 
 from mixfront.tracking.history import History
-from mixfront.tracking.note import Note
+from mixfront.tracking.run_update import RunUpdate
 
 
 def test_the_first_value_of_a_step_stands() -> None:
     history = History()
-    history.add(Note(seq=4, time_ms=0, trial_id="1", step=10, metrics={"auc": 0.7}))
+    history.add(RunUpdate(seq=4, time_ms=0, trial_id="1", step=10, metrics={"auc": 0.7}))
     again = {"auc": 0.8, "uauc": 0.6}
     assert history.new_metrics("1", 10, again) == {"uauc": 0.6}
     assert history.new_metrics("1", 20, again) == again
@@ -17,7 +17,7 @@ def test_the_first_value_of_a_step_stands() -> None:
 def test_ranks_and_states_are_told_when_they_change() -> None:
     history = History()
     tags = {"pareto.rank": "0", "mixfront.state": "complete"}
-    history.add(Note(seq=1, time_ms=0, trial_id="1", tags=tags))
+    history.add(RunUpdate(seq=1, time_ms=0, trial_id="1", tags=tags))
     assert history.new_ranks({"1": 0, "2": 1}) == {"2": 1}
     assert history.new_ranks({"1": 1}) == {"1": 1}
     assert history.state_of("1") == "complete"
@@ -26,7 +26,7 @@ def test_ranks_and_states_are_told_when_they_change() -> None:
 
 def test_a_front_is_told_when_it_changes() -> None:
     history = History()
-    history.add(Note(seq=3, time_ms=0, texts={"front.json": "{}"}))
+    history.add(RunUpdate(seq=3, time_ms=0, texts={"front.json": "{}"}))
     assert history.front_seq == 3
     assert not history.is_new_front("{}")
     assert history.is_new_front('{"front": []}')

@@ -6,23 +6,23 @@ import pytest
 import yaml
 
 from mixfront.records import SearchRecord, TrialRecord, TrialState
-from mixfront.tracking.note import Note, RunStatus
 from mixfront.tracking.run_contents import (
     as_metrics,
     as_params,
-    closed_search,
-    closed_trial,
-    opened_search,
-    opened_trial,
+    search_ended,
+    search_started,
+    trial_ended,
+    trial_started,
 )
+from mixfront.tracking.run_update import RunStatus, RunUpdate
 from mixfront.training.mixing_log import FOLDER
 
 
 def test_a_search_says_what_it_is_and_keeps_its_secrets(search: SearchRecord) -> None:
     search.spec["tracking"] = {"uri": "http://me:hunter2@mlflow"}
     search.spec["data"]["path"] = "s3://key:secret@logs/day"
-    words = opened_search(search, {"family": ["unimixer"]}, {"notes.txt": "at s3://a:b@c/d"})
-    note = Note(seq=1, time_ms=0, **words)
+    words = search_started(search, {"family": ["unimixer"]}, {"notes.txt": "at s3://a:b@c/d"})
+    note = RunUpdate(seq=1, time_ms=0, **words)
     assert "hunter2" not in note.to_line()
     assert "secret" not in note.to_line()
     assert note.params["search.trials"] == "3"
@@ -37,7 +37,7 @@ def test_a_search_says_what_it_is_and_keeps_its_secrets(search: SearchRecord) ->
 
 def test_a_search_without_a_digest_names_no_data_set(search: SearchRecord) -> None:
     search.dataset_digest = None
-    words = opened_search(search, None, {})
+    words = search_started(search, None, {})
     assert words["dataset"] is None
     assert "space.yaml" not in words["texts"]
 
@@ -53,13 +53,13 @@ def test_a_search_without_a_digest_names_no_data_set(search: SearchRecord) -> No
 )
 def test_a_search_ends_as_it_did(search: SearchRecord, state: str, status: RunStatus) -> None:
     ended = search.model_copy(update={"state": state, "ended_because": "60 trials done"})
-    words = closed_search(ended)
+    words = search_ended(ended)
     assert words["status"] is status
     assert words["tags"] == {"mixfront.state": state, "mixfront.ended_because": "60 trials done"}
 
 
 def test_a_trial_says_what_it_is(search: SearchRecord, trial: TrialRecord) -> None:
-    words = opened_trial(search, trial)
+    words = trial_started(search, trial)
     assert words["params"] == {"family": "unimixer", "block_size": "4", "optimizer.lr": "0.001"}
     assert words["metrics"] == {"params": 1e6, "flops": 2e9}
     assert words["tags"]["mixfront.family"] == "unimixer"
@@ -78,7 +78,7 @@ def test_a_trial_says_what_it_is(search: SearchRecord, trial: TrialRecord) -> No
 )
 def test_a_trial_ends_as_it_did(trial: TrialRecord, state: TrialState, status: RunStatus) -> None:
     trial.state = state
-    words = closed_trial(trial)
+    words = trial_ended(trial)
     assert words["status"] is status
     assert words["tags"]["mixfront.state"] == str(state)
     assert ("accelerator_seconds" in words["metrics"]) == state.is_finished
@@ -87,15 +87,15 @@ def test_a_trial_ends_as_it_did(trial: TrialRecord, state: TrialState, status: R
 
 def test_pictures_come_with_the_end(trial: TrialRecord) -> None:
     trial.started, trial.state = 1.0, TrialState.COMPLETE
-    assert closed_trial(trial)["folders"] == {FOLDER: f"trials/0/{FOLDER}"}
+    assert trial_ended(trial)["folders"] == {FOLDER: f"trials/0/{FOLDER}"}
     trial.state = TrialState.INTERRUPTED
-    assert closed_trial(trial)["folders"] == {}
+    assert trial_ended(trial)["folders"] == {}
 
 
 def test_a_trial_says_what_went_wrong(trial: TrialRecord) -> None:
     trial.error = "cannot read s3://a:b@c/d"
     trial.violations = {"flops": 0.3, "params": -1.0}
-    tags = closed_trial(trial)["tags"]
+    tags = trial_ended(trial)["tags"]
     assert tags["mixfront.error"] == "cannot read s3://***@c/d"
     assert json.loads(tags["mixfront.violations"]) == {"flops": 0.3}
 

@@ -10,8 +10,8 @@ from mlflow.entities import Run
 
 from mixfront.records import SearchRecord
 from mixfront.tracking.client import connect
-from mixfront.tracking.note import Dataset, Note, RunStatus
-from mixfront.tracking.sender import Courier
+from mixfront.tracking.run_update import Dataset, RunStatus, RunUpdate
+from mixfront.tracking.sender import MlflowSender
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def client(tracking_uri: str) -> MlflowClient:
     return connect(tracking_uri)
 
 
-def courier_of(search: SearchRecord, told: list[Any] | None = None) -> Courier:
+def courier_of(search: SearchRecord, told: list[Any] | None = None) -> MlflowSender:
     told = [] if told is None else told
-    return Courier(
+    return MlflowSender(
         search.tracking_uri, search.experiment, search.search_id, {}, lambda *run: told.append(run)
     )
 
@@ -33,8 +33,8 @@ def runs_of(client: MlflowClient, search: SearchRecord) -> list[Run]:
     return list(client.search_runs([experiment.experiment_id], query))
 
 
-def note(seq: int, **words: Any) -> Note:
-    return Note(seq=seq, time_ms=1000 + seq, **words)
+def note(seq: int, **words: Any) -> RunUpdate:
+    return RunUpdate(seq=seq, time_ms=1000 + seq, **words)
 
 
 def test_a_trial_is_a_child_of_its_search(client: MlflowClient, search: SearchRecord) -> None:
@@ -138,7 +138,7 @@ def test_a_failing_listener_does_not_stop_delivery(search: SearchRecord) -> None
     def listen(trial_id: str | None, run_id: str) -> None:
         raise RuntimeError(f"{trial_id} {run_id}")
 
-    courier = Courier(search.tracking_uri, search.experiment, search.search_id, {}, listen)
+    courier = MlflowSender(search.tracking_uri, search.experiment, search.search_id, {}, listen)
     courier.deliver([note(1, trial_id="1", name="1")])
     assert set(courier.runs) == {"", "1"}
 
@@ -148,7 +148,7 @@ def test_a_folder_of_the_search_becomes_artifacts(
 ) -> None:
     (tmp_path / "trials/1/mixing").mkdir(parents=True)
     (tmp_path / "trials/1/mixing/layer0.png").write_bytes(b"\x89PNG")
-    courier = Courier(
+    courier = MlflowSender(
         search.tracking_uri,
         search.experiment,
         search.search_id,

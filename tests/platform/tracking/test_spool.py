@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mixfront.tracking.note import Note, RunStatus
-from mixfront.tracking.spool import Delivered, Spool
+from mixfront.tracking.run_update import RunStatus, RunUpdate
+from mixfront.tracking.spool import DeliveryMark, Spool
 
 
 @pytest.fixture(params=["local", "object store"])
@@ -16,9 +16,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path / "spool") if request.param == "local" else f"memory:/{tmp_path}/spool"
 
 
-def note(seq: int) -> Note:
+def note(seq: int) -> RunUpdate:
     metrics = {"auc": 0.5 + seq / 100, "uauc": float("inf")}
-    return Note(seq=seq, time_ms=seq, trial_id="3", metrics=metrics, status=RunStatus.RUNNING)
+    return RunUpdate(seq=seq, time_ms=seq, trial_id="3", metrics=metrics, status=RunStatus.RUNNING)
 
 
 def test_notes_come_back_in_order(url: str) -> None:
@@ -46,9 +46,9 @@ def test_each_writer_has_segments_of_its_own(url: str) -> None:
 
 
 def test_the_mark_comes_back(url: str) -> None:
-    mark = Delivered(through=7, page=5, runs={"": "abc", "3": "def"})
+    mark = DeliveryMark(through=7, page=5, runs={"": "abc", "3": "def"})
     spool = Spool(url)
-    assert spool.delivered() == Delivered()
+    assert spool.delivered() == DeliveryMark()
     spool.mark(mark)
     assert Spool(url).delivered() == mark
 
@@ -68,7 +68,7 @@ def test_a_torn_last_line_is_skipped(tmp_path: Path) -> None:
 
 def test_a_mark_that_cannot_be_read_means_deliver_again(tmp_path: Path) -> None:
     (tmp_path / "delivered.json").write_text('{"through": 1')
-    assert Spool(str(tmp_path)).delivered() == Delivered()
+    assert Spool(str(tmp_path)).delivered() == DeliveryMark()
 
 
 def test_an_object_store_gets_whole_segments_and_no_waiting_is_lost_by_a_failure(
@@ -93,11 +93,11 @@ def test_sigkill_loses_nothing_that_was_appended(tmp_path: Path) -> None:
     """The child says how far it is after each append; the kill comes at no special moment."""
     code = (
         "import sys\n"
-        "from mixfront.tracking.note import Note\n"
+        "from mixfront.tracking.run_update import RunUpdate\n"
         "from mixfront.tracking.spool import Spool\n"
         "spool = Spool(sys.argv[1])\n"
         "for seq in range(1, 10**9):\n"
-        "    spool.append(Note(seq=seq, time_ms=seq, metrics={'auc': 0.5}))\n"
+        "    spool.append(RunUpdate(seq=seq, time_ms=seq, metrics={'auc': 0.5}))\n"
         "    sys.stdout.write(f'{seq}\\n')\n"
         "    sys.stdout.flush()\n"
     )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from mixfront.lanes import Beat, CommandKind, Mailbox, Member, Outcome, Reply
+from mixfront.lanes import CommandKind, Heartbeat, Mailbox, Outcome, Reply, WorkerMember
 
 _T = TypeVar("_T")
 ADVANCE, SETUP, TEARDOWN = CommandKind.ADVANCE, CommandKind.SETUP, CommandKind.TEARDOWN
@@ -26,7 +26,10 @@ def run(work: Coroutine[Any, Any, _T]) -> _T:
 
 async def joined(mailbox: Mailbox, attempt: str = "a", ranks: int = 2) -> int:
     found = await asyncio.gather(
-        *(mailbox.join(attempt, ranks, Member(rank=r, pid=100 + r), 1.0) for r in range(ranks))
+        *(
+            mailbox.join(attempt, ranks, WorkerMember(rank=r, pid=100 + r), 1.0)
+            for r in range(ranks)
+        )
     )
     assert len(set(found)) == 1
     return found[0]
@@ -94,10 +97,10 @@ def test_a_new_generation_fails_the_command_in_flight() -> None:
 def test_a_group_is_registered_when_all_its_ranks_are() -> None:
     async def scene() -> None:
         mailbox = Mailbox(0)
-        assert await mailbox.join("a", 2, Member(rank=0, pid=1), 0.0) == 0
+        assert await mailbox.join("a", 2, WorkerMember(rank=0, pid=1), 0.0) == 0
         assert await mailbox.wait_ready(1, 0.0) is None
-        assert await mailbox.join("b", 2, Member(rank=1, pid=2), 0.0) == 0  # another attempt
-        assert await mailbox.join("b", 2, Member(rank=0, pid=3), 0.0) == 1
+        assert await mailbox.join("b", 2, WorkerMember(rank=1, pid=2), 0.0) == 0  # another attempt
+        assert await mailbox.join("b", 2, WorkerMember(rank=0, pid=3), 0.0) == 1
 
     run(scene())
 
@@ -146,7 +149,7 @@ def test_a_later_token_fences_off_the_earlier_one() -> None:
         await joined(mailbox)
         command_id = await ask(mailbox, 1)
         await mailbox.grant(2)
-        pulse = await mailbox.heartbeat(1, Beat(rank=0, ticks=1, stalled_s=0))
+        pulse = await mailbox.heartbeat(1, Heartbeat(rank=0, ticks=1, stalled_s=0))
         assert pulse.abort == "the lane was released"
         assert not await mailbox.settle(0.0)
         await mailbox.reply(1, ok(command_id))
@@ -163,7 +166,7 @@ def test_an_abort_reaches_the_workers_and_later_commands() -> None:
         await mailbox.grant(1)
         await joined(mailbox)
         command_id = await ask(mailbox, 1)
-        beat = Beat(rank=0, ticks=1, stalled_s=0)
+        beat = Heartbeat(rank=0, ticks=1, stalled_s=0)
         assert (await mailbox.heartbeat(1, beat)).abort is None
         await mailbox.abort(1, "budget spent")
         pulse = await mailbox.heartbeat(1, beat)
@@ -195,7 +198,9 @@ def test_quitting_waits_for_the_command_in_flight() -> None:
         await joined(mailbox)
         command_id = await ask(mailbox, 1)
         await mailbox.quit()
-        assert (await mailbox.heartbeat(1, Beat(rank=0, ticks=0, stalled_s=0))).abort is not None
+        assert (
+            await mailbox.heartbeat(1, Heartbeat(rank=0, ticks=0, stalled_s=0))
+        ).abort is not None
         assert await mailbox.next_command(1, command_id, 0.0) is None
         await mailbox.reply(1, ok(command_id))
         last = await mailbox.next_command(1, command_id, 0.0)
@@ -239,14 +244,14 @@ def test_a_silent_rank_hangs_and_a_waiting_one_does_not() -> None:
         assert mailbox.hung(5) is None
         await joined(mailbox)
         clock.now = 4.0
-        await mailbox.heartbeat(1, Beat(rank=0, ticks=1, stalled_s=0))
+        await mailbox.heartbeat(1, Heartbeat(rank=0, ticks=1, stalled_s=0))
         assert mailbox.hung(5) is None
         clock.now = 6.0
         assert mailbox.hung(5) == "rank 1 sent no heartbeat for 6 s"
-        await mailbox.heartbeat(1, Beat(rank=0, ticks=1, stalled_s=0))
-        await mailbox.heartbeat(1, Beat(rank=1, ticks=1, stalled_s=60))  # waits for rank 0
+        await mailbox.heartbeat(1, Heartbeat(rank=0, ticks=1, stalled_s=0))
+        await mailbox.heartbeat(1, Heartbeat(rank=1, ticks=1, stalled_s=60))  # waits for rank 0
         assert mailbox.hung(5) is None
-        await mailbox.heartbeat(1, Beat(rank=0, ticks=1, stalled_s=7))
+        await mailbox.heartbeat(1, Heartbeat(rank=0, ticks=1, stalled_s=7))
         assert mailbox.hung(5) == "no rank moved for 7 s"
 
     run(scene())

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from mixfront.exceptions import AbortedError, DivergedError, SpecError
 from mixfront.lanes import Command, CommandKind
 from mixfront.lanes.agreement import Code
-from mixfront.lanes.memory import Held, excess, measure
-from mixfront.lanes.runner import Local, SessionRunner
-from mixfront.lanes.toy_session import Script
+from mixfront.lanes.memory import HeldMemory, excess, measure
+from mixfront.lanes.runner import LocalResult, SessionRunner
+from mixfront.lanes.toy_session import ToyScript
 from mixfront.training.request import TrialRequest
 
 
@@ -50,13 +50,13 @@ def runner(factory: Any = Scripted, held: list[float] | None = None, **changes: 
         "host_margin_mb": 50.0,
         "gpu_margin_mb": 10.0,
         "recycle_after": 100,
-        "measure": lambda: Held(host_mb=next(levels), gpu_mb=0.0),
+        "measure": lambda: HeldMemory(host_mb=next(levels), gpu_mb=0.0),
     }
     return SessionRunner(factory, **options | changes)
 
 
-def tell(runner: SessionRunner, kind: CommandKind, abort: bool = False) -> Local:
-    payload = Script().request("/nowhere", "1").model_dump(mode="json")
+def tell(runner: SessionRunner, kind: CommandKind, abort: bool = False) -> LocalResult:
+    payload = ToyScript().request("/nowhere", "1").model_dump(mode="json")
     command = Command(command_id=1, kind=kind, payload=payload)
     return runner.run(command, lambda _step: abort)
 
@@ -69,7 +69,7 @@ def test_the_last_advance_also_finishes() -> None:
     assert tell(lane, SETUP).code is Code.OK
     assert tell(lane, ADVANCE).evaluation == {"fidelity": 0.5, "final": None}
     assert tell(lane, ADVANCE).evaluation == {"fidelity": 1.0, "final": "exported"}
-    assert tell(lane, TEARDOWN) == Local(code=Code.OK)
+    assert tell(lane, TEARDOWN) == LocalResult(code=Code.OK)
 
 
 def test_an_abort_tells_the_checkpoint() -> None:
@@ -137,8 +137,10 @@ def test_processes_are_renewed_after_a_cuda_error() -> None:
 
 
 def test_device_memory_counts_from_nothing() -> None:
-    held = Held(host_mb=0.0, gpu_mb=11.0)
-    assert "11 MiB of device memory" in (excess(held, Held(host_mb=0, gpu_mb=0), 1, 10) or "")
+    held = HeldMemory(host_mb=0.0, gpu_mb=11.0)
+    assert "11 MiB of device memory" in (
+        excess(held, HeldMemory(host_mb=0, gpu_mb=0), 1, 10) or ""
+    )
 
 
 def test_this_process_holds_something() -> None:

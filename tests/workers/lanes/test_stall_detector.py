@@ -2,7 +2,7 @@
 
 import threading
 
-from mixfront.lanes.stall_detector import Progress
+from mixfront.lanes.stall_detector import StallDetector
 
 
 class Clock:
@@ -17,7 +17,7 @@ def test_a_thread_that_waits_stalls_until_it_ticks() -> None:
     clock, release = Clock(), threading.Event()
     thread = threading.Thread(target=release.wait, daemon=True)
     thread.start()
-    progress = Progress(thread, clock)
+    progress = StallDetector(thread, clock)
     progress.look()
     clock.now = 10.0
     progress.look()  # it may have been on its way into the wait
@@ -41,7 +41,7 @@ def test_a_thread_that_moves_without_ticking_does_not_stall() -> None:
         stations[1].wait()
 
     thread = threading.Thread(target=walk, daemon=True)
-    progress = Progress(thread, clock)
+    progress = StallDetector(thread, clock)
     thread.start()
     arrived[0].wait()
     progress.look()

@@ -6,15 +6,17 @@ import pytest
 import torch
 
 from mixfront.exceptions import TrialError
-from mixfront.training.artifact_folder import Folder
+from mixfront.training.artifact_folder import ArtifactFolder
 
 
 @pytest.fixture(params=["local", "memory"])
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
-    return Folder(str(tmp_path / "x") if request.param == "local" else f"memory://{tmp_path}/x")
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactFolder:
+    return ArtifactFolder(
+        str(tmp_path / "x") if request.param == "local" else f"memory://{tmp_path}/x"
+    )
 
 
-def test_tensors_come_back_as_they_were(folder: Folder) -> None:
+def test_tensors_come_back_as_they_were(folder: ArtifactFolder) -> None:
     tensors = {"a": torch.randn(3, 2), "step": torch.tensor(7.0), "b": torch.arange(4)}
     file = folder.write_tensors("t.safetensors", tensors)
     found = folder.read_tensors("t.safetensors", file)
@@ -22,25 +24,25 @@ def test_tensors_come_back_as_they_were(folder: Folder) -> None:
     assert all(torch.equal(found[name], value) for name, value in tensors.items())
 
 
-def test_another_content_is_refused(folder: Folder) -> None:
+def test_another_content_is_refused(folder: ArtifactFolder) -> None:
     file = folder.write_tensors("t.safetensors", {"a": torch.zeros(2)})
     folder.write_tensors("t.safetensors", {"a": torch.ones(2)})
     with pytest.raises(TrialError, match="digest differs"):
         folder.read_tensors("t.safetensors", file)
 
 
-def test_what_is_no_safetensors_is_never_unpickled(folder: Folder) -> None:
+def test_what_is_no_safetensors_is_never_unpickled(folder: ArtifactFolder) -> None:
     folder.write("t.safetensors", b"\x80\x04N.")
     with pytest.raises(TrialError, match="damaged"):
         folder.read_tensors("t.safetensors")
 
 
-def test_a_missing_file_is_one_sentence(folder: Folder) -> None:
+def test_a_missing_file_is_one_sentence(folder: ArtifactFolder) -> None:
     with pytest.raises(TrialError, match=r"cannot read .*/nothing"):
         folder.read("nothing")
 
 
-def test_names_and_removal(folder: Folder) -> None:
+def test_names_and_removal(folder: ArtifactFolder) -> None:
     assert folder.names() == []
     folder.write("one/file", b"x")
     folder.write("two", b"x")

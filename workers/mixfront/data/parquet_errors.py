@@ -10,7 +10,7 @@ from mixfront.data.storage import ParquetFiles
 from mixfront.exceptions import DataError
 
 
-def explain(
+def explain_read_error(
     files: ParquetFiles, columns: Sequence[str], schema: Any, problem: Exception
 ) -> DataError:
     """One sentence on why `columns` cannot be read: which file, and where it can tell, row group.

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.dataset as pds
 
 from mixfront.data.filters import parse_filter
-from mixfront.data.parquet_errors import explain
+from mixfront.data.parquet_errors import explain_read_error
 from mixfront.data.storage import ParquetFiles, dataset_digest, find_files
 from mixfront.exceptions import DataError, SchemaError, nearest
 
@@ -41,7 +41,7 @@ def _open(files: ParquetFiles) -> Any:
         )
         return _factory(files, list(files.names)).finish(schema)
     except (pa.ArrowException, OSError) as problem:
-        raise explain(files, (), None, problem) from None
+        raise explain_read_error(files, (), None, problem) from None
 
 
 def _factory(files: ParquetFiles, names: list[str]) -> Any:
@@ -108,7 +108,7 @@ def scan(
             yield table
     except (pa.ArrowException, OSError) as problem:
         read = sorted({*columns, *(rows.columns if rows else ())})
-        raise explain(files, read, dataset.schema, problem) from None
+        raise explain_read_error(files, read, dataset.schema, problem) from None
     if num_rows == 0:
         chosen = (
             f"the filter {filter_text!r} selects no rows of" if rows else "there are no rows in"

@@ -1,18 +1,18 @@
 from .config import LaneSettings, TrialConfig
 from .mailbox import Mailbox
-from .messages import Beat, Command, CommandKind, Member, Outcome, Reply
+from .messages import Command, CommandKind, Heartbeat, Outcome, Reply, WorkerMember
 from .session import Session, SessionFactory
 
 __all__ = [
-    "Beat",
     "Command",
     "CommandKind",
+    "Heartbeat",
     "LaneSettings",
     "Mailbox",
-    "Member",
     "Outcome",
     "Reply",
     "Session",
     "SessionFactory",
     "TrialConfig",
+    "WorkerMember",
 ]

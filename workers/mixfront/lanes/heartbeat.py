@@ -5,19 +5,19 @@ from typing import Protocol
 
 from ray.exceptions import GetTimeoutError, RayError
 
-from mixfront.lanes.messages import Beat, Pulse
-from mixfront.lanes.stall_detector import Progress
+from mixfront.lanes.messages import Heartbeat, HeartbeatReply
+from mixfront.lanes.stall_detector import StallDetector
 
 
-class Beats(Protocol):
+class HeartbeatReceiver(Protocol):
     """Where heartbeats go."""
 
-    def heartbeat(self, generation: int, beat: Beat) -> Pulse:
+    def heartbeat(self, generation: int, beat: Heartbeat) -> HeartbeatReply:
         """Send one; the answer says whether to stop."""
 
 
-class Heart:
-    """Beats until stopped; keeps the mailbox's last answer.
+class HeartbeatThread:
+    """HeartbeatReceiver until stopped; keeps the mailbox's last answer.
 
     Args:
         beats: Where to send them.
@@ -28,7 +28,12 @@ class Heart:
     """
 
     def __init__(
-        self, beats: Beats, generation: int, rank: int, progress: Progress, every_s: float
+        self,
+        beats: HeartbeatReceiver,
+        generation: int,
+        rank: int,
+        progress: StallDetector,
+        every_s: float,
     ) -> None:
         self._beats = beats
         self._generation = generation
@@ -37,7 +42,7 @@ class Heart:
         self._every_s = every_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True, name="lane-heart")
-        self._pulse: Pulse | None = None
+        self._pulse: HeartbeatReply | None = None
 
     def start(self) -> None:
         """Begin."""
@@ -54,7 +59,7 @@ class Heart:
 
     def _beat(self) -> None:
         while not self._stop.is_set():
-            beat = Beat(
+            beat = Heartbeat(
                 rank=self._rank, ticks=self._progress.ticks, stalled_s=self._progress.look()
             )
             try:

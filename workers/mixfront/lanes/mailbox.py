@@ -10,16 +10,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mixfront.lanes.messages import (
-    Beat,
     Command,
     CommandKind,
+    Heartbeat,
+    HeartbeatReply,
     LaneState,
-    Member,
     Outcome,
-    Pulse,
     Reply,
+    WorkerMember,
 )
-from mixfront.lanes.state_watch import Changes
+from mixfront.lanes.state_watch import StateWatch
 
 
 class Mailbox:
@@ -36,13 +36,13 @@ class Mailbox:
     def __init__(self, lane: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._lane = lane
         self._clock = clock
-        self._changes = Changes(clock)
+        self._changes = StateWatch(clock)
         self._generation = 0
         self._ready = False
         self._ready_since = clock()  # or not ready since
-        self._members: dict[int, Member] = {}
-        self._joining: dict[str, dict[int, Member]] = {}
-        self._beats: dict[int, tuple[float, Beat]] = {}
+        self._members: dict[int, WorkerMember] = {}
+        self._joining: dict[str, dict[int, WorkerMember]] = {}
+        self._beats: dict[int, tuple[float, Heartbeat]] = {}
         self._token = 0
         self._aborted: dict[int, str] = {}  # token -> reason
         self._last_id = 0
@@ -126,7 +126,9 @@ class Mailbox:
 
     # -- what the workers call
 
-    async def join(self, attempt: str, world_size: int, member: Member, timeout_s: float) -> int:
+    async def join(
+        self, attempt: str, world_size: int, member: WorkerMember, timeout_s: float
+    ) -> int:
         """Register one rank of a new worker group.
 
         Returns:
@@ -171,12 +173,12 @@ class Mailbox:
         await self._changes.notify()
         return True
 
-    async def heartbeat(self, generation: int, beat: Beat) -> Pulse:
+    async def heartbeat(self, generation: int, beat: Heartbeat) -> HeartbeatReply:
         """Take a sign of life."""
         if generation != self._generation:
-            return Pulse(abort=None, command_id=0, stale=True)
+            return HeartbeatReply(abort=None, command_id=0, stale=True)
         self._beats[beat.rank] = (self._clock(), beat)
-        return Pulse(abort=self._abort_reason(), command_id=self._last_id, stale=False)
+        return HeartbeatReply(abort=self._abort_reason(), command_id=self._last_id, stale=False)
 
     async def give_up(self, generation: int, error: str, retry: bool) -> None:
         """A rank says that its group cannot go on: the command fails, the group is condemned."""
@@ -301,7 +303,7 @@ class Mailbox:
             return "the lane was released"
         return self._aborted.get(self._command_token)
 
-    def _open_generation(self, group: dict[int, Member]) -> None:
+    def _open_generation(self, group: dict[int, WorkerMember]) -> None:
         self._fail_command("the worker group was replaced", retry=True)
         self._joining.clear()
         self._generation += 1

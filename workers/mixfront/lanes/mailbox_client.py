@@ -5,13 +5,13 @@ from typing import Any
 
 import ray
 
-from mixfront.lanes.messages import Beat, Command, Member, Pulse, Reply
+from mixfront.lanes.messages import Command, Heartbeat, HeartbeatReply, Reply, WorkerMember
 
 _ANSWER_S = 30.0  # a mailbox answers in milliseconds; this is for a machine that swaps
 
 
 @dataclass(frozen=True)
-class MailboxLink:
+class MailboxClient:
     """Calls the mailbox actor and waits for the answer.
 
     Every call raises `ray.exceptions.RayActorError` when the mailbox is gone, and
@@ -20,7 +20,7 @@ class MailboxLink:
 
     mailbox: Any  # Ray actor handle
 
-    def join(self, attempt: str, world_size: int, member: Member, timeout_s: float) -> int:
+    def join(self, attempt: str, world_size: int, member: WorkerMember, timeout_s: float) -> int:
         """See `Mailbox.join`."""
         call = self.mailbox.join.remote(attempt, world_size, member, timeout_s)
         return int(ray.get(call, timeout=timeout_s + _ANSWER_S))
@@ -35,10 +35,10 @@ class MailboxLink:
         """See `Mailbox.reply`."""
         ray.get(self.mailbox.reply.remote(generation, reply), timeout=_ANSWER_S)
 
-    def heartbeat(self, generation: int, beat: Beat) -> Pulse:
+    def heartbeat(self, generation: int, beat: Heartbeat) -> HeartbeatReply:
         """See `Mailbox.heartbeat`."""
         call = self.mailbox.heartbeat.remote(generation, beat)
-        pulse: Pulse = ray.get(call, timeout=_ANSWER_S)
+        pulse: HeartbeatReply = ray.get(call, timeout=_ANSWER_S)
         return pulse
 
     def give_up(self, generation: int, error: str, retry: bool) -> None:

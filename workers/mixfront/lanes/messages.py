@@ -51,7 +51,7 @@ class Reply:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Member:
+class WorkerMember:
     """One rank of a worker group, as it registers."""
 
     rank: int
@@ -61,7 +61,7 @@ class Member:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beat:
+class Heartbeat:
     """A heartbeat, sent from a side thread."""
 
     rank: int
@@ -70,7 +70,7 @@ class Beat:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pulse:
+class HeartbeatReply:
     """The answer to a heartbeat."""
 
     abort: str | None  # why the command in flight is to stop
@@ -92,4 +92,4 @@ class LaneState:
     last_error: str | None
     condemned: str | None
     broken: str | None
-    members: tuple[Member, ...] = ()
+    members: tuple[WorkerMember, ...] = ()

@@ -9,7 +9,7 @@ from typing import Any
 
 from mixfront.exceptions import AbortedError, DivergedError, MixfrontError
 from mixfront.lanes.agreement import Code
-from mixfront.lanes.memory import Held, excess, measure
+from mixfront.lanes.memory import HeldMemory, excess, measure
 from mixfront.lanes.messages import Command, CommandKind
 from mixfront.lanes.session import Session, SessionFactory
 from mixfront.training.request import TrialRequest
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Local:
+class LocalResult:
     """How a command went on this rank."""
 
     code: Code
@@ -48,7 +48,7 @@ class SessionRunner:
         host_margin_mb: float,
         gpu_margin_mb: float,
         recycle_after: int,
-        measure: Callable[[], Held] = measure,
+        measure: Callable[[], HeldMemory] = measure,
     ) -> None:
         self._factory = factory
         self._device = device
@@ -57,10 +57,10 @@ class SessionRunner:
         self._measure = measure
         self._session: Session | None = None
         self._trials = 0
-        self._baseline: Held | None = None
+        self._baseline: HeldMemory | None = None
         self._damage: str | None = None
 
-    def run(self, command: Command, check: Callable[[int], bool]) -> Local:
+    def run(self, command: Command, check: Callable[[int], bool]) -> LocalResult:
         """Obey; what a session raises becomes part of the answer."""
         try:
             return self._obey(command, check)
@@ -71,15 +71,15 @@ class SessionRunner:
         except Exception as error:
             return self._failed(Code.FAILED, error)
 
-    def _obey(self, command: Command, check: Callable[[int], bool]) -> Local:
+    def _obey(self, command: Command, check: Callable[[int], bool]) -> LocalResult:
         if command.kind is CommandKind.SETUP:
             self._close()
             self._setup(command.payload)
-            return Local(code=Code.OK)
+            return LocalResult(code=Code.OK)
         if command.kind is CommandKind.ADVANCE:
-            return Local(code=Code.OK, evaluation=self._advance(check))
+            return LocalResult(code=Code.OK, evaluation=self._advance(check))
         self._close()
-        return Local(code=Code.OK, recycle=self._why_recycle())
+        return LocalResult(code=Code.OK, recycle=self._why_recycle())
 
     def _setup(self, payload: Mapping[str, Any]) -> None:
         self._trials += 1
@@ -103,7 +103,7 @@ class SessionRunner:
         """Why the processes must be renewed before the next trial, if they must."""
         held = self._measure()
         if self._baseline is None:
-            self._baseline = Held(host_mb=held.host_mb, gpu_mb=0.0)
+            self._baseline = HeldMemory(host_mb=held.host_mb, gpu_mb=0.0)
             gc.freeze()  # libraries stay: no need to look through them after every trial
         if self._damage is not None:
             return self._damage
@@ -111,13 +111,13 @@ class SessionRunner:
             return f"{self._trials} trials ran in these processes"
         return excess(held, self._baseline, *self._margins)
 
-    def _failed(self, code: Code, error: Exception) -> Local:
+    def _failed(self, code: Code, error: Exception) -> LocalResult:
         if _is_cuda_error(error):
             self._damage = f"after a CUDA error: {describe(error)}"
         logger.warning("%s on this rank", code.name, exc_info=error)
         traceback.clear_frames(error.__traceback__)  # their locals hold tensors
         checkpoint = self._session.latest if self._session is not None else None
-        return Local(code=code, checkpoint=checkpoint, error=describe(error))
+        return LocalResult(code=code, checkpoint=checkpoint, error=describe(error))
 
 
 def describe(error: BaseException) -> str:

@@ -6,7 +6,7 @@ import warnings
 _CHATTY = ("DeepSpeed", "torch.distributed", "ray.train")
 
 
-def hush() -> None:
+def silence_worker() -> None:
     """What this process logs goes to its log file; Ray forwards consoles to the driver."""
     for name in ("", "ray.train"):
         for handler in logging.getLogger(name).handlers:

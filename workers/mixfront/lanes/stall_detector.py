@@ -14,7 +14,7 @@ from types import FrameType
 _BUSY_SHARE = 0.1  # of the time between two looks
 
 
-class Progress:
+class StallDetector:
     """Watches one thread.
 
     Args:

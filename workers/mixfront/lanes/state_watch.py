@@ -8,7 +8,7 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-class Changes:
+class StateWatch:
     """Counts the changes of some state and wakes those who wait for one.
 
     Args:

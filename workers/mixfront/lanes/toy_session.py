@@ -22,7 +22,7 @@ from mixfront.training.request import DataRequest, TrialRequest
 _HOURS = 3600.0
 
 
-class Script(BaseModel):
+class ToyScript(BaseModel):
     """What happens in a rehearsal; travels as `TrialRequest.model`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,11 +50,11 @@ class Script(BaseModel):
         )
 
 
-class RehearsalSession:
-    """Follows a Script, as `mixfront.lanes.session.Session`.
+class ToySession:
+    """Follows a ToyScript, as `mixfront.lanes.session.Session`.
 
     Args:
-        request: `model` is a Script; `folder` is a local path.
+        request: `model` is a ToyScript; `folder` is a local path.
         device: Not used.
     """
 
@@ -63,7 +63,7 @@ class RehearsalSession:
     def __init__(self, request: TrialRequest, *, device: str) -> None:
         self._device = device
         self._folder = Path(request.folder)
-        self._script = Script.model_validate(request.model)
+        self._script = ToyScript.model_validate(request.model)
         self._rank = dist.get_rank()
         self.latest = request.resume_from
         self._step = json.loads(Path(self.latest).read_text())["step"] if self.latest else 0

@@ -25,13 +25,13 @@ from mixfront.lanes.agreement import (
     decide,
 )
 from mixfront.lanes.config import LaneSettings
-from mixfront.lanes.heartbeat import Heart
-from mixfront.lanes.mailbox_client import MailboxLink
-from mixfront.lanes.messages import Command, CommandKind, Member, Outcome, Reply
-from mixfront.lanes.runner import Local, SessionRunner, describe
+from mixfront.lanes.heartbeat import HeartbeatThread
+from mixfront.lanes.mailbox_client import MailboxClient
+from mixfront.lanes.messages import Command, CommandKind, Outcome, Reply, WorkerMember
+from mixfront.lanes.runner import LocalResult, SessionRunner, describe
 from mixfront.lanes.session import make_session, warm_up
-from mixfront.lanes.silence import hush
-from mixfront.lanes.stall_detector import Progress
+from mixfront.lanes.silence import silence_worker
+from mixfront.lanes.stall_detector import StallDetector
 from mixfront.lanes.step_check import StepCheck
 
 _OUTCOMES = {
@@ -72,16 +72,16 @@ class LaneWorker:
     def __init__(self, config: LaneConfig) -> None:
         self._config = config
         self._settings = config.settings
-        self._link = MailboxLink(config.mailbox)
+        self._link = MailboxClient(config.mailbox)
         self._control = ControlGroup(config.settings.control_timeout_s)
-        self._progress = Progress()
+        self._progress = StallDetector()
         self._last_id = 0
         # Ray made the default group with a timeout that leaves time for imports.
         _set_pg_timeout(timedelta(seconds=config.collective_timeout_s), dist.group.WORLD)
         self._runner = self._make_runner()
-        hush()
+        silence_worker()
         self._generation = self._join()
-        self._heart = Heart(
+        self._heart = HeartbeatThread(
             self._link,
             self._generation,
             self._control.rank,
@@ -120,7 +120,7 @@ class LaneWorker:
 
     def _join(self) -> int:
         attempt = self._control.broadcast(uuid.uuid4().hex)
-        member = Member(
+        member = WorkerMember(
             rank=self._control.rank,
             pid=os.getpid(),
             handle=ray.get_runtime_context().current_actor,
@@ -175,7 +175,7 @@ class LaneWorker:
         )
         self._answer(self._with_texts(reply, local, recycle))
 
-    def _agree(self, check: StepCheck, local: Local) -> tuple[Verdict, bool]:
+    def _agree(self, check: StepCheck, local: LocalResult) -> tuple[Verdict, bool]:
         """The verdict of all ranks, and whether any wants new processes."""
         if check.verdict is not None:
             return check.verdict, False
@@ -196,7 +196,7 @@ class LaneWorker:
             return Verdict.KILL, False
         return decide(told), any(status.recycle for status in told)
 
-    def _condemn(self, local: Local) -> None:
+    def _condemn(self, local: LocalResult) -> None:
         """Have the worker group killed: nothing is known of its collectives any more.
 
         Raises:
@@ -209,7 +209,7 @@ class LaneWorker:
         self._link.give_up(self._generation, error, retry=local.code is not Code.DIVERGED)
         raise LaneCondemned(error)
 
-    def _with_texts(self, reply: Reply, local: Local, recycle: bool) -> Reply:
+    def _with_texts(self, reply: Reply, local: LocalResult, recycle: bool) -> Reply:
         """Add what the ranks have to say, if any has."""
         if reply.outcome is Outcome.OK and not recycle:
             return reply

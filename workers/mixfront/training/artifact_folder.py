@@ -22,7 +22,7 @@ class ShardFile(BaseModel):
     num_bytes: int
 
 
-class Folder:
+class ArtifactFolder:
     """One folder of a file system, local or of an object store.
 
     Args:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from mixfront.exceptions import TrialError
-from mixfront.training.artifact_folder import Folder, ShardFile
+from mixfront.training.artifact_folder import ArtifactFolder, ShardFile
 from mixfront.training.deepspeed.engine import DenseEngine
 from mixfront.training.embedding import EmbeddingTables
 from mixfront.training.ranks import Ranks
@@ -24,7 +24,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 
 
-class Progress(BaseModel):
+class TrainingProgress(BaseModel):
     """Where a trial stands; everything that is not a tensor."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,9 +34,9 @@ class Progress(BaseModel):
     loss_sum: float = 0.0  # of the steps since then, for the mean that is reported
     loss_steps: int = 0
 
-    def after_step(self, loss: float) -> "Progress":
+    def after_step(self, loss: float) -> "TrainingProgress":
         """One step further."""
-        return Progress(
+        return TrainingProgress(
             step=self.step + 1,
             evaluated_step=self.evaluated_step,
             loss_sum=self.loss_sum + loss,
@@ -65,7 +65,7 @@ class Manifest(BaseModel):
 
     format: int
     identity: Identity
-    progress: Progress
+    progress: TrainingProgress
     pass_index: int  # position in the data, which follows from the step
     step_in_pass: int
     tau: float | None
@@ -90,7 +90,7 @@ class Checkpoints:
     """
 
     def __init__(self, url: str, *, keep: int, ranks: Ranks, identity: Identity) -> None:
-        self._folder = Folder(url)
+        self._folder = ArtifactFolder(url)
         self._keep = keep
         self._ranks = ranks
         self._identity = identity
@@ -101,13 +101,13 @@ class Checkpoints:
         tables: EmbeddingTables,
         optimizer: SparseOptimizer,
         *,
-        progress: Progress,
+        progress: TrainingProgress,
         steps_per_pass: int,
         tau: float | None,
     ) -> str:
         """Write a checkpoint; its URL is returned once it exists."""
         name = f"step-{progress.step}"
-        folder = Folder(f"{self._folder.url}/{name}")
+        folder = ArtifactFolder(f"{self._folder.url}/{name}")
         if self._ranks.is_first:
             folder.remove(MANIFEST)  # of an earlier attempt at the same step
         weights = engine.weights()
@@ -135,13 +135,13 @@ class Checkpoints:
         engine: DenseEngine,
         tables: EmbeddingTables,
         optimizer: SparseOptimizer,
-    ) -> Progress:
+    ) -> TrainingProgress:
         """Put everything back as it was when `url` was written.
 
         Raises:
             TrialError: If it is no checkpoint, is damaged, or is of another trial.
         """
-        folder = Folder(url)
+        folder = ArtifactFolder(url)
         manifest = read_manifest(url)
         self._check(url, manifest.identity)
         engine.load_weights(
@@ -174,7 +174,7 @@ class Checkpoints:
 
     def _write_shard(
         self,
-        folder: Folder,
+        folder: ArtifactFolder,
         weights: dict[str, Tensor],
         engine: DenseEngine,
         tables: EmbeddingTables,
@@ -198,7 +198,7 @@ class Checkpoints:
             files["weights.safetensors"] = folder.write_tensors("weights.safetensors", weights)
         folder.write(f"rank-{rank}.json", _RankFiles(files=files).model_dump_json().encode())
 
-    def _all_files(self, folder: Folder) -> dict[str, ShardFile]:
+    def _all_files(self, folder: ArtifactFolder) -> dict[str, ShardFile]:
         files: dict[str, ShardFile] = {}
         for rank in range(self._ranks.world_size):
             told = folder.read(f"rank-{rank}.json")
@@ -207,7 +207,7 @@ class Checkpoints:
 
     def _load_tables(
         self,
-        folder: Folder,
+        folder: ArtifactFolder,
         manifest: Manifest,
         tables: EmbeddingTables,
         optimizer: SparseOptimizer,
@@ -240,7 +240,7 @@ def read_manifest(url: str) -> Manifest:
     Raises:
         TrialError: If there is none, so that there is no checkpoint, or it cannot be read.
     """
-    folder = Folder(url)
+    folder = ArtifactFolder(url)
     if not folder.exists(MANIFEST):
         raise TrialError(f"{url} is no checkpoint: it has no {MANIFEST}; take an older one")
     try:
@@ -251,7 +251,7 @@ def read_manifest(url: str) -> Manifest:
         raise TrialError(f"{url}/{MANIFEST} cannot be used: {where}: {first['msg']}") from None
 
 
-def _read(folder: Folder, manifest: Manifest, name: str) -> dict[str, Tensor]:
+def _read(folder: ArtifactFolder, manifest: Manifest, name: str) -> dict[str, Tensor]:
     if name not in manifest.files:
         raise TrialError(f"{folder.url} is incomplete: its manifest has no {name}")
     return folder.read_tensors(name, manifest.files[name])

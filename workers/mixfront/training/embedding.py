@@ -45,7 +45,7 @@ class Bags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Looked:
+class BatchEmbeddings:
     """The rows of the table that one rank's batch uses, once each."""
 
     row_ids: Tensor  # (U,) int64, ascending rows of the fused table
@@ -123,7 +123,7 @@ class EmbeddingTables(nn.Module):
             return self._bags(batch, self._used(batch)).mean(self.weight)
 
     def events(self, batch: Batch) -> tuple[Tensor, ...]:
-        """As `Looked.events`, without gradients, straight from the table."""
+        """As `BatchEmbeddings.events`, without gradients, straight from the table."""
         if not self._with_events:
             return ()
         with torch.no_grad():
@@ -131,7 +131,7 @@ class EmbeddingTables(nn.Module):
             there = ~pad.view(batch.sequences.shape)
             return F.embedding(batch.sequences, self.weight), there, batch.ages
 
-    def lookup(self, batch: Batch) -> Looked:
+    def lookup(self, batch: Batch) -> BatchEmbeddings:
         """The batch's rows as a leaf to differentiate by; rows of weight 0 use none."""
         with torch.no_grad():
             used = self._used(batch) & (batch.weight > 0).unsqueeze(1)
@@ -141,7 +141,7 @@ class EmbeddingTables(nn.Module):
             self._slots[row_ids] = torch.arange(len(row_ids), device=row_ids.device)
             slots = self._slots.index_select(0, bags.ids)
             positions = self._positions(batch, used) if self._with_events else None
-        return Looked(
+        return BatchEmbeddings(
             row_ids=row_ids,
             rows=self.weight.index_select(0, row_ids).requires_grad_(),
             bags=Bags(ids=slots, offsets=bags.offsets, num_fields=bags.num_fields),

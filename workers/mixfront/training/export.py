@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from mixfront.data import raw_rows
-from mixfront.training.artifact_folder import Folder
+from mixfront.training.artifact_folder import ArtifactFolder
 from mixfront.training.predict import DENSE, TABLES, Predictor
 from mixfront.training.request import TrialRequest
 
@@ -25,11 +25,11 @@ def export_model(url: str, predictor: Predictor, request: TrialRequest) -> None:
     """Write a model whole; `model.json` comes last.
 
     Args:
-        url: Folder, replaced if it exists.
+        url: ArtifactFolder, replaced if it exists.
         predictor: The model; its `about` becomes model.json.
         request: Where raw validation rows are.
     """
-    folder = Folder(url)
+    folder = ArtifactFolder(url)
     folder.remove("model.json")
     weights = {DENSE + k: v for k, v in predictor.scorer.ranker.state_dict().items()}
     weights[f"{TABLES}weight"] = predictor.scorer.tables.weight
@@ -40,7 +40,7 @@ def export_model(url: str, predictor: Predictor, request: TrialRequest) -> None:
     folder.write("model.json", json.dumps(about, indent=1).encode())
 
 
-def _write_sample(folder: Folder, predictor: Predictor, request: TrialRequest) -> None:
+def _write_sample(folder: ArtifactFolder, predictor: Predictor, request: TrialRequest) -> None:
     data = request.data
     sample = raw_rows(data.path, data.validation, list(predictor.columns), SAMPLE_ROWS)
     buffer = io.BytesIO()

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from torch import nn
 
 from mixfront.models.mixing.view import MixingView, mixing_views
-from mixfront.training.artifact_folder import Folder
+from mixfront.training.artifact_folder import ArtifactFolder
 from mixfront.training.pictures.mixing_picture import is_drawable, layer_picture
 from mixfront.training.pictures.sparsity_picture import Curve, sparsity_picture
 from mixfront.training.sparsity import metric_name, mixing_metrics
@@ -44,7 +44,7 @@ class MixingLog:
     """
 
     def __init__(self, trial_url: str, name: str, *, writes: bool) -> None:
-        self._folder = Folder(f"{trial_url.rstrip('/')}/{FOLDER}")
+        self._folder = ArtifactFolder(f"{trial_url.rstrip('/')}/{FOLDER}")
         self._name = name
         self._writes = writes
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from mixfront.data import Batch, EncodedRows, Encoder, FeatureLayout
 from mixfront.exceptions import TrialError
 from mixfront.models import build_ranker, make_config
-from mixfront.training.artifact_folder import Folder, ShardFile
+from mixfront.training.artifact_folder import ArtifactFolder, ShardFile
 from mixfront.training.embedding import EmbeddingTables
 
 BATCH_SIZE = 4096
@@ -77,7 +77,7 @@ class Predictor:
             TrialError: If a file is missing or damaged.
             DataError: If the encoder is.
         """
-        folder = Folder(url)
+        folder = ArtifactFolder(url)
         about = json.loads(folder.read("model.json"))
         expected = ShardFile.model_validate(about["weights"])
         tensors = folder.read_tensors("weights.safetensors", expected)

@@ -9,7 +9,7 @@ from typing import Any
 from mixfront.data import Batch, Encoder, TrainBatches, open_split
 from mixfront.exceptions import AbortedError, SpecError, TrialError
 from mixfront.models import make_config, serving_weights
-from mixfront.training.checkpoint import Checkpoints, Identity, Progress
+from mixfront.training.checkpoint import Checkpoints, Identity, TrainingProgress
 from mixfront.training.evaluation import Evaluation, evaluate
 from mixfront.training.export import export_model
 from mixfront.training.latency import LATENCIES, measure_latency
@@ -54,7 +54,7 @@ class TrialSession:
         self._batches = self._open_training()
         self.total_steps = training.passes * self._batches.steps_per_pass
         self._points = evaluation_steps(self.total_steps, training.evaluate_every)
-        self._progress = Progress()
+        self._progress = TrainingProgress()
         self._stream: Iterator[Batch] | None = None
         self._final: tuple[str, dict[str, float]] | None = None
         self.last_loss = math.nan  # of the last step, over all ranks
@@ -237,7 +237,7 @@ class TrialSession:
         return found | self._mixing.note(self._trainer.engine.module, self.step)
 
     def _mark_evaluated(self) -> str:
-        self._progress = Progress(step=self.step, evaluated_step=self.step)
+        self._progress = TrainingProgress(step=self.step, evaluated_step=self.step)
         return self.checkpoint()
 
     def _training_metrics(self, rows: float, steps: int, seconds: float) -> dict[str, float]:

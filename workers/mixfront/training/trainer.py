@@ -11,7 +11,7 @@ from mixfront.exceptions import DivergedError
 from mixfront.models import RankerConfig, build_ranker
 from mixfront.training.config import TrainingConfig
 from mixfront.training.deepspeed.engine import DenseEngine
-from mixfront.training.embedding import EmbeddingTables, Looked
+from mixfront.training.embedding import BatchEmbeddings, EmbeddingTables
 from mixfront.training.loss import extra_loss, task_loss
 from mixfront.training.optimizer import build_optimizer, warmup_factor
 from mixfront.training.ranks import Ranks
@@ -140,7 +140,7 @@ class Trainer:
         warmup_steps = math.ceil(self._config.optimizer.warmup * self._total_steps)
         return warmup_factor(step - since, warmup_steps)
 
-    def _backward(self, batch: Batch, looked: Looked) -> Tensor:
+    def _backward(self, batch: Batch, looked: BatchEmbeddings) -> Tensor:
         """Gradients of all micro-batches; this rank's share of the task's loss, 0-dim.
 
         Where the whole loss is not finite, the share is not either.

@@ -7,7 +7,7 @@ makes twenty engines of every stage and finds none alive.
 import functools
 
 
-def clear_leftovers() -> None:
+def clear_engine_caches() -> None:
     """Let go of engines that are destroyed; call while none is in use."""
     from deepspeed.runtime import torch_autocast
     from deepspeed.runtime.zero import parameter_offload

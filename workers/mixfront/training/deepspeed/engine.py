@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from mixfront.training.config import TrainingConfig
-from mixfront.training.deepspeed.cleanup import clear_leftovers
+from mixfront.training.deepspeed.cleanup import clear_engine_caches
 from mixfront.training.deepspeed.cpu_op import build_cpu_op
 from mixfront.training.loss import Outputs
 from mixfront.training.ranks import Ranks
@@ -149,7 +149,7 @@ class DenseEngine:
     def close(self) -> None:
         """Free the engine and what DeepSpeed keeps of it beyond `destroy`."""
         self._engine.destroy()
-        clear_leftovers()
+        clear_engine_caches()
         self._optimizer.state.clear()
         self._optimizer.param_groups.clear()
         del self._engine, self._optimizer

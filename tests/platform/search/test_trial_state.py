@@ -7,7 +7,7 @@ import pytest
 from ray._private.dict import flatten_dict
 
 from mixfront.records.store import TrialRecord, TrialState
-from mixfront.search.trial_end import Report, finite, is_evaluation, settle, take_in
+from mixfront.search.trial_state import Report, finite, is_evaluation, settle, take_in
 from mixfront.spec.objectives import Objective
 
 OBJECTIVES = (

@@ -43,7 +43,7 @@ class Dataset(BaseModel):
     source: str  # URL, without credentials
 
 
-class Note(BaseModel):
+class RunUpdate(BaseModel):
     """One thing to tell one run. Telling it twice changes nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
