@@ -45,7 +45,7 @@ def main() -> None:
     again += ["-o", f"search.enqueue={json.dumps(enqueue)}", "-o", f"search.trials={len(SEEDS)}"]
     mixfront("search", "run", "kuairand", *again)
     retrained = RecordStore(options.storage, f"{options.name}-seeds").trials()
-    report(options, best, [trial for trial in retrained if trial.final])
+    report(options, best, [trial for trial in retrained if trial.model_url])
 
 
 def best_on_validation(store: RecordStore) -> TrialRecord:
@@ -99,8 +99,8 @@ def read_splits(data: str) -> tuple[Schema, dict[str, pa.Table]]:
 
 def predict(trial: TrialRecord, table: pa.Table) -> Scores:
     """Scores of raw rows by the model that a trial exported."""
-    assert trial.final is not None
-    return Predictor.load(trial.final).predict(table).astype(np.float64)
+    assert trial.model_url is not None
+    return Predictor.load(trial.model_url).predict(table).astype(np.float64)
 
 
 def _overrides(options: argparse.Namespace, name: str) -> list[str]:

@@ -63,7 +63,7 @@ def main() -> None:
     for name in options.beside:
         told = {trial.family for trial in finals}
         earlier = RecordStore(options.storage, f"{name}-seeds").trials()
-        finals += [trial for trial in earlier if trial.final and trial.family not in told]
+        finals += [trial for trial in earlier if trial.model_url and trial.family not in told]
     schema, splits = read_splits(options.data)
     for line in table(sorted({trial.family for trial in finals}), finals, schema, splits):
         print(line)
@@ -155,7 +155,7 @@ def _searched(
         mixfront("search", "run", "kuairand", *words)
     elif store.search().state != "finished":
         mixfront("search", "resume", name, "--storage", options.storage)
-    return [trial for trial in store.trials() if trial.final]
+    return [trial for trial in store.trials() if trial.model_url]
 
 
 def _parse() -> argparse.Namespace:

@@ -20,6 +20,7 @@ from mixfront.lanes import LaneSettings, TrialConfig
 from mixfront.lanes.toy_session import ToyScript, ToySession
 from mixfront.pool.leases import LaneUse
 from mixfront.pool.pool import LanePool
+from mixfront.pool.report import TrialReport
 from mixfront.pool.trial import LaneTrial
 
 pytestmark = pytest.mark.integration
@@ -52,12 +53,12 @@ class Lanes:
         request = script.request(str(self.folder), trial_id, resume_from)
         return LaneTrial({"pool": self.pool.name, "request": request.model_dump(mode="json")})
 
-    def run(self, **script: Any) -> list[dict[str, Any]]:
+    def run(self, **script: Any) -> list[TrialReport]:
         """All results of one trial."""
         trial = self.begin(ToyScript(**script))
-        results = [trial.step()]
-        while not results[-1]["done"]:
-            results.append(trial.step())
+        results = [step(trial)]
+        while not results[-1].is_last:
+            results.append(step(trial))
         stop(trial)
         return results
 
@@ -80,19 +81,26 @@ class Lanes:
         return list(state.members)
 
 
+def step(trial: LaneTrial) -> TrialReport:
+    """One step, as the searcher reads it."""
+    report = TrialReport.from_tune(trial.step())
+    assert report is not None
+    return report
+
+
 def stop(trial: Any) -> None:
     """What Tune does with an actor that it does not reuse."""
     trial.stop()
 
 
 @pytest.fixture
-def in_background() -> Iterator[Callable[[LaneTrial], list[dict[str, Any]]]]:
+def in_background() -> Iterator[Callable[[LaneTrial], list[TrialReport]]]:
     """Takes one step of a trial in a thread; the list gets its result."""
     threads = []
 
-    def start(trial: LaneTrial) -> list[dict[str, Any]]:
-        results: list[dict[str, Any]] = []
-        threads.append(threading.Thread(target=lambda: results.append(trial.step())))
+    def start(trial: LaneTrial) -> list[TrialReport]:
+        results: list[TrialReport] = []
+        threads.append(threading.Thread(target=lambda: results.append(step(trial))))
         threads[-1].start()
         return results
 
@@ -140,7 +148,9 @@ class StopEarly(FIFOScheduler):
     """Stops one trial at its first result."""
 
     def on_trial_result(self, _controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        early = trial.config["request"]["trial_id"] == "tune1" and result["fidelity"] < 1
+        report = TrialReport.from_tune(result)
+        assert report is not None
+        early = trial.config["request"]["trial_id"] == "tune1" and report.fidelity < 1
         return self.STOP if early else self.CONTINUE
 
 
@@ -154,13 +164,13 @@ class TestLane:
         pids = {member.pid for member in lanes.members()}
         for steps, evaluations in ((4, 2), (9, 3), (1, 1)):
             results = lanes.run(steps=steps, evaluations=evaluations)
-            assert [r["fidelity"] for r in results] == [
+            assert [r.fidelity for r in results] == [
                 (i + 1) / evaluations for i in range(evaluations)
             ]
-            assert [r["status"] for r in results] == ["running"] * (evaluations - 1) + ["complete"]
-            assert results[-1]["metrics"]["ranks"] == 2
-            assert results[-1]["final"].endswith("/final")
-            assert results[-1]["accelerator_seconds"] > 0
+            assert [r.status for r in results] == ["running"] * (evaluations - 1) + ["complete"]
+            assert results[-1].metrics["ranks"] == 2
+            assert (results[-1].model_url or "").endswith("/final")
+            assert results[-1].accelerator_seconds > 0
         assert {member.pid for member in lanes.members()} == pids
         assert lanes.wait_warm() == generation
 
@@ -170,17 +180,17 @@ class TestLane:
     ) -> None:
         generation = lanes.wait_warm()
         results = lanes.run(misfortune=misfortune, before_step=2)
-        assert [r["status"] for r in results] == ["running", "failed"]
-        assert "planted" in results[-1]["error"]
-        assert results[-1]["attempts"] == 0
-        assert results[-1]["checkpoint"].endswith("step-2.json")
-        assert lanes.run()[-1]["status"] == "complete"
+        assert [r.status for r in results] == ["running", "failed"]
+        assert "planted" in (results[-1].error or "")
+        assert results[-1].attempts == 0
+        assert (results[-1].checkpoint or "").endswith("step-2.json")
+        assert lanes.run()[-1].status == "complete"
         assert lanes.wait_warm() == generation
 
     def test_an_error_on_one_rank_fails_the_trial_after_its_retries(self, lanes: Lanes) -> None:
         result = lanes.run(misfortune="error", rank=1)[-1]
-        assert (result["status"], result["attempts"]) == ("failed", 2)
-        assert result["error"] == "rank 1: RuntimeError: planted error"
+        assert (result.status, result.attempts) == ("failed", 2)
+        assert result.error == "rank 1: RuntimeError: planted error"
 
     def test_a_memory_shortage_on_one_rank_is_retried_from_the_checkpoint(
         self, lanes: Lanes
@@ -188,37 +198,37 @@ class TestLane:
         results = lanes.run(
             misfortune="memory", rank=1, before_step=3, once=str(lanes.folder / "memory")
         )
-        assert [r["status"] for r in results] == ["running", "complete"]
-        assert results[-1]["attempts"] == 1
+        assert [r.status for r in results] == ["running", "complete"]
+        assert results[-1].attempts == 1
 
     def test_a_nan_on_one_rank_fails_the_trial_without_a_retry(self, lanes: Lanes) -> None:
         result = lanes.run(misfortune="nan", rank=1)[-1]
-        assert (result["status"], result["attempts"]) == ("failed", 1)
-        assert "the loss is nan" in result["error"]
-        assert lanes.run()[-1]["status"] == "complete"
+        assert (result.status, result.attempts) == ("failed", 1)
+        assert "the loss is nan" in (result.error or "")
+        assert lanes.run()[-1].status == "complete"
 
     def test_a_killed_worker_costs_the_trial_one_attempt(
-        self, lanes: Lanes, in_background: Callable[[LaneTrial], list[dict[str, Any]]]
+        self, lanes: Lanes, in_background: Callable[[LaneTrial], list[TrialReport]]
     ) -> None:
         generation = lanes.wait_warm()
         trial = lanes.begin(ToyScript(steps=40, evaluations=2, step_seconds=0.05))
-        assert trial.step()["fidelity"] == 0.5
+        assert step(trial).fidelity == 0.5
         results = in_background(trial)
         time.sleep(0.5)
         os.kill(lanes.members()[1].pid, signal.SIGKILL)
         lanes.wait_until(lambda: bool(results), PATIENCE_S)
         stop(trial)
-        assert (results[0]["status"], results[0]["attempts"]) == ("complete", 1)
+        assert (results[0].status, results[0].attempts) == ("complete", 1)
         assert lanes.wait_warm() == generation + 1
 
     @pytest.mark.parametrize("rank", [None, 0])
     def test_the_watchdog_ends_what_hangs(self, lanes: Lanes, rank: int | None) -> None:
         results = lanes.run(misfortune="hang", rank=rank, once=str(lanes.folder / f"hang{rank}"))
-        assert (results[-1]["status"], results[-1]["attempts"]) == ("complete", 1)
+        assert (results[-1].status, results[-1].attempts) == ("complete", 1)
         assert "hang" in (lanes.pool.status()[0].last_error or "")
 
     def test_an_aborted_trial_stops_at_a_checkpoint_and_can_go_on(
-        self, lanes: Lanes, in_background: Callable[[LaneTrial], list[dict[str, Any]]]
+        self, lanes: Lanes, in_background: Callable[[LaneTrial], list[TrialReport]]
     ) -> None:
         lanes.wait_warm()
         trial = lanes.begin(ToyScript(steps=400, evaluations=1, step_seconds=0.05))
@@ -229,19 +239,19 @@ class TestLane:
         lanes.wait_until(lambda: bool(results))
         stop(trial)
         stopped = results[0]
-        assert stopped["status"] == "interrupted"
-        step = int(Path(stopped["checkpoint"]).stem.removeprefix("step-"))
-        assert 0 < step < 400
-        again = lanes.begin(ToyScript(steps=step + 1, evaluations=1), stopped["checkpoint"])
-        assert again.step()["status"] == "complete"
+        assert stopped.status == "interrupted"
+        reached = int(Path(stopped.checkpoint or "").stem.removeprefix("step-"))
+        assert 0 < reached < 400
+        again = lanes.begin(ToyScript(steps=reached + 1, evaluations=1), stopped.checkpoint)
+        assert step(again).status == "complete"
         stop(again)
 
     def test_memory_that_a_trial_left_behind_renews_the_processes(self, lanes: Lanes) -> None:
         generation = lanes.wait_warm()
-        assert lanes.run()[-1]["status"] == "complete"  # the baseline
+        assert lanes.run()[-1].status == "complete"  # the baseline
         deaths = lanes.pool.status()[0].deaths
-        assert lanes.run(leak_mb=200)[-1]["status"] == "complete"
-        assert lanes.run()[-1]["status"] == "complete"
+        assert lanes.run(leak_mb=200)[-1].status == "complete"
+        assert lanes.run()[-1].status == "complete"
         lanes.wait_until(lambda: lanes.pool.status()[0].generation == generation + 1)
         assert "host memory are still held" in (lanes.pool.status()[0].last_error or "")
         assert lanes.pool.status()[0].deaths == deaths
@@ -263,7 +273,8 @@ class TestLane:
             run_config=tune.RunConfig(storage_path=str(lanes.folder), name="tune", verbose=0),
         ).fit()
         assert results.num_errors == 0
-        found = {r.config["request"]["trial_id"]: r.metrics["status"] for r in results}
+        reports = [TrialReport.from_tune(result.metrics) for result in results]
+        found = {report.trial_id: report.status for report in reports if report is not None}
         assert found == {
             "tune0": "complete",
             "tune1": "running",
@@ -273,17 +284,17 @@ class TestLane:
         lanes.wait_until(lambda: lanes.pool.status()[0].use is LaneUse.FREE)
 
     def test_a_closing_pool_interrupts_its_trials(
-        self, lanes: Lanes, in_background: Callable[[LaneTrial], list[dict[str, Any]]]
+        self, lanes: Lanes, in_background: Callable[[LaneTrial], list[TrialReport]]
     ) -> None:
         trial = lanes.begin(ToyScript(steps=400, evaluations=1, step_seconds=0.05))
         results = in_background(trial)
         lanes.wait_until(lambda: lanes.pool.status()[0].trial_id is not None)
         lanes.pool.abort_all("the search was stopped")
         lanes.wait_until(lambda: bool(results))
-        assert results[0]["status"] == "interrupted"
+        assert results[0].status == "interrupted"
         late = lanes.run()
-        assert [r["status"] for r in late] == ["interrupted"]
-        assert late[0]["error"] == "the search was stopped"
+        assert [r.status for r in late] == ["interrupted"]
+        assert late[0].error == "the search was stopped"
 
 
 @pytest.mark.usefixtures("ray_cluster")
@@ -296,10 +307,10 @@ def test_idling_longer_than_the_collective_timeout_does_no_harm(
     ) as lanes:
         generation = lanes.wait_warm()
         time.sleep(20)
-        assert lanes.run()[-1]["status"] == "complete"
+        assert lanes.run()[-1].status == "complete"
         status = lanes.pool.status()[0]
         assert (status.generation, status.deaths) == (generation, 0)
-        assert lanes.run()[-1]["status"] == "complete"
+        assert lanes.run()[-1].status == "complete"
         lanes.wait_until(lambda: lanes.pool.status()[0].generation == generation + 1)
         assert lanes.pool.status()[0].last_error == "2 trials ran in these processes"
 
@@ -307,17 +318,17 @@ def test_idling_longer_than_the_collective_timeout_does_no_harm(
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_killed_controller_gives_the_lane_back_its_resources(
     tmp_path_factory: pytest.TempPathFactory,
-    in_background: Callable[[LaneTrial], list[dict[str, Any]]],
+    in_background: Callable[[LaneTrial], list[TrialReport]],
 ) -> None:
     with opened(tmp_path_factory, "whole", cpus_per_worker=CLUSTER_CPUS / 2) as lanes:
         lanes.wait_warm()
         trial = lanes.begin(ToyScript(steps=40, evaluations=2, step_seconds=0.05))
-        assert trial.step()["fidelity"] == 0.5
+        assert step(trial).fidelity == 0.5
         results = in_background(trial)
         time.sleep(0.5)
         os.kill(_controller_pid(), signal.SIGKILL)
         lanes.wait_until(lambda: bool(results))
-        assert (results[0]["status"], results[0]["attempts"]) == ("complete", 1)
+        assert (results[0].status, results[0].attempts) == ("complete", 1)
         stop(trial)
 
 
@@ -377,14 +388,14 @@ class TestProcessIsolation:
     def test_every_trial_has_its_own_processes(self, lanes: Lanes) -> None:
         assert _reserved_groups() == 0
         first = lanes.run(steps=2)
-        assert [r["status"] for r in first] == ["running", "complete"]
+        assert [r.status for r in first] == ["running", "complete"]
         second = lanes.run(misfortune="error", before_step=0)
-        assert (second[-1]["status"], second[-1]["attempts"]) == ("failed", 0)
+        assert (second[-1].status, second[-1].attempts) == ("failed", 0)
         assert lanes.pool.status()[0].generation == 2
         lanes.wait_until(lambda: _reserved_groups() == 0)
 
     def test_an_aborted_trial_stops_at_a_checkpoint(
-        self, lanes: Lanes, in_background: Callable[[LaneTrial], list[dict[str, Any]]]
+        self, lanes: Lanes, in_background: Callable[[LaneTrial], list[TrialReport]]
     ) -> None:
         trial = lanes.begin(ToyScript(steps=400, evaluations=1, step_seconds=0.05))
         results = in_background(trial)
@@ -393,5 +404,5 @@ class TestProcessIsolation:
         lanes.pool.abort(trial.config["request"]["trial_id"], "enough")
         lanes.wait_until(lambda: bool(results))
         stop(trial)
-        assert results[0]["status"] == "interrupted"
-        assert results[0]["checkpoint"] is not None
+        assert results[0].status == "interrupted"
+        assert results[0].checkpoint is not None

@@ -42,7 +42,7 @@ class Trained:
 
     def final(self, trial_id: str) -> Path:
         """Where a trial's exported model lies."""
-        return Path(str(self.store.trial(trial_id).final))
+        return Path(str(self.store.trial(trial_id).model_url))
 
     def sample(self, trial_id: str) -> pa.Table:
         """Raw rows of the validation split."""
@@ -125,7 +125,7 @@ def _train(store: RecordStore, trial_id: str, family: str, data: DataRequest, ur
             metrics=ended.metrics,
             run_id=run_id,
             checkpoint=ended.checkpoint,
-            final=ended.final,
+            model_url=ended.model_url,
         )
     )
 

@@ -13,11 +13,9 @@ from mixfront.training.request import TrialRequest
 class LaneTrial(tune.Trainable):
     """One Tune trial: a proxy that has a leased lane train. Use it with `reuse_actors=True`.
 
-    `config` is {"pool": name of the pool's actor, "request": a TrialRequest as JSON}. Each result
-    has "trial_id", "step", "fidelity", "status" (running | complete | failed | interrupted),
-    "metrics", "checkpoint", "final", "error", "attempts" (worker groups that died under it),
-    "accelerator_seconds", "seconds" and "done". A trial's own failure is a result too: Tune
-    throws away an actor that raised. (Tune puts its own "trial_id" over ours; `config` keeps it.)
+    `config` is {"pool": name of the pool's actor, "request": a TrialRequest as JSON}; results are
+    `TrialReport.to_tune()`. A trial's own failure is a result too: Tune throws away an actor that
+    raised.
     """
 
     _proxy: TrialProxy | None = None
@@ -35,7 +33,7 @@ class LaneTrial(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Train to the next evaluation."""
         assert self._proxy is not None
-        return self._proxy.step()
+        return self._proxy.step().to_tune()
 
     def cleanup(self) -> None:
         """Give the lane back."""
@@ -48,7 +46,7 @@ class LaneTrial(tune.Trainable):
         return {}
 
     def load_checkpoint(self, checkpoint: Any) -> None:
-        """Nothing: `request.resume_from` says where to go on."""
+        """Nothing: `request.resume_from` says where to continue."""
 
     def _begin(self, config: Mapping[str, Any]) -> None:
         request = TrialRequest.model_validate(config["request"])

@@ -1,19 +1,18 @@
 """What stands for a trial in Ray Tune: it leases a lane and has it train, step by step.
 
-A plain class, so that it can be tested without Tune; LaneTrial is its thin coat.
+A plain class, so that it can be tested without Tune; LaneTrial is a thin wrapper around it.
 """
 
 import contextlib
 import time
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from mixfront.exceptions import AbortedError
 from mixfront.lanes import CommandKind, Outcome, Reply
 from mixfront.pool.client import LaneLost, LeasedLane, WorkerGroupLost
+from mixfront.pool.report import TrialReport, TrialStatus
 from mixfront.training.request import TrialRequest
-
-Status = Literal["running", "complete", "failed", "interrupted"]
 
 
 class Pool(Protocol):
@@ -26,7 +25,7 @@ class Pool(Protocol):
 class TrialProxy:
     """One trial's way through one or more worker groups. Its steps never raise.
 
-    A worker group that dies under the trial is replaced, and the trial goes on from its last
+    A worker group that dies under the trial is replaced, and the trial continues from its last
     checkpoint, as often as the spec's `trial.max_failures` says.
 
     Args:
@@ -49,29 +48,36 @@ class TrialProxy:
         self._accelerator_s = 0.0
         self._built = False
         self._attempts = 0
-        self._checkpoint = request.resume_from
-        self._step = 0
-        self._fidelity = 0.0
-        self._metrics: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
-        self._last: dict[str, Any] | None = None  # once the trial is over
+        self._report = TrialReport(
+            trial_id=request.trial_id,
+            status=TrialStatus.RUNNING,
+            checkpoint=request.resume_from,
+        )
 
-    def step(self) -> dict[str, Any]:
-        """Train to the next evaluation; the result that Tune gets."""
-        if self._last is not None:
-            return self._last
+    def step(self) -> TrialReport:
+        """Train to the next evaluation; once the trial is over, its last report again."""
+        if self._report.is_last:
+            return self._report
         self._seconds = {}
         try:
-            result = self._result_of(self._advance())
+            changes = self._outcome(self._advance())
         except AbortedError as stop:
-            result = self._result("interrupted", error=str(stop))
+            changes = {"status": TrialStatus.INTERRUPTED, "error": str(stop)}
         except WorkerGroupLost as death:
-            result = self._result("failed", error=str(death))
-        if result["done"]:
+            changes = {"status": TrialStatus.FAILED, "error": str(death)}
+        if changes["status"] is not TrialStatus.RUNNING:
             self.end()
-            result |= {"accelerator_seconds": self._accelerator_seconds()}
-            self._last = result
-        return result
+        self._report = self._report.model_copy(
+            update={
+                "number": self._report.number + 1,
+                "attempts": self._attempts,
+                "accelerator_seconds": self._accelerator_seconds(),
+                "seconds": self._seconds,
+            }
+            | changes
+        )
+        return self._report
 
     def end(self) -> None:
         """Give the lane back; what the trial left there is aborted and torn down."""
@@ -110,43 +116,31 @@ class TrialProxy:
         return self._held
 
     def _build(self, held: LeasedLane) -> Reply:
-        request = self._request.model_copy(update={"resume_from": self._checkpoint})
+        request = self._request.model_copy(update={"resume_from": self._report.checkpoint})
         reply = held.lane.ask(CommandKind.SETUP, request.model_dump(mode="json"))
         self._seconds["setup"] = reply.seconds
         self._built = reply.outcome is Outcome.OK
         return reply
 
-    def _result_of(self, reply: Reply) -> dict[str, Any]:
-        self._checkpoint = reply.checkpoint or self._checkpoint
-        if reply.outcome is Outcome.FAILED:
-            return self._result("failed", error=reply.error)
-        if reply.outcome is Outcome.INTERRUPTED or reply.evaluation is None:
-            return self._result("interrupted", error=reply.error)
+    def _outcome(self, reply: Reply) -> dict[str, Any]:
+        """What a reply changes in the report."""
         evaluation = reply.evaluation
-        self._step = evaluation["step"]
-        self._fidelity = evaluation["fidelity"]
-        self._metrics = evaluation["metrics"]
-        self._checkpoint = evaluation["checkpoint"]
-        self._seconds |= evaluation["seconds"]
-        status: Status = "complete" if self._fidelity >= 1.0 else "running"
-        return self._result(status, final=evaluation["final"])
-
-    def _result(
-        self, status: Status, *, final: str | None = None, error: str | None = None
-    ) -> dict[str, Any]:
+        if reply.outcome is not Outcome.OK or evaluation is None:
+            failed = reply.outcome is Outcome.FAILED
+            return {
+                "status": TrialStatus.FAILED if failed else TrialStatus.INTERRUPTED,
+                "error": reply.error,
+                "checkpoint": reply.checkpoint or self._report.checkpoint,
+            }
+        complete = evaluation.fidelity >= 1.0
+        self._seconds |= evaluation.seconds
         return {
-            "trial_id": self._request.trial_id,
-            "step": self._step,
-            "fidelity": self._fidelity,
-            "status": status,
-            "metrics": self._metrics,
-            "checkpoint": self._checkpoint,
-            "final": final,
-            "error": error,
-            "attempts": self._attempts,
-            "accelerator_seconds": self._accelerator_seconds(),
-            "seconds": self._seconds,
-            "done": status != "running",
+            "status": TrialStatus.COMPLETE if complete else TrialStatus.RUNNING,
+            "step": evaluation.step,
+            "fidelity": evaluation.fidelity,
+            "metrics": evaluation.metrics,
+            "checkpoint": evaluation.checkpoint,
+            "model_url": evaluation.model_url,
         }
 
     def _accelerator_seconds(self) -> float:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
 import fsspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
 from mixfront.records.scrub import scrub
@@ -51,13 +51,21 @@ class TrialRecord(BaseModel):
     violations: dict[str, float] = Field(default_factory=dict)  # constraint -> amount, > 0 breaks
     run_id: str | None = None  # MLflow
     checkpoint: str | None = None  # URL of the last one
-    final: str | None = None  # URL of the exported model (training.export), once COMPLETE
+    model_url: str | None = None  # of the exported model (training.export), once COMPLETE
     error: str | None = None
     attempts: int = 0  # worker groups that died under it
     started: float | None = None  # unix seconds
     ended: float | None = None
     accelerator_seconds: float = 0.0
     seconds: dict[str, float] = Field(default_factory=dict)  # phase -> sum: train, evaluate, ...
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_version_0_1(cls, data: Any) -> Any:
+        """`model_url` was called `final` in the first records."""
+        if isinstance(data, dict) and "final" in data:
+            return {k: v for k, v in data.items() if k != "final"} | {"model_url": data["final"]}
+        return data
 
 
 class SearchRecord(BaseModel):

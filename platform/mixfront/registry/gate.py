@@ -31,7 +31,7 @@ def promotable(store: RecordStore, trial_id: str) -> TrialRecord:
             f"({_compared(better[0], trial, search.objectives)}): promote that one, or see "
             f"`mixfront pareto {store.name}`"
         )
-    if trial.final is None:
+    if trial.model_url is None:
         raise PromotionError(
             f"trial {trial_id} is complete, but its exported model is missing: "
             "`mixfront reproduce` trains it again"

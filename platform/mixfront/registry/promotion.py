@@ -143,7 +143,7 @@ def _check_run(client: "MlflowClient", trial: TrialRecord) -> None:
 
 def _fetch(trial: TrialRecord, work: Path) -> _Exported:
     """Copy the exported model here; MLflow does not read every fsspec URL itself."""
-    fs, root = fsspec.core.url_to_fs(trial.final)
+    fs, root = fsspec.core.url_to_fs(trial.model_url)
     folder = work / "model"
     try:
         fs.get(root.rstrip("/") + "/", f"{folder}/", recursive=True)
@@ -151,7 +151,7 @@ def _fetch(trial: TrialRecord, work: Path) -> _Exported:
         scores = json.loads((folder / "sample_scores.json").read_text())["scores"]
     except OSError as problem:
         raise PromotionError(
-            f"the exported model of trial {trial.trial_id} at {trial.final} cannot be read: "
+            f"the exported model of trial {trial.trial_id} at {trial.model_url} cannot be read: "
             f"{problem.strerror or problem}; `mixfront reproduce` trains it again"
         ) from None
     return _Exported(folder, sample, np.asarray(scores, dtype=np.float64))
@@ -168,7 +168,7 @@ def _lineage(search: SearchRecord, trial: TrialRecord, exported: _Exported) -> d
         "mixfront.dataset_digest": search.dataset_digest or "unknown",
         "mixfront.version": metadata.version("mixfront"),
         "mixfront.scores_digest": exported.scores_digest,
-        "mixfront.final": str(trial.final),
+        "mixfront.model_url": str(trial.model_url),
     }
     return tags | {f"mixfront.value.{name}": repr(value) for name, value in trial.values.items()}
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from mixfront.pareto.publish import publish_front
+from mixfront.pool.report import TrialReport
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
 from mixfront.search.progress import ProgressDisplay
-from mixfront.search.trial_state import Report
 from mixfront.tracking.writer import MlflowWriter
 
 
@@ -37,7 +37,7 @@ class TrackingCallbacks:
         record.run_id = self._writer.open_trial(record) or record.run_id
         self._progress.on_start(record)
 
-    def on_result(self, record: TrialRecord, report: Report) -> None:
+    def on_result(self, record: TrialRecord, report: TrialReport) -> None:
         """A trial reached an evaluation."""
         record.run_id = record.run_id or self._writer.run_id(record.trial_id)
         self._writer.log_evaluation(record, report.step, report.metrics)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from ray import tune
 from rich.console import Console
@@ -15,6 +14,7 @@ from mixfront.exceptions import LaneError
 from mixfront.pareto.front import Front, front_of
 from mixfront.pareto.publish import publish_front
 from mixfront.pool.pool import LanePool
+from mixfront.pool.report import TrialReport
 from mixfront.pool.trial import LaneTrial
 from mixfront.records import RecordStore, SearchRecord, TrialRecord
 from mixfront.search.budget import Budget
@@ -111,7 +111,7 @@ class _Driver:
         deadline = None if left is None else time.time() + left
         self._progress = ProgressDisplay(search, trials, spec.search.trials, deadline, console)
         self._writer = MlflowWriter(search, store, page=page_of(search, store))
-        self.followers = TrackingCallbacks(search, store, self._writer, self._progress)
+        self.callbacks = TrackingCallbacks(search, store, self._writer, self._progress)
         self._searcher: LaneSearcher | None = None
         self._by_user = False
         self.delivered = False
@@ -166,7 +166,7 @@ class _Driver:
             make_request=lambda r: make_request(self._spec, self._search, self._store, r),
             pool=pool.name,
             capacity=lambda: num_lanes,
-            hooks=_LaneReleasingCallbacks(self.followers, pool),
+            callbacks=_LaneReleasingCallbacks(self.callbacks, pool),
             unfinished=self._reconciled.unfinished,
             max_infeasible_in_a_row=self._spec.search.max_infeasible_in_a_row,
             max_failed_in_a_row=self._spec.search.max_failed_in_a_row,
@@ -184,20 +184,20 @@ class _Driver:
 
 @dataclass(frozen=True)
 class _LaneReleasingCallbacks:
-    """The followers, and the lane given back when a trial ends, also when Tune stopped it."""
+    """The callbacks, and the lane given back when a trial ends, also when Tune stopped it."""
 
-    followers: TrackingCallbacks
+    callbacks: TrackingCallbacks
     pool: LanePool
 
     def on_start(self, record: TrialRecord) -> None:
-        self.followers.on_start(record)
+        self.callbacks.on_start(record)
 
-    def on_result(self, record: TrialRecord, report: Any) -> None:
-        self.followers.on_result(record, report)
+    def on_result(self, record: TrialRecord, report: TrialReport) -> None:
+        self.callbacks.on_result(record, report)
 
     def on_end(self, record: TrialRecord) -> None:
         self.pool.release(record.trial_id)
-        self.followers.on_end(record)
+        self.callbacks.on_end(record)
 
 
 def _fit(searcher: LaneSearcher, scheduler: SearchScheduler, store: RecordStore) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from mixfront.pool.report import TrialReport
 from mixfront.search.budget import Budget
 from mixfront.search.proposals import Proposals
 from mixfront.search.rungs import passes_rung
-from mixfront.search.trial_state import Report, objective_values
+from mixfront.search.trial_state import objective_values
 from mixfront.spec.stopping import FixedRungs, NoStopping
 
 CostsOf = Callable[[str], Mapping[str, float]]  # by our trial id
@@ -40,24 +41,21 @@ class SearchScheduler(FIFOScheduler):
         """Tune pickles a copy into its folder that nobody reads; nothing of ours goes there."""
         return {}
 
-    def on_trial_result(self, _controller: object, trial: Trial, result: dict[str, Any]) -> str:
+    def on_trial_result(self, _controller: object, _trial: Trial, result: dict[str, Any]) -> str:
         """CONTINUE or STOP."""
-        report = Report.read(result)
-        if report.status != "running" or self._budget.overdrawn() is not None:
+        report = TrialReport.from_tune(result)
+        if report is None or report.is_last or self._budget.overdrawn() is not None:
             return str(TrialScheduler.STOP)
-        trial_id = trial.config["request"]["trial_id"]
-        stays = isinstance(self._stopping, NoStopping) or self._passes(
-            trial_id, report, self._stopping
-        )
+        stays = isinstance(self._stopping, NoStopping) or self._passes(report, self._stopping)
         return str(TrialScheduler.CONTINUE if stays else TrialScheduler.STOP)
 
     def debug_string(self) -> str:
         """For Tune's own table, which we do not show."""
         return f"stopping: {self._stopping.kind}"
 
-    def _passes(self, trial_id: str, report: Report, stopping: FixedRungs) -> bool:
+    def _passes(self, report: TrialReport, stopping: FixedRungs) -> bool:
         """Judge the trial at every rung that it is at or past and was not judged at before."""
-        objectives = self._proposals.objectives
+        trial_id, objectives = report.trial_id, self._proposals.objectives
         values = objective_values(objectives, report.metrics, self._costs_of(trial_id))
         if len(values) < len(objectives):
             return True

@@ -8,12 +8,13 @@ from typing import Any, Protocol
 
 from ray.tune.search import Searcher
 
+from mixfront.pool.report import TrialReport
 from mixfront.records.store import RecordStore, TrialRecord, TrialState
 from mixfront.search.budget import Budget
 from mixfront.search.proposals import Proposals
 from mixfront.search.request import RequestMaker
 from mixfront.search.study import set_elapsed_seconds
-from mixfront.search.trial_state import Report, is_evaluation, settle, take_in
+from mixfront.search.trial_state import apply_report, end_trial
 
 PATIENCE_S = 2.0  # of sampling at a stretch while trials run: Tune handles no result meanwhile
 
@@ -24,7 +25,7 @@ class TrialCallbacks(Protocol):
     def on_start(self, record: TrialRecord) -> None:
         """A trial goes to a lane; may set `record.run_id`, which is then saved."""
 
-    def on_result(self, record: TrialRecord, report: Report) -> None:
+    def on_result(self, record: TrialRecord, report: TrialReport) -> None:
         """A trial reached an evaluation; the last one comes here too. Not saved yet: after a
         crash the same evaluation may come once more."""
 
@@ -38,8 +39,8 @@ class _RunningTrial:
 
     record: TrialRecord
     before: TrialRecord  # as it was when Tune got it
-    last: int | None = None  # training_iteration of the last report taken in
-    settled: bool = False
+    last: int = 0  # number of the last report applied
+    ended: bool = False
 
 
 class LaneSearcher(Searcher):
@@ -56,7 +57,7 @@ class LaneSearcher(Searcher):
         make_request: What a lane is to be sent for a record.
         pool: Name of the lane pool's actor.
         capacity: Number of lanes there are.
-        hooks: Tracking, progress.
+        callbacks: Tracking, progress.
         unfinished: Records of an interrupted search; they are resumed before anything is sampled.
         max_infeasible_in_a_row: After so many refusals the space is given up.
         max_failed_in_a_row: After so many failed trials the search is given up.
@@ -71,7 +72,7 @@ class LaneSearcher(Searcher):
         make_request: RequestMaker,
         pool: str,
         capacity: Callable[[], int],
-        hooks: TrialCallbacks,
+        callbacks: TrialCallbacks,
         unfinished: Iterable[TrialRecord] = (),
         max_infeasible_in_a_row: int = 200,
         max_failed_in_a_row: int = 10,
@@ -84,9 +85,9 @@ class LaneSearcher(Searcher):
         self._make_request = make_request
         self._pool = pool
         self._capacity = capacity
-        self._hooks = hooks
+        self._callbacks = callbacks
         self._waiting = deque(unfinished)
-        self._followed: dict[str, _RunningTrial] = {}  # by Tune's trial id
+        self._running: dict[str, _RunningTrial] = {}  # by Tune's trial id
         self._max_in_a_row = max_infeasible_in_a_row
         self._in_a_row = 0
         self._max_failed_in_a_row = max_failed_in_a_row
@@ -105,8 +106,8 @@ class LaneSearcher(Searcher):
 
     def costs_of(self, trial_id: str) -> dict[str, float]:
         """Costs of a running trial, by our trial id; empty if it does not run."""
-        found = (f.record for f in self._followed.values())
-        return next((record.costs for record in found if record.trial_id == trial_id), {})
+        records = (running.record for running in self._running.values())
+        return next((record.costs for record in records if record.trial_id == trial_id), {})
 
     def suggest(self, trial_id: str) -> Any:  # Ray says dict | None, and means FINISHED too
         """The next trial's config for Tune, None while every lane is taken, or FINISHED."""
@@ -115,7 +116,7 @@ class LaneSearcher(Searcher):
             self.finish(reason)
         if self.ended_because is not None:
             return self.FINISHED
-        if self._followed and len(self._followed) >= self._capacity():
+        if self._running and len(self._running) >= self._capacity():
             return None
         if self._capacity() < 1:
             self.finish("no lane is left to run a trial on; `mixfront search resume` starts anew")
@@ -127,36 +128,37 @@ class LaneSearcher(Searcher):
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Tune has an evaluation; the final one comes with `on_trial_complete` instead."""
-        if (followed := self._followed.get(trial_id)) is not None:
-            self._take_in(followed, Report.read(result))
+        running, report = self._running.get(trial_id), TrialReport.from_tune(result)
+        if running is not None and report is not None:
+            self._apply(running, report)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """A trial is over, for whatever reason.
 
-        Tune calls a second time, with `error`, if this raises; by then the trial is settled, and
+        Tune calls a second time, with `error`, if this raises; by then the trial has ended, and
         what failed half-way is only repeated.
         """
-        followed = self._followed.get(trial_id)
-        if followed is None:
+        running = self._running.get(trial_id)
+        if running is None:
             return
-        if not followed.settled:
-            self._settle(followed, Report.read(result), died=error)
-        record = followed.record
+        if not running.ended:
+            self._end(running, TrialReport.from_tune(result), died=error)
+        record = running.record
         self._store.save_trial(record)
         if record.state.is_finished:
             self._proposals.tell(record)
         set_elapsed_seconds(self._proposals.study, self._budget.seconds())
-        self._hooks.on_end(record)
-        del self._followed[trial_id]
+        self._callbacks.on_end(record)
+        del self._running[trial_id]
         self._count_failures(record)
 
     def interrupt(self, reason: str) -> None:
         """Leave what still runs as INTERRUPTED, for when Tune ends without a word about it."""
         self.finish(reason)
-        for trial_id in list(self._followed):
-            self.on_trial_complete(trial_id, {"status": "interrupted"})
+        for trial_id in list(self._running):
+            self.on_trial_complete(trial_id)
 
     def _count_failures(self, record: TrialRecord) -> None:
         """A broken installation must not burn the whole trial budget."""
@@ -180,7 +182,7 @@ class LaneSearcher(Searcher):
             if self._in_a_row >= self._max_in_a_row:
                 reason = self._gave_up(record)
                 break
-            if self._followed and time.monotonic() - begun > PATIENCE_S:
+            if self._running and time.monotonic() - begun > PATIENCE_S:
                 return None
         self.finish(reason)
         return None
@@ -189,7 +191,7 @@ class LaneSearcher(Searcher):
         self._in_a_row += 1
         self._store.save_trial(record)
         self._proposals.tell(record)
-        self._hooks.on_end(record)
+        self._callbacks.on_end(record)
 
     def _gave_up(self, record: TrialRecord) -> str:
         return (
@@ -204,38 +206,38 @@ class LaneSearcher(Searcher):
             record.state, record.error, record.ended = TrialState.PRUNED, reason, time.time()
             self._store.save_trial(record)
             self._proposals.tell(record)
-            self._hooks.on_end(record)
+            self._callbacks.on_end(record)
 
     def _start(self, tune_id: str, record: TrialRecord) -> dict[str, Any]:
         record.state, record.error, record.ended = TrialState.RUNNING, None, None
         record.started = record.started or time.time()
         self._store.save_trial(record)
-        self._hooks.on_start(record)
+        self._callbacks.on_start(record)
         self._store.save_trial(record)  # with what tracking added
         self._budget.charge(record.trial_id, record.accelerator_seconds)
-        self._followed[tune_id] = _RunningTrial(record, before=record.model_copy(deep=True))
+        self._running[tune_id] = _RunningTrial(record, before=record.model_copy(deep=True))
         request = self._make_request(record)
         return {"pool": self._pool, "request": request.model_dump(mode="json")}
 
-    def _take_in(self, followed: _RunningTrial, report: Report) -> None:
-        if report.iteration is not None and report.iteration == followed.last:
-            return  # Tune shows the last result again when a trial ends
-        followed.last = report.iteration
-        record = followed.record
-        take_in(record, report, followed.before, self._proposals.objectives)
+    def _apply(self, running: _RunningTrial, report: TrialReport) -> None:
+        if report.number <= running.last:
+            return
+        running.last = report.number
+        record = running.record
+        apply_report(record, report, running.before, self._proposals.objectives)
         self._budget.charge(record.trial_id, record.accelerator_seconds)
-        if is_evaluation(report):
-            # Before the record: killed in between, the trial comes to this step again and tells
-            # the same; the other way round nobody would ever hear of it.
-            self._hooks.on_result(record, report)
+        if report.is_evaluation:
+            # Before the record is saved: if the driver is killed in between, the trial comes to
+            # this step again and reports the same. The other way round MLflow would never know.
+            self._callbacks.on_result(record, report)
         self._store.save_trial(record)
         set_elapsed_seconds(self._proposals.study, self._budget.seconds())
 
-    def _settle(self, followed: _RunningTrial, report: Report, *, died: bool) -> None:
-        record = followed.record
-        if report.status is not None:
-            self._take_in(followed, report)
-        settle(
+    def _end(self, running: _RunningTrial, report: TrialReport | None, *, died: bool) -> None:
+        record = running.record
+        if report is not None:
+            self._apply(running, report)
+        end_trial(
             record,
             report,
             self._proposals.objectives,
@@ -244,4 +246,4 @@ class LaneSearcher(Searcher):
         )
         if record.state is TrialState.COMPLETE:
             self._proposals.judge_measured(record)
-        followed.settled = True
+        running.ended = True

@@ -80,8 +80,8 @@ def trial_ended(trial: TrialRecord) -> dict[str, Any]:
     tags = {STATE_TAG: str(trial.state), "mixfront.fidelity": f"{trial.fidelity:g}"}
     if trial.error:
         tags[ERROR_TAG] = as_tag(trial.error)
-    if trial.final:
-        tags["mixfront.final"] = as_tag(trial.final)
+    if trial.model_url:
+        tags["mixfront.model_url"] = as_tag(trial.model_url)
     if trial.violations:
         broken = {name: amount for name, amount in trial.violations.items() if amount > 0}
         tags["mixfront.violations"] = as_tag(json.dumps(broken))

@@ -38,7 +38,7 @@ def search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
                 config={},
                 state=TrialState.COMPLETE,
                 values={"auc": auc},
-                final="somewhere",
+                model_url="somewhere",
             )
         )
     return store.url

@@ -1,5 +1,6 @@
 """Records in storage."""
 
+import json
 import math
 from pathlib import Path
 
@@ -26,6 +27,14 @@ def test_a_metric_that_is_no_number_can_be_read_back(
     metrics = store.trial("0").metrics
     assert math.isnan(metrics["uauc"])
     assert metrics["logloss"] == math.inf
+
+
+def test_a_record_of_the_first_version_is_read(store: RecordStore, trial: TrialRecord) -> None:
+    old = trial.model_dump(mode="json", exclude={"model_url"}) | {"final": "s3://m/trials/0/final"}
+    path = Path(store.url) / "trials" / "0" / "record.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(old))
+    assert store.trial("0").model_url == "s3://m/trials/0/final"
 
 
 def test_trials_are_in_the_order_of_their_numbers(store: RecordStore, trial: TrialRecord) -> None:

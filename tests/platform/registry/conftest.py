@@ -136,7 +136,7 @@ def export_stand_in(store: RecordStore, trial_id: str, uri: str, scores: list[fl
         run_id = client.create_run(number).info.run_id
         client.set_terminated(run_id)
     record = store.trial(trial_id)
-    store.save_trial(record.model_copy(update={"final": str(final), "run_id": run_id}))
+    store.save_trial(record.model_copy(update={"model_url": str(final), "run_id": run_id}))
 
 
 @pytest.fixture(autouse=True)

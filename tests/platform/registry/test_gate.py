@@ -9,7 +9,7 @@ from mixfront.registry.gate import promotable
 
 def _with_final(store: RecordStore) -> RecordStore:
     for trial in store.trials():
-        store.save_trial(trial.model_copy(update={"final": "somewhere"}))
+        store.save_trial(trial.model_copy(update={"model_url": "somewhere"}))
     return store
 
 

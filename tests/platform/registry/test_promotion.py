@@ -147,7 +147,7 @@ def test_run_of_another_server(exported: RecordStore, tmp_path: Path) -> None:
 
 
 def test_damaged_export(exported: RecordStore, uri: str) -> None:
-    (Path(str(exported.trial("0").final)) / "sample_scores.json").unlink()
+    (Path(str(exported.trial("0").model_url)) / "sample_scores.json").unlink()
     with pytest.raises(PromotionError, match=r"exported model of trial 0 .* cannot be read"):
         promote(exported, "0", model="ranker", uri=uri)
 

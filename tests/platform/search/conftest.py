@@ -14,6 +14,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from mixfront.exceptions import SpecError
+from mixfront.pool.report import TrialReport, TrialStatus
 from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
 from mixfront.search.budget import Budget
 from mixfront.search.proposals import Proposals
@@ -22,12 +23,11 @@ from mixfront.search.request import make_request
 from mixfront.search.scheduler import SearchScheduler
 from mixfront.search.searcher import LaneSearcher
 from mixfront.search.study import elapsed_seconds, make_sampler
-from mixfront.search.trial_state import Report
 from mixfront.spaces import Space
 from mixfront.spaces.parameters import Choice, Float, Int
 from mixfront.spec.search_spec import SearchSpec
 
-Lane = Callable[[Mapping[str, Any]], Iterator[dict[str, Any]]]
+Lane = Callable[[Mapping[str, Any]], Iterator[TrialReport]]
 
 SPACE = Space(
     name="fake",
@@ -47,27 +47,26 @@ def fake_costs(flat: Mapping[str, Any]) -> dict[str, float]:
     return {"params": 1e6 * size, "flops": 1e9 * size, "params_total": 2e6 * size}
 
 
-def result(fidelity: float, status: str | None = None, **more: Any) -> dict[str, Any]:
-    """A lane's result, as the contract has it."""
-    return {
+def report(fidelity: float, status: str | None = None, **more: Any) -> TrialReport:
+    """What a lane reports; FakeTune adds the trial's id and the report's number."""
+    values = {
+        "trial_id": "",
         "fidelity": fidelity,
-        "status": status or ("complete" if fidelity >= 1 else "running"),
+        "status": TrialStatus(status or ("complete" if fidelity >= 1 else "running")),
         "metrics": {"auc": 0.6 + 0.1 * fidelity, "logloss": 0.6},
         "checkpoint": f"memory://step-{fidelity:g}",
-        "final": "memory://final" if fidelity >= 1 else None,
-        "error": None,
-        "attempts": 0,
+        "model_url": "memory://final" if fidelity >= 1 else None,
         "accelerator_seconds": 10.0 * fidelity,
         "seconds": {"train": 1.0},
-        "done": fidelity >= 1 or status not in (None, "running"),
-    } | more
+    }
+    return TrialReport.model_validate(values | more)
 
 
-def good_lane(_request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def good_lane(_request: Mapping[str, Any]) -> Iterator[TrialReport]:
     """Trains without trouble."""
-    yield result(0.25)
-    yield result(0.5)
-    yield result(1.0)
+    yield report(0.25)
+    yield report(0.5)
+    yield report(1.0)
 
 
 class Seen:
@@ -82,7 +81,7 @@ class Seen:
         record.run_id = record.run_id or f"run-{record.trial_id}"
         self.started.append(record.trial_id)
 
-    def on_result(self, record: TrialRecord, report: Report) -> None:
+    def on_result(self, record: TrialRecord, report: TrialReport) -> None:
         self.results.append((record.trial_id, report.fidelity))
 
     def on_end(self, record: TrialRecord) -> None:
@@ -125,7 +124,7 @@ class Driver:
             make_request=lambda r: make_request(self.spec, search, self.store, r),
             pool="pool",
             capacity=lambda: self.num_lanes,
-            hooks=self.seen,
+            callbacks=self.seen,
             unfinished=self.reconciled.unfinished,
             max_infeasible_in_a_row=self.spec.search.max_infeasible_in_a_row,
         )
@@ -144,8 +143,8 @@ class FakeTune:
 
     def __init__(self, searcher: LaneSearcher, scheduler: SearchScheduler, lane: Lane) -> None:
         self._searcher, self._scheduler, self._lane = searcher, scheduler, lane
-        self._running: dict[str, tuple[dict[str, Any], Iterator[dict[str, Any]]]] = {}
-        self._iterations: dict[str, int] = {}
+        self._running: dict[str, tuple[dict[str, Any], Iterator[TrialReport]]] = {}
+        self._numbers: dict[str, int] = {}
         self._names = (f"tune_{i}" for i in itertools.count())
 
     def run(self, max_results: int) -> None:
@@ -172,16 +171,17 @@ class FakeTune:
             self._running[tune_id] = (config, self._lane(config["request"]))
 
     def _one_result(
-        self, tune_id: str, config: dict[str, Any], lane: Iterator[dict[str, Any]]
+        self, tune_id: str, config: dict[str, Any], lane: Iterator[TrialReport]
     ) -> None:
         try:
-            found = next(lane)
+            reported = next(lane)
         except Exception:  # as when the trial's actor dies
             del self._running[tune_id]
             self._searcher.on_trial_complete(tune_id, error=True)
             return
-        self._iterations[tune_id] = self._iterations.get(tune_id, 0) + 1
-        found |= {"trial_id": tune_id, "training_iteration": self._iterations[tune_id]}
+        self._numbers[tune_id] = self._numbers.get(tune_id, 0) + 1
+        own = {"trial_id": config["request"]["trial_id"], "number": self._numbers[tune_id]}
+        found = reported.model_copy(update=own).to_tune() | {"trial_id": tune_id}
         flat = flatten_dict(found)
         stop = bool(found["done"])
         if not stop:

@@ -13,29 +13,28 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState as OptunaState
 
 from mixfront.exceptions import SpecError
+from mixfront.pool.report import TrialReport, TrialStatus
 from mixfront.records.store import RecordStore, TrialState
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import reconcile
-
-Result = dict[str, Any]
 
 
 @pytest.mark.parametrize("killed_after", range(12))
 def test_killed_after_any_result(make_driver: Any, killed_after: int) -> None:
     finished: Counter[str] = Counter()
 
-    def lane(request: Mapping[str, Any]) -> Iterator[Result]:
+    def lane(request: Mapping[str, Any]) -> Iterator[TrialReport]:
         for fidelity in (0.5, 1.0):
             if request["resume_from"] == f"step-{fidelity}":
                 continue
             finished[request["trial_id"]] += fidelity == 1
-            yield {
-                "status": "complete" if fidelity == 1 else "running",
-                "fidelity": fidelity,
-                "metrics": {"auc": 0.7},
-                "checkpoint": f"step-{fidelity}",
-                "done": fidelity == 1,
-            }
+            yield TrialReport(
+                trial_id="",
+                status=TrialStatus.COMPLETE if fidelity == 1 else TrialStatus.RUNNING,
+                fidelity=fidelity,
+                metrics={"auc": 0.7},
+                checkpoint=f"step-{fidelity}",
+            )
 
     first = make_driver()
     first.run(lane, max_results=killed_after)

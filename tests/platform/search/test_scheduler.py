@@ -1,26 +1,26 @@
 """Stopping at rungs, with several objectives, over several drivers."""
 
 from collections.abc import Callable, Iterator, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ray.tune.schedulers import TrialScheduler
 
+from mixfront.pool.report import TrialReport, TrialStatus
 from mixfront.records.store import TrialState
 
 RUNGS = {"kind": "fixed_rungs", "rungs": [0.25, 0.5], "keep": 0.5, "min_trials": 3}
 
 
 def lane_with(auc: Callable[[Mapping[str, Any]], float]) -> Any:
-    def lane(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def lane(request: Mapping[str, Any]) -> Iterator[TrialReport]:
         for fidelity in (0.25, 0.5, 1.0):
-            yield {
-                "status": "complete" if fidelity == 1 else "running",
-                "fidelity": fidelity,
-                "metrics": {"auc": auc(request)},
-                "done": fidelity == 1,
-            }
+            yield TrialReport(
+                trial_id="",
+                status=TrialStatus.COMPLETE if fidelity == 1 else TrialStatus.RUNNING,
+                fidelity=fidelity,
+                metrics={"auc": auc(request)},
+            )
 
     return lane
 
@@ -47,9 +47,9 @@ def test_none_stops_nobody(make_driver: Any) -> None:
 
 
 def ask(driver: Any, trial_id: str, fidelity: float, auc: float, **more: Any) -> str:
-    trial = SimpleNamespace(config={"request": {"trial_id": trial_id}})
-    result = {"status": "running", "fidelity": fidelity, "metrics/auc": auc} | more
-    decision: str = driver.scheduler.on_trial_result(None, trial, result)
+    values = {"trial_id": trial_id, "status": "running", "fidelity": fidelity} | more
+    report = TrialReport.model_validate(values | {"metrics": {"auc": auc}})
+    decision: str = driver.scheduler.on_trial_result(None, None, report.to_tune())
     return decision
 
 

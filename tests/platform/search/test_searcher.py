@@ -10,6 +10,7 @@ import pytest
 from optuna.trial import TrialState as OptunaState
 from ray.tune.search import Searcher
 
+from mixfront.pool.report import TrialReport
 from mixfront.records.store import TrialState
 from mixfront.training.request import TrialRequest
 
@@ -31,43 +32,40 @@ def assert_one_truth(driver: Any) -> None:
         assert TOLD[record.state] is frozen.state, record
 
 
-def lane_of(result: Any, *outcomes: Any) -> Any:
+def lane_of(report: Any, *outcomes: Any) -> Any:
     """A lane whose trials end in the given ways, one after the other."""
     left = iter(outcomes)
 
-    def lane(_request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        yield result(0.5)
+    def lane(_request: Mapping[str, Any]) -> Iterator[TrialReport]:
+        yield report(0.5)
         last: Any = next(left, {})
         if isinstance(last, Exception):
             raise last
-        yield result(1.0, **last)
+        yield report(1.0, **last)
 
     return lane
 
 
 @pytest.fixture
-def result() -> Any:
-    """A lane's result, as the contract has it."""
+def report() -> Any:
+    """What a lane reports."""
 
-    def make(fidelity: float, status: str | None = None, **more: Any) -> dict[str, Any]:
-        return {
+    def make(fidelity: float, status: str | None = None, **more: Any) -> TrialReport:
+        values = {
+            "trial_id": "",
             "fidelity": fidelity,
             "status": status or ("complete" if fidelity >= 1 else "running"),
             "metrics": {"auc": 0.6 + 0.1 * fidelity},
             "checkpoint": f"memory://step-{fidelity:g}",
-            "final": None,
-            "error": None,
-            "attempts": 0,
             "accelerator_seconds": 10.0 * fidelity,
-            "seconds": {},
-            "done": fidelity >= 1 or status not in (None, "running"),
-        } | more
+        }
+        return TrialReport.model_validate(values | more)
 
     return make
 
 
 def test_an_evaluation_is_told_before_it_is_written_down(
-    make_driver: Any, result: Any, monkeypatch: pytest.MonkeyPatch
+    make_driver: Any, report: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A driver killed in between must come to it again, or tracking would never hear of it."""
     driver = make_driver(num_lanes=1)
@@ -78,17 +76,17 @@ def test_an_evaluation_is_told_before_it_is_written_down(
         known.append(record.fidelity - written[record.trial_id])
 
     monkeypatch.setattr(driver.seen, "on_result", on_result)
-    driver.run(lane_of(result))
+    driver.run(lane_of(report))
     assert known == [0.5] * 12
 
 
-def test_a_latency_is_an_objective_and_a_constraint(make_driver: Any, result: Any) -> None:
+def test_a_latency_is_an_objective_and_a_constraint(make_driver: Any, report: Any) -> None:
     """Trials that are too slow are known only when they have trained, and are infeasible then."""
     metric = "latency_p99_ms_b1"
     spec = {"objectives": ["auc", metric], "constraints": {metric: "<= 2"}}
     measured = [1.0, 4.0, 1.5, 2.0, 3.0, 0.5]
     outcomes = [{"metrics": {"auc": 0.7, metric: ms}} for ms in measured]
-    driver = make_driver(num_lanes=1, **spec).run(lane_of(result, *outcomes))
+    driver = make_driver(num_lanes=1, **spec).run(lane_of(report, *outcomes))
     ran = [r for r in driver.store.trials() if r.started is not None]
     states = ["complete", "infeasible", "complete", "complete", "infeasible", "complete"]
     assert [str(r.state) for r in ran] == states
@@ -99,10 +97,10 @@ def test_a_latency_is_an_objective_and_a_constraint(make_driver: Any, result: An
     assert ran[2].values == {"auc": 0.7, metric: 1.5}
 
 
-def test_throughput_may_be_an_objective(make_driver: Any, result: Any) -> None:
+def test_throughput_may_be_an_objective(make_driver: Any, report: Any) -> None:
     outcomes = [{"metrics": {"auc": 0.7, "samples_per_s": 1e4}}] * 6
     driver = make_driver(num_lanes=1, objectives=["auc", "samples_per_s"])
-    records = driver.run(lane_of(result, *outcomes)).store.trials()
+    records = driver.run(lane_of(report, *outcomes)).store.trials()
     found = [r.values for r in records if r.state is TrialState.COMPLETE]
     assert found == [{"auc": 0.7, "samples_per_s": 1e4}] * 6
 
@@ -117,7 +115,7 @@ def test_a_search_to_its_end(make_driver: Any) -> None:
     for record in ran:
         assert record.fidelity == 1
         assert record.values == {"auc": pytest.approx(0.7), "flops": record.costs["flops"]}
-        assert record.final == "memory://final"
+        assert record.model_url == "memory://final"
         assert record.run_id == f"run-{record.trial_id}"
         assert record.accelerator_seconds == 10
         assert [f for t, f in driver.seen.results if t == record.trial_id] == [0.25, 0.5, 1.0]
@@ -143,9 +141,9 @@ def test_a_space_without_a_feasible_model_is_given_up(make_driver: Any) -> None:
     assert_one_truth(driver)
 
 
-def test_states_of_trials_that_go_wrong(make_driver: Any, result: Any) -> None:
+def test_states_of_trials_that_go_wrong(make_driver: Any, report: Any) -> None:
     lane = lane_of(
-        result,
+        report,
         {},
         {"metrics": {"auc": math.nan}},
         {"metrics": {}},
@@ -164,16 +162,16 @@ def test_states_of_trials_that_go_wrong(make_driver: Any, result: Any) -> None:
     assert_one_truth(driver)
 
 
-def test_it_never_asks_for_more_lanes_than_there_are(make_driver: Any, result: Any) -> None:
+def test_it_never_asks_for_more_lanes_than_there_are(make_driver: Any, report: Any) -> None:
     running = most = 0
 
-    def lane(_request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def lane(_request: Mapping[str, Any]) -> Iterator[TrialReport]:
         nonlocal running, most
         running += 1
         most = max(most, running)
-        yield result(0.5)
+        yield report(0.5)
         running -= 1
-        yield result(1.0)
+        yield report(1.0)
 
     make_driver(num_lanes=3).run(lane)
     assert most == 3
@@ -212,12 +210,12 @@ def test_a_lane_is_sent_a_request(make_driver: Any) -> None:
     assert driver.searcher.costs_of("99") == {}
 
 
-def test_time_is_up(make_driver: Any, result: Any) -> None:
+def test_time_is_up(make_driver: Any, report: Any) -> None:
     ticks = itertools.count()
     driver = make_driver(clock=lambda: next(ticks) * 1.0, search={"time": "100s"})
 
-    def lane(_request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        yield from (result(f) for f in (0.1, 0.2, 0.3, 0.4, 1.0))
+    def lane(_request: Mapping[str, Any]) -> Iterator[TrialReport]:
+        yield from (report(f) for f in (0.1, 0.2, 0.3, 0.4, 1.0))
 
     driver.run(lane)
     states = [record.state for record in driver.store.trials()]
@@ -236,11 +234,11 @@ def test_accelerator_hours_are_up(make_driver: Any) -> None:
     assert_one_truth(driver)
 
 
-def test_an_interruption_leaves_what_can_be_resumed(make_driver: Any, result: Any) -> None:
-    def lane(_request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        yield result(0.25)
+def test_an_interruption_leaves_what_can_be_resumed(make_driver: Any, report: Any) -> None:
+    def lane(_request: Mapping[str, Any]) -> Iterator[TrialReport]:
+        yield report(0.25)
         driver.searcher.finish("interrupted by SIGINT")
-        yield result(0.4, "interrupted", metrics={}, error="SIGINT")
+        yield report(0.4, "interrupted", metrics={}, error="SIGINT")
 
     driver = make_driver()
     driver.run(lane)
@@ -271,10 +269,10 @@ def test_what_is_left_to_resume_when_time_is_up_is_pruned(make_driver: Any) -> N
     assert_one_truth(late)
 
 
-def test_the_last_result_is_taken_in_once(make_driver: Any, result: Any) -> None:
+def test_the_last_result_is_taken_in_once(make_driver: Any, report: Any) -> None:
     driver = make_driver()
     driver.searcher.suggest("a")
-    first = result(0.5) | {"training_iteration": 1}
+    first = report(0.5, number=1).to_tune()
     driver.searcher.on_trial_result("a", first)
     driver.searcher.on_trial_complete("a", first)  # stopped by the scheduler: shown again
     assert len(driver.seen.results) == 1
@@ -285,14 +283,14 @@ def test_the_last_result_is_taken_in_once(make_driver: Any, result: Any) -> None
 
 
 def test_a_failure_half_way_through_an_end_is_only_repeated(
-    make_driver: Any, result: Any, monkeypatch: pytest.MonkeyPatch
+    make_driver: Any, report: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = make_driver()
     request = driver.searcher.suggest("a")["request"]
     with monkeypatch.context() as patch:
         patch.setattr(driver.study, "tell", lambda *_a, **_k: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            driver.searcher.on_trial_complete("a", result(1.0))
+            driver.searcher.on_trial_complete("a", report(1.0, number=1).to_tune())
     assert driver.store.trial(request["trial_id"]).state is TrialState.COMPLETE  # saved first
     driver.searcher.on_trial_complete("a", error=True)  # as Tune does then
     assert driver.store.trial(request["trial_id"]).state is TrialState.COMPLETE

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from mixfront.exceptions import AbortedError, DivergedError, SpecError
 from mixfront.lanes import Command, CommandKind
@@ -12,12 +11,14 @@ from mixfront.lanes.agreement import Code
 from mixfront.lanes.memory import HeldMemory, excess, measure
 from mixfront.lanes.runner import LocalResult, SessionRunner
 from mixfront.lanes.toy_session import ToyScript
+from mixfront.training.evaluation import Evaluation
 from mixfront.training.request import TrialRequest
 
 
-class Result(BaseModel):
-    fidelity: float
-    final: str | None = None
+def evaluation(fidelity: float, model_url: str | None = None) -> Evaluation:
+    return Evaluation(
+        step=1, fidelity=fidelity, metrics={}, checkpoint="c", model_url=model_url, seconds={}
+    )
 
 
 class Scripted:
@@ -29,12 +30,12 @@ class Scripted:
         self.latest = request.resume_from
         self.closed = False
 
-    def advance(self, check: Callable[[int], bool] | None = None) -> Result:
+    def advance(self, check: Callable[[int], bool] | None = None) -> Evaluation:
         self.fidelity += 0.5
         if check is not None and check(1):
             self.latest = "checkpoint"
             raise AbortedError("stopped")
-        return Result(fidelity=self.fidelity)
+        return evaluation(self.fidelity)
 
     def finish(self) -> str:
         return "exported"
@@ -67,8 +68,8 @@ SETUP, ADVANCE, TEARDOWN = CommandKind.SETUP, CommandKind.ADVANCE, CommandKind.T
 def test_the_last_advance_also_finishes() -> None:
     lane = runner()
     assert tell(lane, SETUP).code is Code.OK
-    assert tell(lane, ADVANCE).evaluation == {"fidelity": 0.5, "final": None}
-    assert tell(lane, ADVANCE).evaluation == {"fidelity": 1.0, "final": "exported"}
+    assert tell(lane, ADVANCE).evaluation == evaluation(0.5)
+    assert tell(lane, ADVANCE).evaluation == evaluation(1.0, "exported")
     assert tell(lane, TEARDOWN) == LocalResult(code=Code.OK)
 
 

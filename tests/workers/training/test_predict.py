@@ -41,9 +41,9 @@ def test_scores_of_raw_rows_are_those_of_the_trial(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     trial, evaluation = request.getfixturevalue(name)
-    predictor = Predictor.load(evaluation.final)
-    sample = pq.read_table(f"{evaluation.final}/sample.parquet")
-    told = json.loads(Path(f"{evaluation.final}/sample_scores.json").read_text())["scores"]
+    predictor = Predictor.load(evaluation.model_url)
+    sample = pq.read_table(f"{evaluation.model_url}/sample.parquet")
+    told = json.loads(Path(f"{evaluation.model_url}/sample_scores.json").read_text())["scores"]
     found = predictor.predict(sample)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, told, atol=1e-7)
@@ -56,8 +56,8 @@ def test_scores_of_raw_rows_are_those_of_the_trial(
 
 
 def test_one_row_and_none_are_scored(trained: tuple[TrialRequest, Any]) -> None:
-    predictor = Predictor.load(trained[1].final)
-    sample = pq.read_table(f"{trained[1].final}/sample.parquet")
+    predictor = Predictor.load(trained[1].model_url)
+    sample = pq.read_table(f"{trained[1].model_url}/sample.parquet")
     whole = predictor.predict(sample)
     assert predictor.predict(sample.slice(3, 1)) == pytest.approx(whole[3:4], abs=1e-6)
     assert predictor.predict(sample.slice(0, 0)).shape == (0,)
@@ -66,15 +66,15 @@ def test_one_row_and_none_are_scored(trained: tuple[TrialRequest, Any]) -> None:
 
 
 def test_a_missing_column_is_named(trained: tuple[TrialRequest, Any]) -> None:
-    predictor = Predictor.load(trained[1].final)
-    sample = pq.read_table(f"{trained[1].final}/sample.parquet")
+    predictor = Predictor.load(trained[1].model_url)
+    sample = pq.read_table(f"{trained[1].model_url}/sample.parquet")
     with pytest.raises(SchemaError, match="user_id"):
         predictor.predict(sample.drop_columns(["user_id"]))
 
 
 def test_exchanged_weights_are_refused(trained: tuple[TrialRequest, Any]) -> None:
-    weights = Path(trained[1].final) / "weights.safetensors"
+    weights = Path(trained[1].model_url) / "weights.safetensors"
     data = weights.read_bytes()
     weights.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(TrialError, match="digest differs"):
-        Predictor.load(trained[1].final)
+        Predictor.load(trained[1].model_url)

@@ -46,12 +46,12 @@ def test_a_trial_learns_and_is_evaluated_at_its_points(make_request: MakeRequest
     session = TrialSession(request)
     half = session.advance()
     assert half.fidelity == session.step / session.total_steps == 0.5
-    assert half.final is None
+    assert half.model_url is None
     assert {"auc", "uauc", "gauc", "logloss", "train_loss", "mfu"} <= half.metrics.keys()
     assert half.metrics["samples_per_s"] > 0
     whole = session.advance()
     assert whole.fidelity == 1
-    assert whole.final == session.finish() == f"{request.folder}/final"
+    assert whole.model_url == session.finish() == f"{request.folder}/final"
     assert whole.metrics["auc"] > 0.6
     assert 0 <= whole.metrics["test_auc"] <= 1
     assert not set(LATENCIES) & half.metrics.keys()
@@ -220,12 +220,12 @@ def test_extra_losses_train_at_every_stage_and_are_not_served(
     assert first + rest == whole
     parts = make_request(zero_stage=0, name="parts", gradient_accumulation=3, **changes)
     assert run(with_extras(parts, family, values))[0] == pytest.approx(whole, rel=1e-5)
-    kept = safetensors.numpy.load_file(f"{evaluation.final}/weights.safetensors")
+    kept = safetensors.numpy.load_file(f"{evaluation.model_url}/weights.safetensors")
     assert kept
     assert not [name for name in kept if "auxiliary" in name]
-    predictor = Predictor.load(evaluation.final)
-    told = json.loads(Path(f"{evaluation.final}/sample_scores.json").read_text())["scores"]
-    sample = pq.read_table(f"{evaluation.final}/sample.parquet")
+    predictor = Predictor.load(evaluation.model_url)
+    told = json.loads(Path(f"{evaluation.model_url}/sample_scores.json").read_text())["scores"]
+    sample = pq.read_table(f"{evaluation.model_url}/sample.parquet")
     assert predictor.predict(sample) == pytest.approx(told, abs=1e-6)
 
 
@@ -273,7 +273,7 @@ def test_seeds_differ_and_repeat(make_request: MakeRequest) -> None:
 
 def test_model_json_tells_what_was_trained(make_request: MakeRequest) -> None:
     _, evaluation = run(make_request())
-    about = json.loads((Path(evaluation.final) / "model.json").read_text())
+    about = json.loads((Path(evaluation.model_url) / "model.json").read_text())
     assert about["family"] == "unimixer"
     assert about["tau"] == 0.05
     assert about["metrics"]["auc"] == evaluation.metrics["auc"]

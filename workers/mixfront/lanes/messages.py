@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from mixfront.training.evaluation import Evaluation
+
 
 class CommandKind(StrEnum):
     """What a worker group can be told."""
@@ -42,7 +44,7 @@ class Reply:
 
     command_id: int
     outcome: Outcome
-    evaluation: dict[str, Any] | None = None  # training.session.Evaluation as JSON
+    evaluation: Evaluation | None = None
     checkpoint: str | None = None  # URL of the last one, when known
     error: str | None = None
     retry: bool = True  # after RESTARTED: may another worker group do better?

@@ -12,6 +12,7 @@ from mixfront.lanes.agreement import Code
 from mixfront.lanes.memory import HeldMemory, excess, measure
 from mixfront.lanes.messages import Command, CommandKind
 from mixfront.lanes.session import Session, SessionFactory
+from mixfront.training.evaluation import Evaluation
 from mixfront.training.request import TrialRequest
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ class LocalResult:
     """How a command went on this rank."""
 
     code: Code
-    evaluation: dict[str, Any] | None = None
+    evaluation: Evaluation | None = None
     checkpoint: str | None = None
     error: str | None = None
     recycle: str | None = None
@@ -86,13 +87,12 @@ class SessionRunner:
         request = TrialRequest.model_validate(payload)
         self._session = self._factory(request, device=self._device)
 
-    def _advance(self, check: Callable[[int], bool]) -> dict[str, Any]:
+    def _advance(self, check: Callable[[int], bool]) -> Evaluation:
         assert self._session is not None
         evaluation = self._session.advance(check)
-        result = evaluation.model_dump(mode="json")
-        if evaluation.fidelity >= 1.0 and result.get("final") is None:
-            result["final"] = self._session.finish()
-        return result
+        if evaluation.fidelity >= 1.0 and evaluation.model_url is None:
+            return evaluation.model_copy(update={"model_url": self._session.finish()})
+        return evaluation
 
     def _close(self) -> None:
         session, self._session = self._session, None

@@ -5,20 +5,10 @@
 
 import gc
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
+from mixfront.training.evaluation import Evaluation
 from mixfront.training.request import TrialRequest
-
-
-class Evaluation(Protocol):
-    """Result of one advance: a pydantic model (`mixfront.training.session.Evaluation`)."""
-
-    @property
-    def fidelity(self) -> float:
-        """Share of all steps of all passes."""
-
-    def model_dump(self, *, mode: str) -> dict[str, Any]:
-        """As JSON values."""
 
 
 class Session(Protocol):

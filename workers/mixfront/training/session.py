@@ -10,7 +10,8 @@ from mixfront.data import Batch, Encoder, TrainBatches, open_split
 from mixfront.exceptions import AbortedError, SpecError, TrialError
 from mixfront.models import make_config, serving_weights
 from mixfront.training.checkpoint import Checkpoints, Identity, TrainingProgress
-from mixfront.training.evaluation import Evaluation, evaluate
+from mixfront.training.evaluate import evaluate
+from mixfront.training.evaluation import Evaluation
 from mixfront.training.export import export_model
 from mixfront.training.latency import LATENCIES, measure_latency
 from mixfront.training.mixing_log import MixingLog
@@ -56,7 +57,7 @@ class TrialSession:
         self._points = evaluation_steps(self.total_steps, training.evaluate_every)
         self._progress = TrainingProgress()
         self._stream: Iterator[Batch] | None = None
-        self._final: tuple[str, dict[str, float]] | None = None
+        self._exported: tuple[str, dict[str, float]] | None = None
         self.last_loss = math.nan  # of the last step, over all ranks
         self._trainer = Trainer(
             request.family,
@@ -110,7 +111,7 @@ class TrialSession:
         with clock("train"):
             rows = self._train_to(target, check)
         metrics = self._training_metrics(rows, self.step - first, clock.seconds["train"])
-        final = None
+        model_url = None
         if target < self.total_steps:
             with clock("evaluate"):
                 metrics |= self._evaluate()
@@ -120,14 +121,14 @@ class TrialSession:
             with clock("checkpoint"):  # first, so that nothing is lost if exporting fails
                 url = self._mark_evaluated()
             with clock("evaluate"):
-                final, found = self._finished()
+                model_url, found = self._finished()
             metrics |= found
         return Evaluation(
             step=self.step,
             fidelity=self.fidelity,
             metrics=metrics,
             checkpoint=url,
-            final=final,
+            model_url=model_url,
             seconds=clock.seconds,
         )
 
@@ -179,9 +180,9 @@ class TrialSession:
                 f"the trial is at step {self.step} of {self.total_steps}: only a model that is "
                 "trained to the end is exported"
             )
-        if self._final is None:
-            self._final = self._export()
-        return self._final
+        if self._exported is None:
+            self._exported = self._export()
+        return self._exported
 
     def _identity(self) -> Identity:
         request = self.request

@@ -9,7 +9,9 @@ from mixfront.exceptions import AbortedError
 from mixfront.lanes import CommandKind, Outcome, Reply
 from mixfront.lanes.toy_session import ToyScript
 from mixfront.pool.client import LaneLost, WorkerGroupLost
+from mixfront.pool.report import TrialReport, TrialStatus
 from mixfront.pool.trial_proxy import TrialProxy
+from mixfront.training.evaluation import Evaluation
 
 SETUP, ADVANCE = CommandKind.SETUP, CommandKind.ADVANCE
 
@@ -64,14 +66,14 @@ def reply(outcome: Outcome = Outcome.OK, **fields: Any) -> Reply:
 
 def evaluation(fidelity: float) -> Reply:
     return reply(
-        evaluation={
-            "step": int(100 * fidelity),
-            "fidelity": fidelity,
-            "metrics": {"auc": fidelity},
-            "checkpoint": f"at-{fidelity}",
-            "final": "model" if fidelity == 1.0 else None,
-            "seconds": {"train": 3.0},
-        }
+        evaluation=Evaluation(
+            step=int(100 * fidelity),
+            fidelity=fidelity,
+            metrics={"auc": fidelity},
+            checkpoint=f"at-{fidelity}",
+            model_url="model" if fidelity == 1.0 else None,
+            seconds={"train": 3.0},
+        )
     )
 
 
@@ -84,24 +86,22 @@ def begin(*answers: Reply | Exception) -> tuple[TrialProxy, Pool]:
 def test_a_trial_runs_to_its_end_and_gives_its_lane_back() -> None:
     proxy, pool = begin(reply(seconds=0.3), evaluation(0.5), evaluation(1.0))
     first = proxy.step()
-    assert (first["status"], first["fidelity"], first["done"]) == ("running", 0.5, False)
-    assert first["seconds"] == {"lease": 5.0, "setup": 0.3, "train": 3.0}
-    assert first["accelerator_seconds"] == 2 * 20.0
+    assert (first.status, first.fidelity, first.number) == ("running", 0.5, 1)
+    assert first.seconds == {"lease": 5.0, "setup": 0.3, "train": 3.0}
+    assert first.accelerator_seconds == 2 * 20.0
     last = proxy.step()
-    assert last == {
-        "trial_id": "7",
-        "step": 100,
-        "fidelity": 1.0,
-        "status": "complete",
-        "metrics": {"auc": 1.0},
-        "checkpoint": "at-1.0",
-        "final": "model",
-        "error": None,
-        "attempts": 0,
-        "accelerator_seconds": 2 * 30.0,
-        "seconds": {"train": 3.0},
-        "done": True,
-    }
+    assert last == TrialReport(
+        trial_id="7",
+        status=TrialStatus.COMPLETE,
+        number=2,
+        step=100,
+        fidelity=1.0,
+        metrics={"auc": 1.0},
+        checkpoint="at-1.0",
+        model_url="model",
+        accelerator_seconds=2 * 30.0,
+        seconds={"train": 3.0},
+    )
     assert pool.given_back == 1
     assert proxy.step() == last
     proxy.end()
@@ -114,7 +114,7 @@ def test_a_lost_group_is_retried_from_the_last_checkpoint() -> None:
     )
     proxy.step()
     result = proxy.step()
-    assert (result["status"], result["attempts"]) == ("complete", 1)
+    assert (result.status, result.attempts) == ("complete", 1)
     assert pool.asked == [
         (SETUP, None),
         (ADVANCE, None),
@@ -128,14 +128,14 @@ def test_a_lost_group_is_retried_from_the_last_checkpoint() -> None:
 def test_too_many_lost_groups_fail_the_trial() -> None:
     proxy, pool = begin(WorkerGroupLost("first"), WorkerGroupLost("second"))
     result = proxy.step()
-    assert (result["status"], result["attempts"], result["error"]) == ("failed", 2, "second")
+    assert (result.status, result.attempts, result.error) == ("failed", 2, "second")
     assert pool.given_back == 1
 
 
 def test_what_would_fail_again_is_not_retried() -> None:
     proxy, _ = begin(reply(), WorkerGroupLost("nan", retry=False))
     result = proxy.step()
-    assert (result["status"], result["attempts"]) == ("failed", 1)
+    assert (result.status, result.attempts) == ("failed", 1)
 
 
 @pytest.mark.parametrize("kind", [SETUP, ADVANCE])
@@ -143,7 +143,7 @@ def test_the_trials_own_failure_is_a_result(kind: CommandKind) -> None:
     failed = reply(Outcome.FAILED, error="the loss is nan")
     proxy, pool = begin(*([failed] if kind is SETUP else [reply(), failed]))
     result = proxy.step()
-    assert (result["status"], result["error"]) == ("failed", "the loss is nan")
+    assert (result.status, result.error) == ("failed", "the loss is nan")
     assert pool.given_back == 1
 
 
@@ -152,19 +152,19 @@ def test_an_abort_in_mid_training_keeps_the_new_checkpoint() -> None:
     proxy, _ = begin(reply(), evaluation(0.5), stopped)
     proxy.step()
     result = proxy.step()
-    assert (result["status"], result["checkpoint"]) == ("interrupted", "at-0.7")
-    assert result["fidelity"] == 0.5
-    assert result["metrics"] == {"auc": 0.5}
+    assert (result.status, result.checkpoint) == ("interrupted", "at-0.7")
+    assert result.fidelity == 0.5
+    assert result.metrics == {"auc": 0.5}
 
 
 def test_a_closed_pool_interrupts() -> None:
     proxy, _ = begin(AbortedError("the search was stopped"))
     result = proxy.step()
-    assert (result["status"], result["error"]) == ("interrupted", "the search was stopped")
+    assert (result.status, result.error) == ("interrupted", "the search was stopped")
 
 
 def test_a_broken_lane_is_exchanged_for_another_at_no_cost_to_the_trial() -> None:
     proxy, pool = begin(reply(), LaneLost("broken"), reply(), evaluation(1.0))
     result = proxy.step()
-    assert (result["status"], result["attempts"]) == ("complete", 0)
+    assert (result.status, result.attempts) == ("complete", 0)
     assert (pool.leases, pool.given_back) == (2, 2)
