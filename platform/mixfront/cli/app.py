@@ -1,6 +1,9 @@
 """The command `mixfront`: one sub-command a file; errors become one sentence here."""
 
+import os
 import sys
+import traceback
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -10,14 +13,19 @@ from mixfront.cli import (
     families,
     pareto,
     promote,
+    reproduce,
     rollback,
     search_run,
     submit,
+    train,
     trials,
     validate,
 )
+from mixfront.cli.crash_log import one_line, write_crash_log
 from mixfront.cli.search_app import search_app
 from mixfront.exceptions import MixfrontError
+
+DEBUG_VARIABLE = "MIXFRONT_DEBUG"
 
 app = typer.Typer(
     name="mixfront",
@@ -30,11 +38,13 @@ for _command in (
     data,
     families,
     cost,
+    train,
     validate,
     search_run,
     submit,
     trials,
     pareto,
+    reproduce,
     promote,
     rollback,
 ):
@@ -42,10 +52,37 @@ for _command in (
 app.add_typer(search_app)
 
 
+@app.callback()
+def _options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
+    ] = False,
+) -> None:
+    """Find the Pareto front of feature-mixing ranking models on your own logs."""
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+
+
 def main() -> None:
-    """Entry point: a `MixfrontError` ends as one sentence and its exit status."""
+    """Entry point: every error ends as one sentence and an exit status."""
     try:
         app()
     except MixfrontError as error:
-        print(f"mixfront: {error}", file=sys.stderr)
-        sys.exit(error.exit_status)
+        _exit(error, str(error), error.exit_status)
+    except Exception as error:
+        _exit(error, _unexpected(error), 1)
+
+
+def _exit(error: Exception, sentence: str, status: int) -> NoReturn:
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exception(error)
+    print(f"mixfront: {sentence}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _unexpected(error: Exception) -> str:
+    try:
+        where = f"its traceback is in {write_crash_log(error)}"
+    except OSError:
+        where = "its traceback could not be saved"
+    return f"unexpected error: {one_line(error)}; {where}, and `mixfront --debug ...` shows it"

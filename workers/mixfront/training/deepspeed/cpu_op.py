@@ -33,6 +33,11 @@ def build_cpu_op(deepspeed: Any) -> None:
         builder.load(verbose=False)
 
 
+def is_built() -> bool:
+    """Whether the op was compiled for this environment; does not import DeepSpeed."""
+    return any(_build_root().glob("*/*.so"))
+
+
 def _build_root() -> Path:
     """TORCH_EXTENSIONS_DIR, set to this environment's own folder unless somebody chose one."""
     environment = hashlib.sha256(sys.prefix.encode()).hexdigest()[:12]
