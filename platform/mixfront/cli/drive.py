@@ -34,8 +34,8 @@ def drive(store: "RecordStore", record: "SearchRecord", console: Console) -> "Se
     from mixfront.cluster.connection import connect
     from mixfront.search.precision import resolve_precision
     from mixfront.search.run import run_search
-    from mixfront.search.waiting import waiting
     from mixfront.spec.search_spec import SearchSpec
+    from mixfront.terminal.waiting import waiting
 
     trial = SearchSpec.model_validate(record.spec).trial
     with ExitStack() as stack:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from mixfront.search.waiting import waiting
 from mixfront.spec.search_spec import SearchSpec
+from mixfront.terminal.waiting import waiting
 from mixfront.training.deepspeed.cpu_op import is_built
 
 _BUILD = "from mixfront.training.deepspeed.engine import import_deepspeed; import_deepspeed('cpu')"

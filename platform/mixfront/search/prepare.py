@@ -10,9 +10,9 @@ from mixfront.installation.versions import installed_versions
 from mixfront.records import RecordStore, SearchRecord
 from mixfront.search.cost_check import ModelCosts
 from mixfront.search.reference import reference_point
-from mixfront.search.waiting import waiting
 from mixfront.spaces import load_space
 from mixfront.spec.search_spec import SearchSpec
+from mixfront.terminal.waiting import waiting
 from mixfront.tracking.client import check_reachable
 
 

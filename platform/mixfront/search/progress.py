@@ -16,8 +16,8 @@ from mixfront.pool.actor import LaneStatus
 from mixfront.pool.leases import LaneUse
 from mixfront.records import SearchRecord, TrialRecord, TrialState
 from mixfront.search.budget import Budget
-from mixfront.search.waiting import EVERY_S, Ticker, clock_text
 from mixfront.spec.metrics import describe_metric
+from mixfront.terminal.waiting import EVERY_S, Ticker, clock_text
 
 REFRESH_PER_S = 2
 SHOWN_STATES = (

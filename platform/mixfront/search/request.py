@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from mixfront.exceptions import SpecError
 from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
-from mixfront.search.trial_config import split_config, training_of
+from mixfront.spaces import split_flat
 from mixfront.spec.metrics import Known, get_metric
 from mixfront.spec.search_spec import SearchSpec
+from mixfront.spec.training_overrides import training_of
 from mixfront.training.request import DataRequest, TrialRequest
 
 LATENCY_SECONDS = 0.2  # of every trial, so that its latency can be looked up
@@ -42,7 +43,7 @@ def make_request(
     """
     if search.encoder is None:
         raise SpecError(f"search {search.name!r} has no fitted encoder; start a new search")
-    family, model, overrides = split_config(record.config)
+    family, model, overrides = split_flat(record.config)
     return TrialRequest(
         search_id=search.search_id,
         trial_id=record.trial_id,

@@ -6,7 +6,7 @@ import time
 import pytest
 from rich.console import Console
 
-from mixfront.search.waiting import clock_text, waiting
+from mixfront.terminal.waiting import clock_text, waiting
 
 
 def test_without_a_terminal_lines_come_for_as_long_as_it_takes() -> None:
