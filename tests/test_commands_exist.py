@@ -18,8 +18,32 @@ FILES = [
 ]
 NAMED = re.compile(r"mixfront (?:--debug )?([a-z]+)(?: ([a-z]+))?")
 # What follows the name of the tool in a sentence and is not a command.
-PROSE = {"and", "are", "cannot", "expects", "first", "has", "is", "itself", "keeps", "needs", "of", "on", "or", "raises",
-         "runs", "searches", "that", "was", "with", "will", "can", "here", "for", "from"}  # fmt: skip
+PROSE = {
+    "and",
+    "are",
+    "can",
+    "cannot",
+    "expects",
+    "first",
+    "for",
+    "from",
+    "has",
+    "here",
+    "is",
+    "itself",
+    "keeps",
+    "needs",
+    "of",
+    "on",
+    "or",
+    "raises",
+    "runs",
+    "searches",
+    "that",
+    "was",
+    "will",
+    "with",
+}
 
 
 def commands() -> dict[str, set[str]]:
