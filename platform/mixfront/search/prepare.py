@@ -4,7 +4,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from mixfront.data import Encoder, dataset_digest, load_schema, open_split
+from mixfront.data import Encoder, ParquetDataset, load_schema, open_dataset, open_split
 from mixfront.records import RecordStore, SearchRecord
 from mixfront.search.cost_check import ModelCosts
 from mixfront.search.reference import reference_point
@@ -34,7 +34,8 @@ def prepare_search(spec: SearchSpec, say: Say) -> tuple[RecordStore, SearchRecor
     assert spec.optuna_storage is not None, "load_spec() resolves it"
     check_reachable(spec.tracking.uri)
     space = load_space(spec.space)
-    encoder = _fit(spec, say)
+    dataset = open_dataset(spec.data.path)
+    encoder = _fit(spec, dataset, say)
     costs = ModelCosts.of_spec(spec, encoder.layout)
     point = reference_point(spec, space, costs)
     encoder.save(f"{store.url}/encoder")
@@ -48,28 +49,23 @@ def prepare_search(spec: SearchSpec, say: Say) -> tuple[RecordStore, SearchRecor
         tracking_uri=spec.tracking.uri,
         experiment=spec.tracking.experiment,
         encoder=f"{store.url}/encoder",
-        dataset_digest=dataset_digest(spec.data.path),
+        dataset_digest=dataset.digest,
         created=time.time(),
     )
     store.create(record)
     return store, record
 
 
-def _fit(spec: SearchSpec, say: Say) -> Encoder:
+def _fit(spec: SearchSpec, dataset: ParquetDataset, say: Say) -> Encoder:
     """Fit the encoder on the training rows, and encode every split once for this node."""
     started = time.time()
-    encoder = Encoder.fit(spec.data, load_schema(spec.data.schema_))
-    filters = {
-        "training": spec.data.train,
-        "validation": spec.data.validation,
-        "test": spec.data.test,
-    }
-    wanted = {name: text for name, text in filters.items() if text or name == "training"}
+    encoder = Encoder.fit(dataset, load_schema(spec.data.schema_), spec.data.train)
     rows = {
-        name: open_split(spec.data.path, text, encoder).num_rows for name, text in wanted.items()
+        split: open_split(dataset, text, encoder).num_rows
+        for split, text in spec.data.filters.items()
     }
     seconds = time.time() - started
-    counts = ", ".join(f"{count:,} {name}" for name, count in rows.items())
+    counts = ", ".join(f"{count:,} {split}" for split, count in rows.items())
     fields = len(encoder.layout.fields)
     say(
         f"data: {counts} rows; {fields} fields, {encoder.layout.num_rows:,} embedding rows; "

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mixfront.data.config import DataConfig
+from mixfront.data.dataset import ParquetDataset
 from mixfront.data.encoding.encoder import Encoder
 from mixfront.data.inspection.inspect import inspect_data
 from mixfront.data.schema import SequenceFeature, dump_schema, load_schema
@@ -15,7 +15,9 @@ from mixfront.data.synthetic.writer import SyntheticReport
 from mixfront.exceptions import DataError, SchemaError
 
 
-def test_synthetic_logs(synthetic: SyntheticReport, config: DataConfig, tmp_path: Path) -> None:
+def test_synthetic_logs(
+    synthetic: SyntheticReport, dataset: ParquetDataset, tmp_path: Path
+) -> None:
     found = inspect_data(synthetic.path)
     schema = found.schema
     assert (schema.label, schema.user, schema.time) == ("click", "user_id", "time_ms")
@@ -28,7 +30,7 @@ def test_synthetic_logs(synthetic: SyntheticReport, config: DataConfig, tmp_path
     assert [f.times for f in schema.features if isinstance(f, SequenceFeature)] == ["history_ms"]
     file = tmp_path / "proposed.yaml"
     file.write_text(dump_schema(schema))
-    assert Encoder.fit(config, load_schema(str(file))).layout.num_rows > 100
+    assert Encoder.fit(dataset, load_schema(str(file))).layout.num_rows > 100
 
 
 @pytest.fixture

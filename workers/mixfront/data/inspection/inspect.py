@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixfront.data.dataset import check_columns, open_dataset
 from mixfront.data.encoding.labels import encode_label
 from mixfront.data.inspection.leaks import LabelLink, link_to_label, looks_like_outcome
 from mixfront.data.inspection.profile import ColumnProfile, profile_column
 from mixfront.data.inspection.propose import propose_feature
 from mixfront.data.inspection.propose_times import judge_times, time_unit, times_of_lists
-from mixfront.data.reader import check_columns, open_dataset, raw_rows
 from mixfront.data.schema import Feature, Schema, SequenceFeature, TimeUnit
 from mixfront.exceptions import SchemaError
 
@@ -60,14 +60,14 @@ def inspect_data(
     dataset = open_dataset(path)
     names = dataset.schema.names
     check_columns([name for name in (label, user, time) if name], dataset.schema, path)
-    rows = raw_rows(path, None, names, sample_rows)
+    rows = dataset.head(sample_rows)
     profiles = tuple(profile_column(name, rows[name]) for name in names)
     label = label or _guess("label", [p.name for p in profiles if p.binary])
     user = user or _guess("user", names)
     time = time or _find("time", names)
     times = times_of_lists(profiles, rows)
-    links = _links(profiles, rows, label, {user, time, *_partitions(dataset)})
-    apart = {label, time, *_partitions(dataset), *times.values()}
+    links = _links(profiles, rows, label, {user, time, *dataset.partition_columns})
+    apart = {label, time, *dataset.partition_columns, *times.values()}
     features, warnings = _features(profiles, rows, links, apart)
     unit = time_unit(rows[time]) if time and times else None
     features, odd = _with_times(features, rows, times, time, unit)
@@ -93,10 +93,6 @@ def _guess(role: str, names: Sequence[str]) -> str:
     if found is None:
         raise SchemaError(f"no column looks like the {role}; name it with --{role}")
     return found
-
-
-def _partitions(dataset: Any) -> list[str]:
-    return list(dataset.partitioning.schema.names) if dataset.partitioning else []
 
 
 def _links(
