@@ -44,13 +44,13 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class EncodedSplit:
-    """N encoded rows, in the order of the data set; arrays are read-only memory maps."""
+    """N encoded rows in the order of the data set; the arrays are read-only memory maps."""
 
     num_rows: int
     ids: Array  # (N, C) int32, rows of the fused table
     numeric: Array  # (N, M) float32, NaN where null
     sequences: Array  # (N, S) int32
-    ages: Array  # (N, A) float32, seconds, of the timed sequences
+    ages: Array  # (N, A) float32, seconds; of the timed sequences
     label: Array  # (N,) float32
     user: Array  # (N,) int64, comparable within the split
     layout: FeatureLayout

@@ -67,8 +67,8 @@ def test_what_is_odd_is_warned_of_and_left_out(logs: str) -> None:
     assert "another outcome" in warnings["is_like"]
     assert "81% nulls" in warnings["sparse"]
     assert "'-1'" in warnings["age"]
-    assert "no column is when rows were; use --time" in warnings["seen_ts"]
-    assert "no other list is as long" in warnings["opened"]
+    assert "no column has the times of the rows; name it with --time" in warnings["seen_ts"]
+    assert "no other list has as many items" in warnings["opened"]
     names = {feature.name for feature in found.schema.features}
     assert names == {"uid", "item", "seen", "sparse", "age"}
 
