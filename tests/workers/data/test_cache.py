@@ -95,26 +95,6 @@ def test_it_is_private(split: EncodedSplit, tmp_path: Path) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_the_place_comes_from_the_environment(
-    config: DataConfig,
-    dataset: ParquetDataset,
-    encoder: Encoder,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("MIXFRONT_CACHE", str(tmp_path / "elsewhere"))
-    open_split(dataset, config.validation, encoder)
-    assert len(folders(tmp_path / "elsewhere")) == 1
-
-
-def test_a_place_that_cannot_be_made(
-    config: DataConfig, dataset: ParquetDataset, encoder: Encoder, tmp_path: Path
-) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="set MIXFRONT_CACHE"):
-        open_split(dataset, config.validation, encoder, tmp_path / "file")
-
-
 def test_a_full_disk(
     config: DataConfig,
     dataset: ParquetDataset,
@@ -124,7 +104,7 @@ def test_a_full_disk(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(DataError, match="make room"):
+    with pytest.raises(DataError, match="free some"):
         open_split(dataset, config.validation, encoder, tmp_path)
     assert folders(tmp_path) == []
 
@@ -259,3 +239,17 @@ def test_a_feature_that_is_also_the_user(days: Path, tmp_path: Path) -> None:
     dataset = open_dataset(str(days))
     split = open_split(dataset, None, Encoder.fit(dataset, schema), tmp_path)
     assert len(np.unique(split.user)) == len(np.unique(split.ids)) == 3
+
+
+@pytest.mark.parametrize("counted", [7, 9])
+def test_data_that_changes_between_counting_and_encoding_is_refused(
+    days: Path, tmp_path: Path, counted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = Schema(
+        label="click", user="user", features=(NumericFeature(name="price", domain="x"),)
+    )
+    dataset = open_dataset(str(days))
+    monkeypatch.setattr(cache_module, "_check_labels", lambda *_: counted)
+    with pytest.raises(DataError, match="changed while it was read"):
+        open_split(dataset, None, Encoder.fit(dataset, schema), tmp_path)
+    assert folders(tmp_path) == []

@@ -6,9 +6,11 @@ from typing import Any
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from mixfront.data.storage import find_files
+from mixfront.exceptions import DataError
 
 
 class _ListingsKept(LocalFileSystem):  # type: ignore[misc]
@@ -60,3 +62,18 @@ def test_a_new_listing_sees_new_files_though_the_driver_keeps_listings(
     assert len(find_files(f"kept://{tmp_path}").names) == 1
     pq.write_table(pa.table({"x": [1]}), tmp_path / "b.parquet")
     assert len(find_files(f"kept://{tmp_path}").names) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("nowhere", "does not exist"), ("empty", "holds no Parquet file")],
+)
+def test_no_files(tmp_path: Path, path: str, message: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=message):
+        find_files(str(tmp_path / path))
+
+
+def test_an_unknown_protocol() -> None:
+    with pytest.raises(DataError, match="cannot open nosuch://bucket/logs"):
+        find_files("nosuch://bucket/logs")
