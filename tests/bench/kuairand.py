@@ -24,7 +24,7 @@ from sklearn.metrics import roc_auc_score
 from tests.bench.bootstrap import interval, mean_of_seeds, resampled_aucs, resampled_counts
 from tests.bench.peers import fit_lightgbm, fit_logistic_regression
 
-from mixfront.data import Schema, load_schema, open_dataset, parse_filter
+from mixfront.data import Schema, load_schema, open_dataset
 from mixfront.records import RecordStore, TrialRecord, TrialState
 from mixfront.spec.search_spec import load_spec
 from mixfront.training.metrics import uauc
@@ -90,10 +90,7 @@ def read_splits(data: str) -> tuple[Schema, dict[str, pa.Table]]:
     assert spec.data.train is not None
     filters = {"train": spec.data.train, "validation": spec.data.validation, "test": TEST}
     dataset = open_dataset(data)
-    tables = {
-        name: dataset.to_table(filter=parse_filter(text).expression)
-        for name, text in filters.items()
-    }
+    tables = {name: pa.concat_tables(dataset.scan(text)) for name, text in filters.items()}
     return load_schema(spec.data.schema_), tables
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mixfront.data import DataConfig, Encoder, load_schema
+from mixfront.data import Encoder, load_schema, open_dataset
 from mixfront.data.synthetic.writer import write_synthetic
 from mixfront.training import DataRequest, TrainingConfig, TrialRequest, TrialSession
 
@@ -36,10 +36,10 @@ RankMain = Callable[[Path, int, int], dict[str, Any]]
 def write_data(root: Path) -> None:
     """Logs and a fitted encoder, for `make_request`."""
     report = write_synthetic(root / "logs", 1500, seed=3)
-    config = DataConfig.model_validate(
-        {"path": report.path, "schema": report.schema, **report.filters}
+    encoder = Encoder.fit(
+        open_dataset(report.path), load_schema(report.schema), report.filters["train"]
     )
-    Encoder.fit(config, load_schema(report.schema)).save(str(root / "encoder"))
+    encoder.save(str(root / "encoder"))
     data = DataRequest(path=report.path, encoder=str(root / "encoder"), **report.filters)
     (root / "data.json").write_text(data.model_dump_json())
 

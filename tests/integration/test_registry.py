@@ -63,7 +63,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         {"path": report.path, "schema": report.schema, **report.filters}
     )
     store = RecordStore(str(folder / "searches"), "clicks")
-    Encoder.fit(config, load_schema(config.schema_)).save(f"{store.url}/encoder")
+    encoder = Encoder.fit(open_dataset(config.path), load_schema(config.schema_), config.train)
+    encoder.save(f"{store.url}/encoder")
     uri = f"sqlite:///{folder}/mlflow.db"
     store.create(_search(uri))
     data = DataRequest(**config.model_dump(exclude={"schema_"}), encoder=f"{store.url}/encoder")

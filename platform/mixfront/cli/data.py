@@ -95,7 +95,7 @@ def _as_json(found: "Inspection") -> dict[str, object]:
         "num_rows": found.num_rows,
         "sampled_rows": found.sampled,
         "columns": [asdict(profile) for profile in found.columns],
-        "label_auc": {name: link.auc for name, link in found.links.items()},
+        "label_auc": {name: signal.auc for name, signal in found.signals.items()},
         "warnings": list(found.warnings),
         "schema": found.schema.model_dump(mode="json", exclude_none=True),
     }
@@ -127,13 +127,13 @@ def _columns_table(found: "Inspection") -> object:
     kinds: dict[str, str] = {feature.name: feature.kind for feature in found.schema.features}
     table.add_column("proposed")
     for profile in found.columns:
-        link = found.links.get(profile.name)
+        signal = found.signals.get(profile.name)
         table.add_row(
             escape(profile.name),
             escape(profile.type),
             f"{profile.null_share:.1%}" if profile.null_share else "",
             f"{profile.distinct:,}",
-            f"{link.auc:.3f}" if link else "",
+            f"{signal.auc:.3f}" if signal else "",
             escape(profile.example),
             _role(profile.name, found, kinds),
         )

@@ -46,7 +46,8 @@ def validate(
 
 
 def _check(spec: "SearchSpec", *, with_data: bool) -> dict[str, Any]:
-    from mixfront.search.dry_run import check_filters, count_rows, sample_space
+    from mixfront.data.row_counts import count_rows
+    from mixfront.search.validate import check_filters, sample_space
     from mixfront.spaces import load_space
 
     check_filters(spec)
@@ -54,7 +55,7 @@ def _check(spec: "SearchSpec", *, with_data: bool) -> dict[str, Any]:
     report = {"spec": spec.dump(), "space": space.describe()}
     report["sample"] = sample_space(spec, space, SAMPLES).to_json()
     if with_data:
-        report["rows"] = count_rows(spec)
+        report["rows"] = count_rows(spec.data)
     return report
 
 

@@ -5,7 +5,7 @@ import uuid
 
 from rich.console import Console
 
-from mixfront.data import Encoder, dataset_digest, load_schema, open_split
+from mixfront.data import Encoder, ParquetDataset, load_schema, open_dataset, open_split
 from mixfront.installation.versions import installed_versions
 from mixfront.records import RecordStore, SearchRecord
 from mixfront.search.cost_check import ModelCosts
@@ -38,7 +38,8 @@ def prepare_search(
     assert spec.optuna_storage is not None, "load_spec() resolves it"
     check_reachable(spec.tracking.uri)
     space = load_space(spec.space)
-    encoder = _encode(spec, console, encoder_url)
+    dataset = open_dataset(spec.data.path)
+    encoder = _encode(spec, dataset, console, encoder_url)
     costs = ModelCosts.of_spec(spec, encoder.layout)
     point = reference_point(spec, space, costs)
     encoder.save(f"{store.url}/encoder")
@@ -52,7 +53,7 @@ def prepare_search(
         tracking_uri=spec.tracking.uri,
         experiment=spec.tracking.experiment,
         encoder=f"{store.url}/encoder",
-        dataset_digest=dataset_digest(spec.data.path),
+        dataset_digest=dataset.digest,
         versions=installed_versions(),
         created=time.time(),
     )
@@ -60,27 +61,23 @@ def prepare_search(
     return store, record
 
 
-def _encode(spec: SearchSpec, console: Console, encoder_url: str | None) -> Encoder:
+def _encode(
+    spec: SearchSpec, dataset: ParquetDataset, console: Console, encoder_url: str | None
+) -> Encoder:
     """Fit the encoder on the training rows, and encode every split once for this node."""
     started = time.time()
     with waiting(console, "reading the training rows"):
         encoder = (
-            Encoder.fit(spec.data, load_schema(spec.data.schema_))
+            Encoder.fit(dataset, load_schema(spec.data.schema_), spec.data.train)
             if encoder_url is None
             else Encoder.load(encoder_url)
         )
-    filters = {
-        "training": spec.data.train,
-        "validation": spec.data.validation,
-        "test": spec.data.test,
-    }
-    wanted = {name: text for name, text in filters.items() if text or name == "training"}
     rows = {}
-    for name, text in wanted.items():
-        with waiting(console, f"encoding the {name} rows"):
-            rows[name] = open_split(spec.data.path, text, encoder).num_rows
+    for split, text in spec.data.filters.items():
+        with waiting(console, f"encoding the {split} rows"):
+            rows[split] = open_split(dataset, text, encoder).num_rows
     seconds = time.time() - started
-    counts = ", ".join(f"{count:,} {name}" for name, count in rows.items())
+    counts = ", ".join(f"{count:,} {split}" for split, count in rows.items())
     fields = len(encoder.layout.fields)
     console.print(
         f"data: {counts} rows; {fields} fields, {encoder.layout.num_rows:,} embedding rows; "

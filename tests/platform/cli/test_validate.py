@@ -1,15 +1,19 @@
 """`mixfront search validate`."""
 
+import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from mixfront.cli.search_app import search_app
+from mixfront.data.row_counts import count_rows
 from mixfront.data.synthetic.writer import write_synthetic
 from mixfront.exceptions import DataError, MixfrontError, SchemaError
-from mixfront.search.dry_run import count_rows
 from mixfront.spec.search_spec import load_spec
 
 
@@ -70,12 +74,57 @@ def test_with_the_data(tmp_path: Path) -> None:
     rows = json.loads(run("demo", "--data", "--json"))["rows"]
     assert sum(rows.values()) == 2000
     assert set(rows) == {"train", "validation", "test"}
-    with pytest.raises(DataError, match=r"data\.validation 'date == 20300101' selects no row"):
-        count_rows(load_spec("demo", ["data.validation=date == 20300101"]))
+    with pytest.raises(DataError, match="'date == 20300101' selects no rows"):
+        count_rows(load_spec("demo", ["data.validation=date == 20300101"]).data)
     schema = tmp_path / "demo-data/schema.yaml"
     schema.write_text(schema.read_text().replace("label: ", "label: no_"))
     with pytest.raises(SchemaError, match="has no column 'no_"):
-        count_rows(load_spec("demo"))
+        count_rows(load_spec("demo").data)
+
+
+def write_logs(tmp_path: Path, times: Any) -> None:
+    """Two days of logs in which `seen_at` holds `times` in every row."""
+    for day in (1, 2):
+        table = pa.table(
+            {
+                "day": [dt.date(2026, 1, day)] * 2,
+                "at": pa.array([10**12] * 2),
+                "user": ["u", "v"],
+                "seen": [[1], [2]],
+                "seen_at": [times] * 2,
+                "click": [0, 1],
+            }
+        )
+        pq.write_table(table, tmp_path / f"{day}.parquet")
+    (tmp_path / "schema.yaml").write_text(
+        "{label: click, user: user, time: at, time_unit: ms, features: ["
+        "{name: seen, kind: sequence, domain: behaviour, length: 3, times: seen_at}]}"
+    )
+
+
+def validate_logs(tmp_path: Path, train: str, validation: str) -> dict[str, int]:
+    changes = [
+        f"data.path={tmp_path}",
+        f"data.schema={tmp_path}/schema.yaml",
+        f"data.train={train}",
+        f"data.validation={validation}",
+        "data.test=null",
+    ]
+    overrides = [word for change in changes for word in ("-o", change)]
+    rows: dict[str, int] = json.loads(run("demo", "--data", "--json", *overrides))["rows"]
+    return rows
+
+
+def test_times_that_cannot_be_encoded_are_refused_as_the_encoder_does(tmp_path: Path) -> None:
+    write_logs(tmp_path, [True])
+    with pytest.raises(SchemaError, match="'seen_at' holds bool"):
+        validate_logs(tmp_path, "at > 0", "at > 0")
+
+
+def test_filters_on_dates(tmp_path: Path) -> None:
+    write_logs(tmp_path, [10**12])
+    rows = validate_logs(tmp_path, "day == '2026-01-01'", "day > '2026-01-01'")
+    assert rows == {"train": 2, "validation": 2}
 
 
 def test_no_password_is_printed() -> None:

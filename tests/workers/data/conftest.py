@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mixfront.data.config import DataConfig
+from mixfront.data.dataset import ParquetDataset, open_dataset
 from mixfront.data.encoding.encoder import Encoder
 from mixfront.data.schema import load_schema
 from mixfront.data.synthetic.writer import SyntheticReport, write_synthetic
@@ -24,8 +25,13 @@ def config(synthetic: SyntheticReport) -> DataConfig:
 
 
 @pytest.fixture(scope="session")
-def encoder(config: DataConfig) -> Encoder:
-    return Encoder.fit(config, load_schema(config.schema_))
+def dataset(config: DataConfig) -> ParquetDataset:
+    return open_dataset(config.path)
+
+
+@pytest.fixture(scope="session")
+def encoder(config: DataConfig, dataset: ParquetDataset) -> Encoder:
+    return Encoder.fit(dataset, load_schema(config.schema_), config.train)
 
 
 @pytest.fixture

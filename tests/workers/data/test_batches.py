@@ -12,6 +12,7 @@ from mixfront.data.batch import Batch, FeatureLayout, FieldLayout
 from mixfront.data.batches import TrainBatches, eval_batches
 from mixfront.data.cache import EncodedSplit, open_split
 from mixfront.data.config import DataConfig
+from mixfront.data.dataset import ParquetDataset
 from mixfront.data.encoding.encoder import Encoder
 
 LAYOUT = FeatureLayout(
@@ -137,8 +138,10 @@ def test_going_on_from_a_step() -> None:
     assert list(batches.one_pass(2, first_step=8)) == []
 
 
-def test_a_cached_split(config: DataConfig, encoder: Encoder, tmp_path: Path) -> None:
-    split = open_split(config.path, config.train, encoder, tmp_path)
+def test_a_cached_split(
+    config: DataConfig, dataset: ParquetDataset, encoder: Encoder, tmp_path: Path
+) -> None:
+    split = open_split(dataset, config.train, encoder, tmp_path)
     seen = 0.0
     clicks = 0.0
     for rank in range(3):

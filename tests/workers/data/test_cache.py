@@ -18,8 +18,8 @@ import pytest
 from mixfront.data import cache as cache_module
 from mixfront.data.cache import EncodedSplit, open_split
 from mixfront.data.config import DataConfig
+from mixfront.data.dataset import ParquetDataset, open_dataset
 from mixfront.data.encoding.encoder import Encoder
-from mixfront.data.reader import raw_rows
 from mixfront.data.schema import CategoricalFeature, NumericFeature, Schema
 from mixfront.exceptions import DataError
 
@@ -36,15 +36,17 @@ def assert_equal(one: EncodedSplit, other: EncodedSplit) -> None:
 
 
 @pytest.fixture
-def split(config: DataConfig, encoder: Encoder, tmp_path: Path) -> EncodedSplit:
-    return open_split(config.path, config.validation, encoder, tmp_path)
+def split(
+    config: DataConfig, dataset: ParquetDataset, encoder: Encoder, tmp_path: Path
+) -> EncodedSplit:
+    return open_split(dataset, config.validation, encoder, tmp_path)
 
 
 def test_it_holds_what_the_encoder_says(
-    split: EncodedSplit, config: DataConfig, encoder: Encoder
+    split: EncodedSplit, config: DataConfig, dataset: ParquetDataset, encoder: Encoder
 ) -> None:
     columns = [*encoder.columns, "click"]
-    raw = raw_rows(config.path, config.validation, list(dict.fromkeys(columns)), 10**6)
+    raw = dataset.head(10**6, config.validation, list(dict.fromkeys(columns)))
     rows = encoder.encode(raw)
     assert split.num_rows == raw.num_rows
     np.testing.assert_array_equal(split.ids, rows.ids)
@@ -64,25 +66,26 @@ def test_arrays_are_mapped_read_only(split: EncodedSplit) -> None:
 def test_it_is_made_once(
     split: EncodedSplit,
     config: DataConfig,
+    dataset: ParquetDataset,
     encoder: Encoder,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cache_module, "_build", lambda *_: pytest.fail("made again"))
-    assert_equal(open_split(config.path, config.validation, encoder, tmp_path), split)
+    assert_equal(open_split(dataset, config.validation, encoder, tmp_path), split)
 
 
 def test_a_change_of_rows_filter_or_encoder_makes_another(
-    config: DataConfig, encoder: Encoder, tmp_path: Path
+    config: DataConfig, dataset: ParquetDataset, encoder: Encoder, tmp_path: Path
 ) -> None:
-    open_split(config.path, config.validation, encoder, tmp_path)
-    open_split(config.path, config.test, encoder, tmp_path)
-    other = Encoder.fit(config.model_copy(update={"train": None}), encoder.schema)
-    open_split(config.path, config.validation, other, tmp_path)
+    open_split(dataset, config.validation, encoder, tmp_path)
+    open_split(dataset, config.test, encoder, tmp_path)
+    other = Encoder.fit(dataset, encoder.schema)
+    open_split(dataset, config.validation, other, tmp_path)
     copied = tmp_path / "copied"
     shutil.copytree(config.path, copied)
     os.utime(min(copied.rglob("*.parquet")), (1, 1))
-    open_split(str(copied), config.validation, encoder, tmp_path)
+    open_split(open_dataset(str(copied)), config.validation, encoder, tmp_path)
     assert len(folders(tmp_path)) == 4
 
 
@@ -92,33 +95,28 @@ def test_it_is_private(split: EncodedSplit, tmp_path: Path) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_the_place_comes_from_the_environment(
-    config: DataConfig, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MIXFRONT_CACHE", str(tmp_path / "elsewhere"))
-    open_split(config.path, config.validation, encoder)
-    assert len(folders(tmp_path / "elsewhere")) == 1
-
-
-def test_a_place_that_cannot_be_made(config: DataConfig, encoder: Encoder, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="set MIXFRONT_CACHE"):
-        open_split(config.path, config.validation, encoder, tmp_path / "file")
-
-
 def test_a_full_disk(
-    config: DataConfig, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: DataConfig,
+    dataset: ParquetDataset,
+    encoder: Encoder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(DataError, match="make room"):
-        open_split(config.path, config.validation, encoder, tmp_path)
+    with pytest.raises(DataError, match="free some"):
+        open_split(dataset, config.validation, encoder, tmp_path)
     assert folders(tmp_path) == []
 
 
 @pytest.mark.parametrize("damage", ["short", "gone", "no-manifest", "old"])
 def test_a_damaged_folder_is_made_again(
-    split: EncodedSplit, config: DataConfig, encoder: Encoder, tmp_path: Path, damage: str
+    split: EncodedSplit,
+    config: DataConfig,
+    dataset: ParquetDataset,
+    encoder: Encoder,
+    tmp_path: Path,
+    damage: str,
 ) -> None:
     expected = {name: np.array(getattr(split, name)) for name in ARRAYS}
     (folder,) = folders(tmp_path)
@@ -133,7 +131,7 @@ def test_a_damaged_folder_is_made_again(
     else:
         told = json.loads((folder / "split.json").read_text())
         (folder / "split.json").write_text(json.dumps(told | {"format": 0}))
-    again = open_split(config.path, config.validation, encoder, tmp_path)
+    again = open_split(dataset, config.validation, encoder, tmp_path)
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(again, name), expected[name])
 
@@ -142,17 +140,18 @@ _DIE_WHILE_WRITING = """
 import os, sys
 from pathlib import Path
 from mixfront.data.cache import open_split
+from mixfront.data.dataset import open_dataset
 from mixfront.data.encoding.encoder import Encoder
 
 path, rows, folder, cache = sys.argv[1:]
 encoder = Encoder.load(folder)
 encoder.encode = lambda table: os._exit(9)  # as SIGKILL would: no chance to clean up
-open_split(path, rows, encoder, Path(cache))
+open_split(open_dataset(path), rows, encoder, Path(cache))
 """
 
 
 def test_a_killed_build_leaves_nothing_that_passes_for_whole(
-    config: DataConfig, encoder: Encoder, tmp_path: Path
+    config: DataConfig, dataset: ParquetDataset, encoder: Encoder, tmp_path: Path
 ) -> None:
     folder, cache = tmp_path / "encoder", tmp_path / "cache"
     encoder.save(str(folder))
@@ -162,13 +161,17 @@ def test_a_killed_build_leaves_nothing_that_passes_for_whole(
     (left,) = folders(cache)
     assert ".building-" in left.name
     assert (left / "ids.npy").stat().st_size > 0
-    again = open_split(config.path, config.validation, encoder, cache)
+    again = open_split(dataset, config.validation, encoder, cache)
     assert again.label.sum() > 0
     assert [".building-" in folder.name for folder in folders(cache)] == [False]
 
 
 def test_two_at_once_make_one_copy(
-    config: DataConfig, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: DataConfig,
+    dataset: ParquetDataset,
+    encoder: Encoder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     built = []
     build = cache_module._build
@@ -180,14 +183,14 @@ def test_two_at_once_make_one_copy(
     monkeypatch.setattr(cache_module, "_build", count)
     with ThreadPoolExecutor(2) as pool:
         both = [
-            pool.submit(open_split, config.path, config.validation, encoder, tmp_path)
+            pool.submit(open_split, dataset, config.validation, encoder, tmp_path)
             for _ in range(2)
         ]
     assert_equal(both[0].result(), both[1].result())
     assert len(built) == 1
 
 
-def _days(tmp_path: Path, clicks: list[Any]) -> tuple[str, Encoder]:
+def _days(tmp_path: Path, clicks: list[Any]) -> tuple[ParquetDataset, Encoder]:
     folder = tmp_path / "logs" / "date=1"
     folder.mkdir(parents=True)
     table = pa.table({"user": ["u"] * len(clicks), "x": range(len(clicks)), "click": clicks})
@@ -195,14 +198,14 @@ def _days(tmp_path: Path, clicks: list[Any]) -> tuple[str, Encoder]:
     schema = Schema(
         label="click", user="user", features=(NumericFeature(name="x", domain="item"),)
     )
-    config = DataConfig(path=str(tmp_path / "logs"), schema_="-", validation="date == 1")
-    return config.path, Encoder.fit(config, schema)
+    dataset = open_dataset(str(tmp_path / "logs"))
+    return dataset, Encoder.fit(dataset, schema)
 
 
 def test_no_ids_and_no_sequences(tmp_path: Path) -> None:
-    path, encoder = _days(tmp_path, [0, 1, 1])
+    dataset, encoder = _days(tmp_path, [0, 1, 1])
     for _ in range(2):
-        split = open_split(path, None, encoder, tmp_path)
+        split = open_split(dataset, None, encoder, tmp_path)
         assert (split.ids.shape, split.sequences.shape) == ((3, 0), (3, 0))
         assert split.user.tolist() == [0, 0, 0]
 
@@ -216,23 +219,37 @@ def test_no_ids_and_no_sequences(tmp_path: Path) -> None:
     ],
 )
 def test_labels_that_cannot_be_learnt(tmp_path: Path, clicks: list[Any], message: str) -> None:
-    path, encoder = _days(tmp_path, clicks)
+    dataset, encoder = _days(tmp_path, clicks)
     with pytest.raises(DataError, match=message):
-        open_split(path, None, encoder, tmp_path)
+        open_split(dataset, None, encoder, tmp_path)
     assert folders(tmp_path) == []
 
 
 def test_a_filter_that_selects_no_rows(
-    config: DataConfig, encoder: Encoder, tmp_path: Path
+    dataset: ParquetDataset, encoder: Encoder, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match="selects no rows"):
-        open_split(config.path, "date == 1", encoder, tmp_path)
+        open_split(dataset, "date == 1", encoder, tmp_path)
 
 
 def test_a_feature_that_is_also_the_user(days: Path, tmp_path: Path) -> None:
     schema = Schema(
         label="click", user="user", features=(CategoricalFeature(name="user", domain="user"),)
     )
-    config = DataConfig(path=str(days), schema_="-", validation="date == 20260102")
-    split = open_split(str(days), None, Encoder.fit(config, schema), tmp_path)
+    dataset = open_dataset(str(days))
+    split = open_split(dataset, None, Encoder.fit(dataset, schema), tmp_path)
     assert len(np.unique(split.user)) == len(np.unique(split.ids)) == 3
+
+
+@pytest.mark.parametrize("counted", [7, 9])
+def test_data_that_changes_between_counting_and_encoding_is_refused(
+    days: Path, tmp_path: Path, counted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = Schema(
+        label="click", user="user", features=(NumericFeature(name="price", domain="x"),)
+    )
+    dataset = open_dataset(str(days))
+    monkeypatch.setattr(cache_module, "_check_labels", lambda *_: counted)
+    with pytest.raises(DataError, match="changed while it was read"):
+        open_split(dataset, None, Encoder.fit(dataset, schema), tmp_path)
+    assert folders(tmp_path) == []

@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mixfront.data.config import DataConfig
+from mixfront.data.dataset import open_dataset
 from mixfront.data.encoding.encoder import Encoder
 from mixfront.data.inspection.inspect import inspect_data
-from mixfront.data.reader import raw_rows
 from mixfront.data.schema import load_schema
 
 ROOT = Path(__file__).parents[3]
@@ -20,14 +19,9 @@ pytestmark = pytest.mark.skipif(not LOGS.exists(), reason="the KuaiRand logs are
 
 def test_the_packaged_schema_encodes_it() -> None:
     schema = load_schema(str(SCHEMA))
-    config = DataConfig(
-        path=str(LOGS),
-        schema_=str(SCHEMA),
-        train="date in [20220503, 20220504]",
-        validation="date == 20220505",
-    )
-    encoder = Encoder.fit(config, schema)
-    raw = raw_rows(config.path, config.validation, encoder.columns, 5000)
+    dataset = open_dataset(str(LOGS))
+    encoder = Encoder.fit(dataset, schema, "date in [20220503, 20220504]")
+    raw = dataset.head(5000, "date == 20220505", encoder.columns)
     rows = encoder.encode(raw)
     assert rows.ids.shape == (5000, len(encoder.layout.of_kind("categorical")))
     assert rows.sequences.shape == (5000, 124)

@@ -1,11 +1,31 @@
 """Which files make up a data set."""
 
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from mixfront.data.storage import find_files
+from mixfront.exceptions import DataError
+
+
+class _ListingsKept(LocalFileSystem):  # type: ignore[misc]
+    """Keeps listings for the life of the process, as object stores' drivers may."""
+
+    protocol = "kept"
+
+    def find(self, path: str, *arguments: Any, **options: Any) -> Any:
+        path = str(self._strip_protocol(path))
+        if path not in self.dircache:
+            self.dircache[path] = super().find(path, *arguments, **options)
+        return self.dircache[path]
+
+    def invalidate_cache(self, path: str | None = None) -> None:
+        self.dircache.clear() if path is None else self.dircache.pop(path, None)
 
 
 def test_files_are_sorted_and_hidden_ones_left_out(tmp_path: Path) -> None:
@@ -32,3 +52,28 @@ def test_a_hidden_folder_above_the_data_does_not_matter(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     pq.write_table(pa.table({"x": [1]}), folder / "a.parquet")
     assert len(find_files(str(folder)).names) == 1
+
+
+def test_a_new_listing_sees_new_files_though_the_driver_keeps_listings(
+    tmp_path: Path,
+) -> None:
+    fsspec.register_implementation("kept", _ListingsKept, clobber=True)
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "a.parquet")
+    assert len(find_files(f"kept://{tmp_path}").names) == 1
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "b.parquet")
+    assert len(find_files(f"kept://{tmp_path}").names) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("nowhere", "does not exist"), ("empty", "holds no Parquet file")],
+)
+def test_no_files(tmp_path: Path, path: str, message: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=message):
+        find_files(str(tmp_path / path))
+
+
+def test_an_unknown_protocol() -> None:
+    with pytest.raises(DataError, match="cannot open nosuch://bucket/logs"):
+        find_files("nosuch://bucket/logs")

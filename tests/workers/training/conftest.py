@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from mixfront.data import DataConfig, Encoder, load_schema
+from mixfront.data import Encoder, load_schema, open_dataset
 from mixfront.data.synthetic.writer import write_synthetic
 from mixfront.training import DataRequest, TrainingConfig, TrialRequest
 
@@ -43,10 +43,10 @@ def _random_state() -> Iterator[None]:
 def data(tmp_path_factory: pytest.TempPathFactory) -> DataRequest:
     root = tmp_path_factory.mktemp("logs")
     report = write_synthetic(root / "data", 1500, seed=3)
-    config = DataConfig.model_validate(
-        {"path": report.path, "schema": report.schema, **report.filters}
+    encoder = Encoder.fit(
+        open_dataset(report.path), load_schema(report.schema), report.filters["train"]
     )
-    Encoder.fit(config, load_schema(report.schema)).save(str(root / "encoder"))
+    encoder.save(str(root / "encoder"))
     return DataRequest(path=report.path, encoder=str(root / "encoder"), **report.filters)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mixfront.data import Batch, EncodedSplit, Encoder, open_split
+from mixfront.data import Batch, EncodedSplit, Encoder, open_dataset, open_split
 from mixfront.training import DataRequest, latency
 from mixfront.training.latency import LATENCIES, MAX_CALLS, MIN_CALLS, WARM_UP, measure_latency
 
@@ -30,7 +30,7 @@ class Turned:
 
 @pytest.fixture
 def split(data: DataRequest) -> EncodedSplit:
-    return open_split(data.path, data.validation, Encoder.load(data.encoder))
+    return open_split(open_dataset(data.path), data.validation, Encoder.load(data.encoder))
 
 
 def measured(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss as sklearn_log_loss
 from sklearn.metrics import roc_auc_score
 
-from mixfront.training.metrics import auc_by_group, ranking_metrics, uauc
+from mixfront.training.metrics import ranking_metrics, uauc
 
 
 def by_user(scores: Any, labels: Any, users: Any) -> tuple[list[float], list[int]]:
@@ -41,18 +41,6 @@ def test_metrics_agree_with_sklearn(seed: int, rows: int, levels: int) -> None:
         assert found["uauc"] == pytest.approx(np.mean(areas), abs=1e-12)
         assert uauc(scores, labels, users) == found["uauc"]
         assert found["gauc"] == pytest.approx(np.average(areas, weights=sizes), abs=1e-12)
-
-
-def test_ties_count_half() -> None:
-    sizes, areas = auc_by_group(np.full(4, 0.3), np.array([0, 1, 1, 0]), np.zeros(4, dtype=int))
-    assert sizes.tolist() == [4]
-    assert areas.tolist() == [0.5]
-
-
-def test_equal_scores_of_two_users_are_no_tie() -> None:
-    scores = np.array([0.2, 0.9, 0.9, 0.1])
-    _, areas = auc_by_group(scores, np.array([0, 1, 0, 1]), np.array([1, 1, 2, 2]))
-    assert areas.tolist() == [1.0, 0.0]
 
 
 def test_what_is_not_defined_is_left_out() -> None:

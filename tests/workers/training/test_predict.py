@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mixfront.data import Encoder, open_split, raw_rows
+from mixfront.data import Encoder, open_dataset, open_split
 from mixfront.exceptions import SchemaError, TrialError
 from mixfront.training import Predictor, TrialRequest, TrialSession
 from mixfront.training.metrics import ranking_metrics
@@ -48,8 +48,9 @@ def test_scores_of_raw_rows_are_those_of_the_trial(
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, told, atol=1e-7)
     data = trial.data
-    rows = raw_rows(data.path, data.validation, list(predictor.columns), ALL)
-    split = open_split(data.path, data.validation, Encoder.load(data.encoder))
+    dataset = open_dataset(data.path)
+    rows = dataset.head(ALL, data.validation, predictor.columns)
+    split = open_split(dataset, data.validation, Encoder.load(data.encoder))
     metrics = ranking_metrics(predictor.predict(rows), split.label, split.user)
     for name, value in metrics.items():
         assert evaluation.metrics[name] == pytest.approx(value, abs=1e-6)

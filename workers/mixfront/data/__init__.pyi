@@ -2,11 +2,10 @@ from .batch import NULL, PAD, UNKNOWN, Batch, FeatureLayout, FieldLayout
 from .batches import TrainBatches, eval_batches
 from .cache import EncodedSplit, open_split
 from .config import DataConfig
+from .dataset import ParquetDataset, open_dataset
 from .encoding.encoder import EncodedRows, Encoder
 from .filters import Filter, parse_filter
-from .reader import open_dataset, raw_rows
 from .schema import Schema, dump_schema, load_schema
-from .storage import dataset_digest
 
 __all__ = [
     "NULL",
@@ -20,14 +19,13 @@ __all__ = [
     "FeatureLayout",
     "FieldLayout",
     "Filter",
+    "ParquetDataset",
     "Schema",
     "TrainBatches",
-    "dataset_digest",
     "dump_schema",
     "eval_batches",
     "load_schema",
     "open_dataset",
     "open_split",
     "parse_filter",
-    "raw_rows",
 ]

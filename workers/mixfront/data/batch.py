@@ -1,4 +1,4 @@
-"""What flows from the encoded data to a model."""
+"""Batches of encoded rows, and the layout of their fields."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -11,7 +11,7 @@ RESERVED_ROWS = 3
 
 
 class FieldLayout(BaseModel):
-    """One input field, in the order in which field embeddings are concatenated."""
+    """One input field; field embeddings are concatenated in the order of the layout."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -20,16 +20,14 @@ class FieldLayout(BaseModel):
     kind: Literal["categorical", "numeric", "sequence"]
     length: int = 1  # of a sequence, after truncation
     timed: bool = False  # a sequence whose events have ages
-    target: str | None = (
-        None  # of a behaviour sequence: the categorical field whose table it shares
-    )
+    target: str | None = None  # the categorical field whose table a behaviour sequence shares
 
 
 class FeatureLayout(BaseModel):
-    """All that a model needs to know of encoded data.
+    """What a model needs to know about encoded data.
 
-    Embedding tables of all fields lie behind one another in one fused table of `num_rows`
-    rows; encoded ids are row numbers in it.
+    The embedding tables of all fields are concatenated into one fused table of `num_rows` rows;
+    encoded ids are row numbers of it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,7 +41,7 @@ class FeatureLayout(BaseModel):
         return [field for field in self.fields if field.kind == kind]
 
     def num_ages(self) -> int:
-        """Positions of all timed sequences together."""
+        """Total length of all timed sequences."""
         return sum(field.length for field in self.fields if field.timed)
 
 
@@ -51,15 +49,15 @@ class FeatureLayout(BaseModel):
 class Batch:
     """One rank's rows of one global batch.
 
-    N rows, C categorical, M numeric fields; all sequences lie side by side in one tensor of
-    width S = sum of their lengths (`FeatureLayout` has the widths), ages of the A positions of
-    the timed ones in another. Padded rows have weight 0.
+    N rows, C categorical and M numeric fields. All sequences are concatenated into one tensor of
+    width S, the sum of their lengths in `FeatureLayout`, and the ages of the timed ones into
+    another, of width A. Padded rows have weight 0.
     """
 
     ids: Tensor  # (N, C) int64, rows of the fused table
     numeric: Tensor  # (N, M) float32, scaled; NaN where null
-    sequences: Tensor  # (N, S) int64, a PAD row where there is nothing
-    ages: Tensor  # (N, A) float32, seconds from an event to its row; 0 where there is nothing
+    sequences: Tensor  # (N, S) int64, a PAD row where there is no item
+    ages: Tensor  # (N, A) float32, seconds from an event to its row; 0 where there is none
     label: Tensor  # (N,) float32, 0 or 1
     user: Tensor  # (N,) int64, group of UAUC
     weight: Tensor  # (N,) float32, 1 for a row, 0 for padding

@@ -1,7 +1,8 @@
-"""Encoded rows as batches: the same global batches however many ranks there are.
+"""Encoded rows as batches: the same global batches for any number of ranks.
 
-A global batch of n rows is cut into `world_size` runs as equal as can be; each rank pads its run
-to ceil(batch_size / world_size) rows of weight 0, so that all ranks take the same steps.
+A global batch of n rows is split into `world_size` shards of nearly equal size. Each rank pads its
+shard to ceil(batch_size / world_size) rows with rows of weight 0, so that all ranks take the same
+number of steps.
 """
 
 from collections.abc import Iterator
@@ -21,45 +22,44 @@ class TrainBatches:
 
     Args:
         split: The encoded training rows.
-        batch_size: Rows of a global batch, over all ranks.
-        rank: This process's place among the ranks.
-        world_size: How many ranks there are; changes who gets which rows of a global batch, and
-            nothing else.
+        batch_size: Rows per global batch, over all ranks.
+        rank: Of this process, from 0.
+        world_size: Number of ranks; it only changes which rank gets which rows of a global batch.
         seed: Of the order of rows.
     """
 
     def __init__(
         self, split: EncodedSplit, *, batch_size: int, rank: int, world_size: int, seed: int
     ) -> None:
-        self._cut = _Cut(split, batch_size, rank, world_size)
+        self._shards = _RankShards(split, batch_size, rank, world_size)
         self._seed = seed
 
     @property
     def steps_per_pass(self) -> int:
-        """Batches that every rank gets in one pass."""
-        return self._cut.num_batches
+        """Batches per pass, the same on every rank."""
+        return self._shards.num_batches
 
     def one_pass(self, pass_index: int, first_step: int = 0) -> Iterator[Batch]:
-        """The batches of one pass, from step `first_step` on (to go on after a checkpoint)."""
-        order = _order(self._cut.split.num_rows, self._seed, pass_index)
+        """The batches of one pass, from step `first_step` on, to resume from a checkpoint."""
+        order = _order(self._shards.split.num_rows, self._seed, pass_index)
         for step in range(first_step, self.steps_per_pass):
-            yield self._cut.batch(step, order)
+            yield self._shards.batch(step, order)
 
 
 def eval_batches(
     split: EncodedSplit, *, batch_size: int, rank: int, world_size: int
 ) -> Iterator[Batch]:
-    """All rows in their own order, each on exactly one rank; the same number of batches on all.
+    """All rows in order, each on exactly one rank, with the same number of batches on every rank.
 
     Args:
         split: The encoded rows.
-        batch_size: Rows of a global batch, over all ranks.
-        rank: This process's place among the ranks.
-        world_size: How many ranks there are.
+        batch_size: Rows per global batch, over all ranks.
+        rank: Of this process, from 0.
+        world_size: Number of ranks.
     """
-    cut = _Cut(split, batch_size, rank, world_size)
-    for step in range(cut.num_batches):
-        yield cut.batch(step, None)
+    shards = _RankShards(split, batch_size, rank, world_size)
+    for step in range(shards.num_batches):
+        yield shards.batch(step, None)
 
 
 def _order(num_rows: int, seed: int, pass_index: int) -> Order:
@@ -69,8 +69,8 @@ def _order(num_rows: int, seed: int, pass_index: int) -> Order:
     return generator.permutation(np.arange(num_rows, dtype=dtype))
 
 
-class _Cut:
-    """One rank's part of every global batch."""
+class _RankShards:
+    """One rank's shard of every global batch."""
 
     def __init__(self, split: EncodedSplit, batch_size: int, rank: int, world_size: int) -> None:
         assert 0 <= rank < world_size, (rank, world_size)
@@ -80,7 +80,7 @@ class _Cut:
         self._world_size = world_size
         self._width = -(-batch_size // world_size)
         self._pad_row = split.layout.pad_rows[0] if split.layout.pad_rows else 0
-        # np.memmap costs a Python call at every slice; the plain view of it does not
+        # np.memmap costs a Python call per slice; a plain view of it does not
         self._ids, self._numeric, self._label, self._user = (
             np.asarray(array) for array in (split.ids, split.numeric, split.label, split.user)
         )
@@ -91,7 +91,7 @@ class _Cut:
         return -(-self.split.num_rows // self._batch_size)
 
     def batch(self, step: int, order: Order | None) -> Batch:
-        """This rank's rows of global batch `step`, of shuffled rows if there is an order."""
+        """This rank's rows of global batch `step`; `order` shuffles the rows, None keeps them."""
         first = step * self._batch_size
         count = min(self._batch_size, self.split.num_rows - first)
         start = first + count * self._rank // self._world_size
@@ -111,7 +111,7 @@ class _Cut:
         )
 
     def _take(self, array: Array, rows: Any, dtype: Any, padding: int) -> torch.Tensor:
-        """Rows of an array as a tensor of `width` rows, padding behind them."""
+        """Rows of an array as a tensor of `width` rows, padded at the end."""
         taken = array[rows]
         padded = np.empty((self._width, *array.shape[1:]), dtype)
         padded[: len(taken)] = taken

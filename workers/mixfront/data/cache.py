@@ -1,12 +1,13 @@
-"""Encoded rows on the node's disk: made once, memory-mapped by every process that needs them.
+"""Encoded rows on the node's disk: written once, memory-mapped by every process that needs them.
 
-A split's folder is named by a digest of its files, filter and encoder. It is made in a folder
-beside it and renamed when whole, under a file lock; the array files are plain `.npy`.
+A split's folder is named by a digest of its files, filter and encoder. It is written under another
+name and renamed when it is complete, under a file lock; the arrays are plain `.npy` files.
 """
 
 import hashlib
 import json
 import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,19 @@ from filelock import FileLock
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.data.cache_folder import private_folder, remove, require_space
+from mixfront.data.dataset import ParquetDataset
 from mixfront.data.encoding.encoder import Encoder
-from mixfront.data.encoding.labels import UserCodes, encode_label, is_label, wrong_label
-from mixfront.data.reader import scan
-from mixfront.data.storage import dataset_digest
+from mixfront.data.encoding.labels import (
+    UserCodes,
+    count_labels,
+    encode_label,
+    is_label,
+    wrong_label,
+)
 from mixfront.exceptions import DataError
 
-FORMAT = 2  # goes up when what is written changes
+FORMAT = 2  # raise it when the files change
+MANIFEST = "split.json"  # written last
 _DTYPES = {
     "ids": "<i4",
     "numeric": "<f4",
@@ -37,27 +44,30 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class EncodedSplit:
-    """N encoded rows, in the order of the data set; arrays are read-only memory maps."""
+    """N encoded rows in the order of the data set; the arrays are read-only memory maps."""
 
     num_rows: int
     ids: Array  # (N, C) int32, rows of the fused table
     numeric: Array  # (N, M) float32, NaN where null
     sequences: Array  # (N, S) int32
-    ages: Array  # (N, A) float32, seconds, of the timed sequences
+    ages: Array  # (N, A) float32, seconds; of the timed sequences
     label: Array  # (N,) float32
     user: Array  # (N,) int64, comparable within the split
     layout: FeatureLayout
 
 
 def open_split(
-    path: str, filter_text: str | None, encoder: Encoder, cache_dir: Path | None = None
+    dataset: ParquetDataset,
+    filter_text: str | None,
+    encoder: Encoder,
+    cache_dir: Path | None = None,
 ) -> EncodedSplit:
-    """The encoded rows that a filter selects; encoded now if no process on this node did so yet.
+    """The encoded rows that a filter selects; encoded now unless this node has them already.
 
     Args:
-        path: Folder or URL of the Parquet data set.
+        dataset: The raw rows.
         filter_text: Which rows; None means all.
-        encoder: What they are encoded with.
+        encoder: Encodes them.
         cache_dir: Where encoded rows are kept; `$MIXFRONT_CACHE` or `~/.cache/mixfront` if None.
 
     Raises:
@@ -66,17 +76,17 @@ def open_split(
         SchemaError, SpecError: If the columns or the filter do not fit the data.
     """
     root = private_folder(cache_dir)
-    key = _key(path, filter_text, encoder)
+    key = _key(dataset, filter_text, encoder)
     folder = root / key
-    if not _is_whole(folder):
+    if not _is_complete(folder):
         with FileLock(root / f"{key}.lock"):
-            if not _is_whole(folder):  # another process may have been quicker
-                _build(folder, path, filter_text, encoder)
+            if not _is_complete(folder):  # another process may have been quicker
+                _build(folder, dataset, filter_text, encoder)
     return _open(folder, encoder.layout)
 
 
-def _key(path: str, filter_text: str | None, encoder: Encoder) -> str:
-    parts = [str(FORMAT), dataset_digest(path), str(filter_text), encoder.digest]
+def _key(dataset: ParquetDataset, filter_text: str | None, encoder: Encoder) -> str:
+    parts = [str(FORMAT), dataset.digest, str(filter_text), encoder.digest]
     parts += [encoder.schema.label, encoder.schema.user]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
@@ -92,21 +102,23 @@ def _shapes(num_rows: int, layout: FeatureLayout) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _build(folder: Path, path: str, filter_text: str | None, encoder: Encoder) -> None:
-    """Encode into a folder of this process's own, then rename; the lock is held."""
-    for left in folder.parent.glob(f"{folder.name}.building-*"):
-        remove(left)  # of a process that was killed: whoever holds the lock builds
+def _build(
+    folder: Path, dataset: ParquetDataset, filter_text: str | None, encoder: Encoder
+) -> None:
+    """Encode into a folder of this process, then rename it; the caller holds the lock."""
+    for abandoned in folder.parent.glob(f"{folder.name}.building-*"):
+        remove(abandoned)  # by a process that was killed, as only the lock's holder builds
     remove(folder)
     building = folder.with_name(f"{folder.name}.building-{os.getpid()}")
     building.mkdir(mode=0o700)
     try:
-        num_rows = _check_labels(path, filter_text, encoder.schema.label)
+        num_rows = _check_labels(dataset, filter_text, encoder.schema.label)
         shapes = _shapes(num_rows, encoder.layout)
         require_space(building, sum(_num_bytes(name, shape) for name, shape in shapes.items()))
-        _write_arrays(building, shapes, path, filter_text, encoder)
+        _write_arrays(building, shapes, dataset, filter_text, encoder)
         sizes = {name: (building / f"{name}.npy").stat().st_size for name in shapes}
-        told = {"format": FORMAT, "num_rows": num_rows, "sizes": sizes}
-        (building / "split.json").write_text(json.dumps(told))
+        manifest = {"format": FORMAT, "num_rows": num_rows, "sizes": sizes}
+        (building / MANIFEST).write_text(json.dumps(manifest))
         building.rename(folder)
     finally:
         remove(building)
@@ -116,52 +128,57 @@ def _num_bytes(name: str, shape: tuple[int, ...]) -> int:
     return int(np.prod(shape)) * np.dtype(_DTYPES[name]).itemsize
 
 
-def _check_labels(path: str, filter_text: str | None, label: str) -> int:
+def _check_labels(dataset: ParquetDataset, filter_text: str | None, label: str) -> int:
     """The number of rows; one quick pass over the label alone, before the long one."""
-    counts: dict[str, int] = {}
-    wrong: dict[str, int] = {}
-    for table in scan(path, filter_text, [label]):
-        for count in table[label].value_counts().to_pylist():
-            told = counts if is_label(count["values"]) else wrong
-            value = str(count["values"])
-            told[value] = told.get(value, 0) + count["counts"]
+    counts: Counter[Any] = Counter()
+    for table in dataset.scan(filter_text, [label]):
+        counts.update(count_labels(table[label], label))
+    wrong = {value: count for value, count in counts.items() if not is_label(value)}
     if wrong:
-        example = max(wrong, key=lambda value: wrong[value])
-        raise wrong_label(label, example, sum(wrong.values()))
+        raise wrong_label(label, wrong)
     if len(counts) == 1:
         (value,) = counts
         raise DataError(
             f"the label {label!r} is {value} in all {counts[value]} rows of {filter_text!r}; "
             "AUC needs both classes, so choose more rows"
         )
-    return sum(counts.values())
+    return counts.total()
 
 
 def _write_arrays(
     building: Path,
     shapes: dict[str, tuple[int, ...]],
-    path: str,
+    dataset: ParquetDataset,
     filter_text: str | None,
     encoder: Encoder,
 ) -> None:
     arrays = {name: _new_array(building / f"{name}.npy", name, s) for name, s in shapes.items()}
-    schema, users, at = encoder.schema, UserCodes(), 0
+    schema, at = encoder.schema, 0
+    users = UserCodes(schema.user)
     columns = list(dict.fromkeys([*encoder.columns, schema.label, schema.user]))
-    for table in scan(path, filter_text, columns):
+    for table in dataset.scan(filter_text, columns):
         rows = encoder.encode(table)
         place = slice(at, at + table.num_rows)
+        if place.stop > len(arrays["label"]):
+            raise _changed(dataset)
         arrays["ids"][place] = rows.ids
         arrays["numeric"][place] = rows.numeric
         arrays["sequences"][place] = rows.sequences
         arrays["ages"][place] = rows.ages
         arrays["label"][place] = encode_label(table[schema.label], schema.label)
         arrays["user"][place] = users.codes(table[schema.user])
-        at += table.num_rows
-    if at != len(arrays["label"]):
-        raise DataError(f"{path} changed while it was read; run again when it is at rest")
+        at = place.stop
+    if at < len(arrays["label"]):
+        raise _changed(dataset)
     for array in arrays.values():
         if isinstance(array, np.memmap):
             array.flush()
+
+
+def _changed(dataset: ParquetDataset) -> DataError:
+    return DataError(
+        f"{dataset.path} changed while it was read; run again when nothing writes to it"
+    )
 
 
 def _new_array(file: Path, name: str, shape: tuple[int, ...]) -> Array:
@@ -171,19 +188,19 @@ def _new_array(file: Path, name: str, shape: tuple[int, ...]) -> Array:
     return np.lib.format.open_memmap(file, mode="w+", dtype=np.dtype(_DTYPES[name]), shape=shape)
 
 
-def _is_whole(folder: Path) -> bool:
-    """Whether a folder holds all that `_build` writes, at full length."""
+def _is_complete(folder: Path) -> bool:
+    """Whether a folder has all the files that `_build` writes, at full length."""
     try:
-        told = json.loads((folder / "split.json").read_text())
-        return bool(told["format"] == FORMAT) and all(
-            (folder / f"{name}.npy").stat().st_size == told["sizes"][name] for name in _DTYPES
+        manifest = json.loads((folder / MANIFEST).read_text())
+        return bool(manifest["format"] == FORMAT) and all(
+            (folder / f"{name}.npy").stat().st_size == manifest["sizes"][name] for name in _DTYPES
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
 def _open(folder: Path, layout: FeatureLayout) -> EncodedSplit:
-    num_rows: int = json.loads((folder / "split.json").read_text())["num_rows"]
+    num_rows: int = json.loads((folder / MANIFEST).read_text())["num_rows"]
     arrays = {
         name: np.load(
             folder / f"{name}.npy", mmap_mode=None if 0 in shape else "r", allow_pickle=False

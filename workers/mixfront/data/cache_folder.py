@@ -1,4 +1,4 @@
-"""The folder that encoded rows are kept in: private to its user, and not fuller than the disk."""
+"""The folder for encoded rows: private to its user, on a disk with enough space."""
 
 import os
 import shutil
@@ -14,34 +14,34 @@ def private_folder(cache_dir: Path | None) -> Path:
         cache_dir: None means `$MIXFRONT_CACHE`, or `~/.cache/mixfront` where that is not set.
 
     Raises:
-        DataError: If it cannot be made, or belongs to another user.
+        DataError: If it cannot be created, or belongs to another user.
     """
     base = cache_dir or Path(os.environ.get("MIXFRONT_CACHE") or "~/.cache/mixfront")
     folder = base.expanduser().absolute() / "encoded"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if folder.stat().st_uid != os.getuid():
-            raise DataError(f"the cache {folder} is another user's; set MIXFRONT_CACHE")
-        folder.chmod(0o700)  # it may be older, or made under another umask
+            raise DataError(f"the cache {folder} belongs to another user; set MIXFRONT_CACHE")
+        folder.chmod(0o700)  # an existing folder may be open to others
     except OSError as problem:
         raise DataError(f"cannot use the cache {folder}: {problem}; set MIXFRONT_CACHE") from None
     return folder
 
 
 def require_space(folder: Path, num_bytes: int) -> None:
-    """Make sure that so much can be written.
+    """Make sure that `num_bytes` can be written.
 
     Raises:
-        DataError: If the disk has too little room.
+        DataError: If the disk has too little space.
     """
     free = shutil.disk_usage(folder).free
     if free < num_bytes:
         raise DataError(
             f"the encoded rows need {num_bytes / 1e9:.1f} GB but {folder.parent} has "
-            f"{free / 1e9:.1f} GB left; make room or set MIXFRONT_CACHE to a larger disk"
+            f"{free / 1e9:.1f} GB left; free some, or set MIXFRONT_CACHE to a larger disk"
         )
 
 
 def remove(folder: Path) -> None:
-    """Take a folder away, if it is there; processes that have its files mapped keep them."""
+    """Remove a folder if it exists; processes that have mapped its files keep them."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,13 +1,13 @@
-"""The grammar of row filters: text into a tree, by hand, nothing evaluated.
+"""The grammar of row filters: a hand-written parser, text to tree; nothing is evaluated.
 
-    filter     = all ("or" all)*
-    all        = part ("and" part)*
-    part       = "(" filter ")" | comparison
-    comparison = column ("==" | "!=" | "<" | "<=" | ">" | ">=") literal
-               | column "in" ("[" | "(") literal ("," literal)* ("]" | ")")
-    literal    = number | 'text' | "text" | true | false | null
+    filter      = conjunction ("or" conjunction)*
+    conjunction = term ("and" term)*
+    term        = "(" filter ")" | comparison
+    comparison  = column ("==" | "!=" | "<" | "<=" | ">" | ">=") literal
+                | column "in" ("[" | "(") literal ("," literal)* ("]" | ")")
+    literal     = number | 'text' | "text" | true | false | null
 
-A column with an odd name stands in backquotes.
+Column names with spaces or other special characters go in backquotes.
 """
 
 import re
@@ -36,7 +36,7 @@ _WORDS: dict[str, Value] = {"true": True, "false": False, "null": None}
 
 @dataclass(frozen=True)
 class Comparison:
-    """One column against one literal, or against a list of them (`in`)."""
+    """One column compared with a literal, or with a list of them (`in`)."""
 
     column: str
     operator: str
@@ -45,7 +45,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Junction:
-    """Several parts, all of which (`and`) or one of which (`or`) must hold."""
+    """Several parts, of which all (`and`) or at least one (`or`) must hold."""
 
     kind: Literal["and", "or"]
     parts: "tuple[Node, ...]"
@@ -55,7 +55,7 @@ Node = Comparison | Junction
 
 
 def parse(text: str) -> Node:
-    """The tree that `text` says.
+    """Parse a filter into its tree.
 
     Raises:
         SpecError: If it does not follow the grammar; gives the position and what was expected.
@@ -80,7 +80,7 @@ class _Parser:
         self._depth = 0
 
     def parse(self) -> Node:
-        root = self._any()
+        root = self._filter()
         if self._peek().kind != "end":
             raise self._error("expected `and`, `or` or the end")
         return root
@@ -94,31 +94,31 @@ class _Parser:
             match = _TOKEN.match(self._text, position)
             if match is None or match.lastgroup is None:
                 hint = "; equality is `==`" if self._text[position] == "=" else ""
-                raise self._error_at(position, f"this cannot stand here{hint}")
+                raise self._error_at(position, f"unexpected character{hint}")
             yield _Token(match.lastgroup, match.group(), position)
             position = match.end()
         yield _Token("end", "", position)
 
-    def _any(self) -> Node:
-        parts = [self._all()]
+    def _filter(self) -> Node:
+        parts = [self._conjunction()]
         while self._take_word("or"):
-            parts.append(self._all())
+            parts.append(self._conjunction())
         return parts[0] if len(parts) == 1 else Junction("or", tuple(parts))
 
-    def _all(self) -> Node:
-        parts = [self._part()]
+    def _conjunction(self) -> Node:
+        parts = [self._term()]
         while self._take_word("and"):
-            parts.append(self._part())
+            parts.append(self._term())
         return parts[0] if len(parts) == 1 else Junction("and", tuple(parts))
 
-    def _part(self) -> Node:
+    def _term(self) -> Node:
         if self._peek().text != "(" or self._peek().kind != "mark":
             return self._comparison()
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise self._error(f"more than {MAX_DEPTH} parentheses inside one another")
+            raise self._error(f"parentheses are nested more than {MAX_DEPTH} deep")
         self._next += 1
-        inner = self._any()
+        inner = self._filter()
         self._take_mark(")")
         self._depth -= 1
         return inner
@@ -138,7 +138,7 @@ class _Parser:
             )
         position, value = self._peek().position, self._literal()
         if value is None and operator.text not in ("==", "!="):
-            raise self._error_at(position, "null can only stand after == or !=")
+            raise self._error_at(position, "null can only follow == or !=")
         return Comparison(column, operator.text, (value,))
 
     def _list(self) -> tuple[Value, ...]:
@@ -150,14 +150,14 @@ class _Parser:
             self._next += 1
             values.append(self._list_value())
             if len(values) > MAX_LIST:
-                raise self._error(f"a list of more than {MAX_LIST} values")
+                raise self._error(f"the list has more than {MAX_LIST} values")
         self._take_mark("]" if opening.text == "[" else ")")
         return tuple(values)
 
     def _list_value(self) -> Value:
         position, value = self._peek().position, self._literal()
         if value is None:
-            raise self._error_at(position, "null cannot stand in a list; write `or x == null`")
+            raise self._error_at(position, "null is not allowed in a list; write `or x == null`")
         return value
 
     def _literal(self) -> Value:
@@ -168,7 +168,7 @@ class _Parser:
             return self._number(token)
         if token.kind == "name" and token.text.lower() in _WORDS:
             return _WORDS[token.text.lower()]
-        hint = "; text stands in quotes" if token.kind == "name" else ""
+        hint = "; put text in quotes" if token.kind == "name" else ""
         raise self._error_at(token.position, f"expected a number, text, true, false or null{hint}")
 
     def _number(self, token: _Token) -> int | float:
@@ -176,7 +176,7 @@ class _Parser:
             return float(token.text)
         number = int(token.text)
         if not -(2**63) <= number < 2**63:
-            raise self._error_at(token.position, "a whole number of more than 64 bits")
+            raise self._error_at(token.position, "the integer does not fit in 64 bits")
         return number
 
     def _peek(self) -> _Token:
@@ -188,9 +188,9 @@ class _Parser:
         return token
 
     def _take_word(self, word: str) -> bool:
-        found = self._peek().kind == "name" and self._peek().text.lower() == word
-        self._next += found
-        return found
+        matches = self._peek().kind == "name" and self._peek().text.lower() == word
+        self._next += matches
+        return matches
 
     def _take_mark(self, mark: str) -> None:
         if self._peek().text != mark:
@@ -202,5 +202,5 @@ class _Parser:
 
     def _error_at(self, position: int, what: str) -> SpecError:
         rest = self._text[position:]
-        where = f"at {rest[:20]!r}" if rest else "at its end"
+        where = f"at {rest[:20]!r}" if rest else "at the end"
         return SpecError(f"filter {self._text!r}, position {position + 1}, {where}: {what}")

@@ -1,4 +1,4 @@
-"""Which file of a data set cannot be read, and where: asked only after reading failed."""
+"""Which file of a data set cannot be read, and why; found only after a read has failed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,32 +13,31 @@ from mixfront.exceptions import DataError
 def explain_read_error(
     files: ParquetFiles, columns: Sequence[str], schema: Any, problem: Exception
 ) -> DataError:
-    """One sentence on why `columns` cannot be read: which file, and where it can tell, row group.
+    """One sentence on why `columns` cannot be read, with the file and, if known, the row group.
 
     Args:
-        files: The data set that failed.
-        columns: What was asked of it.
-        schema: Its common `pyarrow.Schema`, or None if not even that could be read.
-        problem: What reading raised.
+        files: The data set.
+        columns: Those that were read.
+        schema: The `pyarrow.Schema` that the files share, or None if it could not be read.
+        problem: What the read raised.
     """
     for name in files.names:
-        found = _in_file(files.filesystem, name, columns, schema)
-        if found:
-            return DataError(found)
+        fault = _find_fault(files.filesystem, name, columns, schema)
+        if fault:
+            return DataError(fault)
     return DataError(f"cannot read {files.path}: {_first_line(problem)}")
 
 
-def _in_file(filesystem: Any, name: str, columns: Sequence[str], schema: Any) -> str | None:
+def _find_fault(filesystem: Any, name: str, columns: Sequence[str], schema: Any) -> str | None:
     try:
         file = pq.ParquetFile(filesystem.open_input_file(name), page_checksum_verification=True)
     except (pa.ArrowException, OSError) as problem:
         return (
-            f"{name} is no complete Parquet file: {_first_line(problem)}; it may have been cut "
-            "off, and its row groups cannot be told as their list stands at its end; "
-            "write it again or take it away"
+            f"{name} is not a complete Parquet file: {_first_line(problem)}; it may have been "
+            "truncated, which loses the list of row groups at its end; write it again or remove it"
         )
     with file:
-        return _type_conflict(file, name, columns, schema) or _bad_row_group(file, name, columns)
+        return _bad_row_group(file, name, columns) or _type_conflict(file, name, columns, schema)
 
 
 def _type_conflict(file: Any, name: str, columns: Sequence[str], schema: Any) -> str | None:
@@ -46,12 +45,15 @@ def _type_conflict(file: Any, name: str, columns: Sequence[str], schema: Any) ->
     for column in columns:
         if schema is None or column not in own.names or column not in schema.names:
             continue
-        try:
-            pa.nulls(0, own.field(column).type).cast(schema.field(column).type)
+        here, elsewhere = own.field(column).type, schema.field(column).type
+        if here == elsewhere:
+            continue
+        try:  # with its values, as a text of digits can be an integer
+            file.read(columns=[column])[column].cast(elsewhere)
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
             return (
-                f"the column {column!r} is {own.field(column).type} in {name} but "
-                f"{schema.field(column).type} in other files; write one type"
+                f"the column {column!r} is {here} in {name} but {elsewhere} in other files; "
+                "write one type"
             )
     return None
 
@@ -64,7 +66,7 @@ def _bad_row_group(file: Any, name: str, columns: Sequence[str]) -> str | None:
         except (pa.ArrowException, OSError) as problem:
             return (
                 f"row group {group} of {name} is damaged: {_first_line(problem)}; write the file "
-                "again or take it away"
+                "again or remove it"
             )
     return None
 

@@ -13,13 +13,13 @@ TimeUnit = Literal["s", "ms", "us"]
 
 
 class _Feature(BaseModel):
-    """What every kind of feature has."""
+    """The keys of every kind of feature."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1)
     domain: str = Field(min_length=1, description="user, item, behaviour, context, cross, ...")
-    column: str | None = Field(None, description="Parquet column, where it is not the name")
+    column: str | None = Field(None, description="Parquet column, if not the name")
 
     @property
     def source(self) -> str:
@@ -27,7 +27,7 @@ class _Feature(BaseModel):
         return self.column or self.name
 
     def changed(self, keys: set[str]) -> list[str]:
-        """Those of `keys` that differ from their default."""
+        """Those of `keys` whose values differ from their defaults."""
         fields = type(self).model_fields
         return [key for key in sorted(keys) if getattr(self, key) != fields[key].default]
 
@@ -36,8 +36,12 @@ class _IdFeature(_Feature):
     """Features whose values become rows of an embedding table."""
 
     encoding: IdEncoding = "vocabulary"
-    min_count: int = Field(1, ge=1, description="rarer training values become `unknown`")
-    max_size: int | None = Field(None, ge=1, description="keep only so many most frequent values")
+    min_count: int = Field(
+        1, ge=1, description="values rarer than this in training become unknown"
+    )
+    max_size: int | None = Field(
+        None, ge=1, description="keep at most this many values, the most frequent"
+    )
     buckets: int | None = Field(None, ge=1, description="rows of a hashed table")
 
     @model_validator(mode="after")
@@ -47,21 +51,21 @@ class _IdFeature(_Feature):
         unused = {"min_count", "max_size"} if self.encoding == "hash" else {"buckets"}
         for key in self.changed(unused):
             raise ValueError(
-                f"feature {self.name!r}: `{key}` means nothing with encoding {self.encoding}; "
+                f"feature {self.name!r}: `{key}` has no effect with encoding {self.encoding}; "
                 "remove it"
             )
         return self
 
 
 class CategoricalFeature(_IdFeature):
-    """One value of a finite set: an id, a category, a flag."""
+    """One value from a finite set: an id, a category, a flag."""
 
     kind: Literal["categorical"] = "categorical"
     nulls: Literal["own", "unknown"] = "own"
 
 
 class NumericFeature(_Feature):
-    """One number: scaled, or cut at quantiles of the training rows (`encoding: buckets`).
+    """One number: scaled, or put into quantile buckets of the training rows.
 
     `log` means sign(x) * log(1 + |x|), then standard scaling. A null stays NaN with `nulls: own`
     (the model learns a vector for it), or becomes the mean or zero.
@@ -69,26 +73,28 @@ class NumericFeature(_Feature):
 
     kind: Literal["numeric"] = "numeric"
     encoding: Literal["standard", "log", "buckets"] = "standard"
-    buckets: int = Field(32, ge=2, le=65536, description="quantile buckets, at most")
+    buckets: int = Field(32, ge=2, le=65536, description="maximum number of quantile buckets")
     nulls: Literal["own", "mean", "zero"] = "own"
-    clip: float = Field(10.0, gt=0, description="standard deviations, at most")
+    clip: float = Field(
+        10.0, gt=0, description="maximum distance from the mean, in standard deviations"
+    )
 
     @model_validator(mode="after")
     def _options_fit_the_encoding(self) -> Self:
         unused = {"clip"} if self.encoding == "buckets" else {"buckets"}
         for key in self.changed(unused):
             raise ValueError(
-                f"feature {self.name!r}: `{key}` means nothing with encoding {self.encoding}; "
+                f"feature {self.name!r}: `{key}` has no effect with encoding {self.encoding}; "
                 "remove it"
             )
         return self
 
 
 class SequenceFeature(_IdFeature):
-    """A list of ids, cut to `length`; `share` takes the embedding table of another feature.
+    """A list of ids, truncated to `length`; `share` uses the embedding table of another feature.
 
-    `times` names a column of lists as long, when each happened; the schema's `time` is when the
-    row did.
+    `times` is a column of lists of the same length: when each event happened. The schema's `time`
+    is when the row was shown.
     """
 
     kind: Literal["sequence"] = "sequence"
@@ -119,10 +125,10 @@ class Schema(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    label: str = Field(min_length=1, description="column of 0 and 1")
+    label: str = Field(min_length=1, description="column of 0s and 1s")
     user: str = Field(min_length=1, description="column that groups rows for UAUC")
     time: str | None = None
-    time_unit: TimeUnit | None = Field(None, description="of `time` and `times` that are numbers")
+    time_unit: TimeUnit | None = Field(None, description="unit of `time` and `times`, if numeric")
     features: tuple[Feature, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -143,8 +149,8 @@ class Schema(BaseModel):
             self._check_share(feature.name, feature.share)
         if feature.times is not None and self.time is None:
             raise ValueError(
-                f"feature {feature.name!r} has `times`, and no column says when its row was; "
-                "name it as the schema's `time`"
+                f"feature {feature.name!r} has `times`, but the schema has no `time`; "
+                "add the column that says when a row was shown"
             )
 
     def _check_share(self, name: str, share: str) -> None:
@@ -157,13 +163,13 @@ class Schema(BaseModel):
         if share not in owners or share == name:
             known = sorted(owners - {name})
             raise ValueError(
-                f"feature {name!r} shares the table of {share!r}, which has none: "
+                f"feature {name!r} shares the table of {share!r}, which has no table to share: "
                 f"{nearest(share, known)}"
             )
 
 
 def load_schema(url: str) -> Schema:
-    """The schema.yaml at a path or fsspec URL.
+    """Read the schema.yaml at a path or fsspec URL.
 
     Raises:
         SchemaError: If it cannot be read or is wrong; says where and what to do.
@@ -172,7 +178,7 @@ def load_schema(url: str) -> Schema:
 
 
 def dump_schema(schema: Schema) -> str:
-    """The schema as YAML text, one feature a line; `load_schema` reads it back."""
+    """The schema as YAML text, one feature per line; `load_schema` reads it back."""
     plain = schema.model_dump(exclude={"features"}, exclude_none=True)
     head = yaml.safe_dump(plain, sort_keys=False)
     lines = [f"  - {_one_line(feature)}" for feature in schema.features]
@@ -180,7 +186,7 @@ def dump_schema(schema: Schema) -> str:
 
 
 def _one_line(feature: _Feature) -> str:
-    told: dict[str, Any] = {"name": feature.name, "kind": feature.model_dump()["kind"]}
-    told |= feature.model_dump(exclude_defaults=True)
-    text: str = yaml.safe_dump(told, sort_keys=False, default_flow_style=True, width=10_000)
+    keys: dict[str, Any] = {"name": feature.name, "kind": feature.model_dump()["kind"]}
+    keys |= feature.model_dump(exclude_defaults=True)
+    text: str = yaml.safe_dump(keys, sort_keys=False, default_flow_style=True, width=10_000)
     return text.strip()

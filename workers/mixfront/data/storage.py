@@ -1,4 +1,4 @@
-"""Parquet files below a path or URL: which there are, and what identifies their content."""
+"""Parquet files below a path or URL: their names, and what identifies their content."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ SUFFIXES = (".parquet", ".parq", ".pq")
 
 @dataclass(frozen=True)
 class ParquetFiles:
-    """The files of one data set, sorted by name, so that rows always come in one order."""
+    """The files of one data set, sorted by name, so that rows always come in the same order."""
 
     path: str  # as the user wrote it
     root: str  # as its file system writes it
     names: tuple[str, ...]  # full names on `filesystem`
-    versions: tuple[str, ...]  # size and time of change or etag of each
+    versions: tuple[str, ...]  # of each file: its size, and its time of change or etag
     filesystem: Any  # pyarrow.fs.FileSystem
 
     def digest(self) -> str:
@@ -32,21 +32,26 @@ class ParquetFiles:
 
 
 def find_files(path: str) -> ParquetFiles:
-    """Every Parquet file at or below `path`.
+    """List every Parquet file at or below `path`, as it is now.
 
-    Names that begin with `_` or `.` are left out, as Hive and Spark do.
+    Names that begin with `_` or `.` are left out, as in Hive and Spark.
 
     Raises:
-        DataError: If there is no such path, no Parquet file, or no driver for the URL.
+        DataError: If the path does not exist, has no Parquet file, or needs a driver that is not
+            installed.
     """
     try:
         source, root = fsspec.core.url_to_fs(path)
-        found = source.find(root, detail=True)
+        # fsspec keeps one file system per URL and process, and some keep their listings too
+        source.invalidate_cache()
+        entries = source.find(root, detail=True)
     except (ImportError, ValueError) as problem:
-        raise DataError(f"cannot open {path}: {problem}; install the driver of its URL") from None
+        raise DataError(
+            f"cannot open {path}: {problem}; install the fsspec driver for this URL"
+        ) from None
     except OSError as problem:
         raise DataError(f"cannot open {path}: {problem}; check the path") from None
-    names = sorted(name for name in found if name == root or _is_data(name, root))
+    names = sorted(name for name in entries if name == root or _is_data(name, root))
     if not names:
         state = "holds no Parquet file" if source.exists(root) else "does not exist"
         raise DataError(f"the data path {path} {state}; check `path`")
@@ -54,18 +59,9 @@ def find_files(path: str) -> ParquetFiles:
         path=path,
         root=root,
         names=tuple(names),
-        versions=tuple(_version(found[name]) for name in names),
+        versions=tuple(_version(entries[name]) for name in names),
         filesystem=_arrow_filesystem(source),
     )
-
-
-def dataset_digest(path: str) -> str:
-    """What identifies the content of a data set: file names, sizes, times of change or etags.
-
-    Raises:
-        DataError: As `find_files`.
-    """
-    return find_files(path).digest()
 
 
 def _is_data(name: str, root: str) -> bool:

@@ -11,23 +11,22 @@ import io
 import json
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mixfront.data import raw_rows
 from mixfront.training.artifact_folder import ArtifactFolder
 from mixfront.training.predict import DENSE, TABLES, Predictor
-from mixfront.training.request import TrialRequest
 
-SAMPLE_ROWS = 32
+SAMPLE_ROWS = 32  # raw rows that are kept with a model, with its scores for them
 
 
-def export_model(url: str, predictor: Predictor, request: TrialRequest) -> None:
+def export_model(url: str, predictor: Predictor, sample: pa.Table) -> None:
     """Write a model whole; `model.json` comes last.
 
     Args:
-        url: ArtifactFolder, replaced if it exists.
+        url: The folder, replaced if it exists.
         predictor: The model; its `about` becomes model.json.
-        request: Where raw validation rows are.
+        sample: Raw rows to keep with their scores.
     """
     folder = ArtifactFolder(url)
     folder.remove("model.json")
@@ -35,14 +34,12 @@ def export_model(url: str, predictor: Predictor, request: TrialRequest) -> None:
     weights[f"{TABLES}weight"] = predictor.scorer.tables.weight
     file = folder.write_tensors("weights.safetensors", weights)
     predictor.encoder.save(f"{folder.url}/encoder")
-    _write_sample(folder, predictor, request)
+    _write_sample(folder, predictor, sample)
     about: dict[str, Any] = {**predictor.about, "weights": file.model_dump()}
     folder.write("model.json", json.dumps(about, indent=1).encode())
 
 
-def _write_sample(folder: ArtifactFolder, predictor: Predictor, request: TrialRequest) -> None:
-    data = request.data
-    sample = raw_rows(data.path, data.validation, list(predictor.columns), SAMPLE_ROWS)
+def _write_sample(folder: ArtifactFolder, predictor: Predictor, sample: pa.Table) -> None:
     buffer = io.BytesIO()
     pq.write_table(sample, buffer)
     folder.write("sample.parquet", buffer.getvalue())

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mixfront.data import Batch, Encoder, TrainBatches, open_split
+from mixfront.data import Batch, TrainBatches
 from mixfront.exceptions import AbortedError, SpecError, TrialError
 from mixfront.models import make_config, serving_weights
 from mixfront.training.checkpoint import Checkpoints, Identity, TrainingProgress
 from mixfront.training.evaluate import evaluate
 from mixfront.training.evaluation import Evaluation
-from mixfront.training.export import export_model
+from mixfront.training.export import SAMPLE_ROWS, export_model
 from mixfront.training.latency import LATENCIES, measure_latency
 from mixfront.training.mixing_log import MixingLog
 from mixfront.training.native_bf16 import has_native_bf16
@@ -22,6 +22,7 @@ from mixfront.training.request import TEST_PREFIX, TrialRequest
 from mixfront.training.schedules import evaluation_steps
 from mixfront.training.throughput import mfu
 from mixfront.training.trainer import Trainer
+from mixfront.training.trial_data import TrialData
 
 # What may differ between a checkpoint and the trial that goes on from it.
 NOT_IDENTITY = {"keep_checkpoints", "eval_batch_size", "evaluate_every"}
@@ -52,8 +53,15 @@ class TrialSession:
         training = request.training
         self._ranks = Ranks.join(device, data_group)
         self._config = make_config(request.family, request.model)
-        self._encoder = Encoder.load(request.data.encoder)
-        self._batches = self._open_training()
+        self._require_rows_per_rank()
+        self._data = TrialData(request.data)
+        self._batches = TrainBatches(
+            self._data.train,
+            batch_size=training.batch_size,
+            rank=self._ranks.rank,
+            world_size=self._ranks.world_size,
+            seed=training.seed,
+        )
         self.total_steps = training.passes * self._batches.steps_per_pass
         self._points = evaluation_steps(self.total_steps, training.evaluate_every)
         self._progress = TrainingProgress()
@@ -63,7 +71,7 @@ class TrialSession:
         self._trainer = Trainer(
             request.family,
             self._config,
-            self._encoder.layout,
+            self._data.encoder.layout,
             training,
             zero_stage=request.zero_stage,
             total_steps=self.total_steps,
@@ -156,23 +164,17 @@ class TrialSession:
     def close(self) -> None:
         """Free everything; nothing else works afterwards."""
         self._trainer.close()
+        self._data.close()
         del self._trainer, self._batches, self._stream
         self._checkpoints.thin_out(self.step)
 
-    def _open_training(self) -> TrainBatches:
-        training, data, ranks = self.request.training, self.request.data, self._ranks
-        if -(-training.batch_size // ranks.world_size) < training.gradient_accumulation:
+    def _require_rows_per_rank(self) -> None:
+        training = self.request.training
+        if -(-training.batch_size // self._ranks.world_size) < training.gradient_accumulation:
             raise SpecError(
                 f"training.gradient_accumulation is {training.gradient_accumulation}, more than "
                 f"a rank's rows of a batch of {training.batch_size}; raise training.batch_size"
             )
-        return TrainBatches(
-            open_split(data.path, data.train, self._encoder),
-            batch_size=training.batch_size,
-            rank=ranks.rank,
-            world_size=ranks.world_size,
-            seed=training.seed,
-        )
 
     def _finished(self) -> tuple[str, dict[str, float]]:
         """URL and metrics of the exported model."""
@@ -194,7 +196,7 @@ class TrialSession:
             zero_stage=request.zero_stage,
             world_size=self._ranks.world_size,
             total_steps=self.total_steps,
-            encoder=self._encoder.digest,
+            encoder=self._data.encoder.digest,
         )
 
     def _resume(self) -> None:
@@ -229,10 +231,9 @@ class TrialSession:
 
     def _evaluate(self) -> dict[str, float]:
         self._trainer.evaluation_mode(self.step)
-        data = self.request.data
         found = evaluate(
             self._trainer.score,
-            open_split(data.path, data.validation, self._encoder),
+            self._data.validation,
             batch_size=self.request.training.eval_batch_size,
             ranks=self._ranks,
         )
@@ -265,7 +266,7 @@ class TrialSession:
         scorer = Scorer(
             request.family,
             request.model,
-            self._encoder.layout,
+            self._data.encoder.layout,
             serving_weights(trainer.engine.weights()),
             trainer.tables.weight,
         )
@@ -273,20 +274,20 @@ class TrialSession:
         metrics |= self._latencies(scorer)
         url = f"{request.folder.rstrip('/')}/final"
         if self._ranks.is_first:
-            about = self._about(metrics)
-            export_model(url, Predictor(self._encoder, scorer, about), request)
+            about, sample = self._about(metrics), self._data.raw_sample(SAMPLE_ROWS)
+            export_model(url, Predictor(self._data.encoder, scorer, about), sample)
             self._mixing.draw(scorer.ranker)
         self._ranks.barrier()
         return url, metrics
 
     def _final_metrics(self, scorer: Scorer) -> dict[str, float]:
-        data, metrics = self.request.data, dict[str, float]()
-        for prefix, chosen in (("", data.validation), (TEST_PREFIX, data.test)):
-            if chosen is None:
+        metrics = dict[str, float]()
+        for prefix, split in (("", self._data.validation), (TEST_PREFIX, self._data.test)):
+            if split is None:
                 continue
             found = evaluate(
                 scorer.probabilities,
-                open_split(data.path, chosen, self._encoder),
+                split,
                 batch_size=self.request.training.eval_batch_size,
                 ranks=self._ranks,
             )
@@ -297,9 +298,7 @@ class TrialSession:
         """Measured by rank 0 while the others wait for its numbers, and are quiet."""
         numbers = [math.nan] * len(LATENCIES)
         if self._ranks.is_first:
-            data = self.request.data
-            split = open_split(data.path, data.validation, self._encoder)
-            seconds = self.request.latency_seconds
+            split, seconds = self._data.validation, self.request.latency_seconds
             numbers = list(measure_latency(scorer.probabilities, split, seconds=seconds).values())
         return dict(zip(LATENCIES, self._ranks.broadcast(numbers), strict=True))
 
@@ -311,9 +310,10 @@ class TrialSession:
             "family": request.family,
             "model": self._config.model_dump(mode="json"),
             "training": request.training.model_dump(mode="json"),
-            "layout": self._encoder.layout.model_dump(mode="json"),
-            "encoder_digest": self._encoder.digest,
-            "columns": list(self._encoder.columns),
+            "layout": self._data.encoder.layout.model_dump(mode="json"),
+            "encoder_digest": self._data.encoder.digest,
+            "dataset_digest": self._data.digest,
+            "columns": list(self._data.encoder.columns),
             "tau": self._trainer.tau(self.step),
             "step": self.step,
             "metrics": metrics,

@@ -11,8 +11,8 @@ import pytest
 
 from mixfront.data.batch import NULL, UNKNOWN
 from mixfront.data.config import DataConfig
+from mixfront.data.dataset import ParquetDataset, open_dataset
 from mixfront.data.encoding.encoder import EncodedRows, Encoder
-from mixfront.data.reader import raw_rows
 from mixfront.data.schema import (
     CategoricalFeature,
     NumericFeature,
@@ -27,8 +27,7 @@ def schema(*features: Any) -> Schema:
 
 
 def fit(days: Path, *features: Any, train: str | None = "date == 20260101") -> Encoder:
-    config = DataConfig(path=str(days), schema_="-", train=train, validation="date == 20260102")
-    return Encoder.fit(config, schema(*features))
+    return Encoder.fit(open_dataset(str(days)), schema(*features), train)
 
 
 def assert_equal(one: EncodedRows, other: EncodedRows) -> None:
@@ -52,7 +51,7 @@ def test_layout_and_rows_by_hand(days: Path) -> None:
     assert encoder.columns == ("seen", "price", "item")
     assert encoder.layout.num_rows == 3 + 4
     assert encoder.layout.pad_rows == (0,)
-    rows = encoder.encode(raw_rows(str(days), None, encoder.columns, 8))
+    rows = encoder.encode(open_dataset(str(days)).head(8, columns=encoder.columns))
     # items 0, 10, 20, 30 were seen in training, 40 and later were not
     assert rows.ids[:, 0].tolist() == [3, 4, 5, 6, 1, 1, 1, 1]
     assert rows.sequences[:4].tolist() == [[3, 4], [0, 0], [0, 0], [1, 5]]
@@ -72,11 +71,11 @@ def test_a_sequence_of_a_categorical_features_ids_has_it_as_target(days: Path) -
     assert targets == {"seen": "item", "item": None, "own": None, "again": None}
 
 
-def test_events_with_times_have_ages(encoder: Encoder, config: DataConfig) -> None:
+def test_events_with_times_have_ages(encoder: Encoder, dataset: ParquetDataset) -> None:
     """The history is the only sequence; its times and the rows' are read for it."""
     assert encoder.columns[-2:] == ("history_ms", "time_ms")
     assert encoder.layout.num_ages() == 20
-    raw = raw_rows(config.path, None, encoder.columns, 50)
+    raw = dataset.head(50, columns=encoder.columns)
     ages = encoder.encode(raw).ages
     for row, (now, times) in enumerate(zip(raw["time_ms"], raw["history_ms"], strict=True)):
         expected = [(now.as_py() - then) / 1000 for then in times.as_py()]
@@ -88,10 +87,9 @@ def test_only_sequences_with_times_have_ages(days: Path) -> None:
     timed = SequenceFeature(name="again", column="seen", domain="x", length=3, times="seen")
     features = (SEEN, ITEM, timed)
     given = Schema(label="click", user="user", time="item", time_unit="s", features=features)
-    config = DataConfig(path=str(days), schema_="-", validation="date == 20260102")
-    encoder = Encoder.fit(config, given)
+    encoder = Encoder.fit(open_dataset(str(days)), given)
     assert [field.timed for field in encoder.layout.fields] == [False, False, True]
-    raw = raw_rows(str(days), None, encoder.columns, 4)
+    raw = open_dataset(str(days)).head(4, columns=encoder.columns)
     assert encoder.encode(raw).ages.tolist() == [[0, 0, 0], [0, 0, 0], [0, 0, 0], [20, 0, 10]]
     with pytest.raises(SchemaError, match="no column 'item'"):
         encoder.encode(raw.drop_columns(["item"]))
@@ -112,13 +110,13 @@ def test_only_training_rows_are_learnt_from(days: Path) -> None:
     assert narrow.digest != wide.digest
 
 
-def test_tables_lie_behind_one_another(encoder: Encoder, config: DataConfig) -> None:
+def test_tables_lie_behind_one_another(encoder: Encoder, dataset: ParquetDataset) -> None:
     at = 0
     for table in encoder.state.tables:
         assert table.offset == at
         at += table.num_rows
     assert encoder.layout.num_rows == at
-    rows = encoder.encode(raw_rows(config.path, None, encoder.columns, 2000))
+    rows = encoder.encode(dataset.head(2000, columns=encoder.columns))
     names = [field.name for field in encoder.layout.of_kind("categorical")]
     tables = {table.feature: table for table in encoder.state.tables}
     for column, name in enumerate(names):
@@ -137,9 +135,9 @@ def test_a_bucketed_number_is_a_categorical_field(encoder: Encoder) -> None:
 
 
 def test_pandas_and_json_give_the_same_ids_as_parquet(
-    encoder: Encoder, config: DataConfig
+    encoder: Encoder, config: DataConfig, dataset: ParquetDataset
 ) -> None:
-    raw = raw_rows(config.path, config.validation, encoder.columns, 200)
+    raw = dataset.head(200, config.validation, encoder.columns)
     expected = encoder.encode(raw)
     frame = raw.to_pandas()
     assert_equal(encoder.encode(pa.Table.from_pandas(frame, preserve_index=False)), expected)
@@ -179,8 +177,8 @@ def test_a_column_may_be_missing_only_if_training_rows_had_nulls(days: Path) -> 
         encoder.encode(pa.table({"itm": [10], "price": [1.0]}))
 
 
-def test_no_rows_are_encoded_as_no_rows(encoder: Encoder, config: DataConfig) -> None:
-    raw = raw_rows(config.path, None, encoder.columns, 5)
+def test_no_rows_are_encoded_as_no_rows(encoder: Encoder, dataset: ParquetDataset) -> None:
+    raw = dataset.head(5, columns=encoder.columns)
     rows = encoder.encode(raw.slice(0, 0))
     assert rows.ids.shape == (0, len(encoder.layout.of_kind("categorical")))
     assert rows.sequences.shape == (0, 20)
@@ -188,26 +186,28 @@ def test_no_rows_are_encoded_as_no_rows(encoder: Encoder, config: DataConfig) ->
 
 def test_labels_and_users(days: Path) -> None:
     encoder = fit(days, ITEM)
-    label, user = encoder.encode_labels(raw_rows(str(days), None, ["click", "user"], 4))
+    label, user = encoder.encode_labels(open_dataset(str(days)).head(4, columns=["click", "user"]))
     assert label.tolist() == [0, 1, 0, 1]
     assert user.tolist() == [0, 1, 2, 0]
 
 
 def test_saved_and_loaded_it_is_the_same(
-    encoder: Encoder, config: DataConfig, tmp_path: Path
+    encoder: Encoder, config: DataConfig, dataset: ParquetDataset, tmp_path: Path
 ) -> None:
     encoder.save(str(tmp_path / "encoder"))
     again = Encoder.load(str(tmp_path / "encoder"))
     assert again.digest == encoder.digest
     assert again.layout == encoder.layout
     assert again.schema == encoder.schema
-    raw = raw_rows(config.path, config.test, encoder.columns, 300)
+    raw = dataset.head(300, config.test, encoder.columns)
     assert_equal(again.encode(raw), encoder.encode(raw))
     assert {file.suffix for file in (tmp_path / "encoder").iterdir()} == {".json", ".parquet"}
 
 
-def test_fitting_twice_gives_the_same_digest(encoder: Encoder, config: DataConfig) -> None:
-    assert Encoder.fit(config, encoder.schema).digest == encoder.digest
+def test_fitting_twice_gives_the_same_digest(
+    encoder: Encoder, config: DataConfig, dataset: ParquetDataset
+) -> None:
+    assert Encoder.fit(dataset, encoder.schema, config.train).digest == encoder.digest
 
 
 def test_object_storage(encoder: Encoder) -> None:
@@ -252,18 +252,17 @@ def test_a_schema_that_does_not_fit_the_data(
 
 
 def test_times_that_do_not_exist_or_are_none(days: Path) -> None:
-    config = DataConfig(path=str(days), schema_="-", validation="date == 20260102")
     for times, message in (("sen", "did you mean 'seen'"), ("price", "which holds double")):
         timed = SEEN.model_copy(update={"times": times})
-        given = Schema(label="click", user="user", time="item", features=(ITEM, timed))
+        features = (ITEM, timed)
+        given = Schema(label="click", user="user", time="item", time_unit="s", features=features)
         with pytest.raises(SchemaError, match=message):
-            Encoder.fit(config, given)
+            Encoder.fit(open_dataset(str(days)), given)
 
 
 def test_a_label_that_does_not_exist(days: Path) -> None:
-    config = DataConfig(path=str(days), schema_="-", validation="date == 20260102")
     with pytest.raises(SchemaError, match="did you mean 'click'"):
-        Encoder.fit(config, Schema(label="klick", user="user", features=(ITEM,)))
+        Encoder.fit(open_dataset(str(days)), Schema(label="klick", user="user", features=(ITEM,)))
 
 
 def test_wrong_training_filters(days: Path) -> None:

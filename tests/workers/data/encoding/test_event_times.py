@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mixfront.data.encoding.event_times import check_times, encode_ages, seconds
+from mixfront.data.encoding.event_times import encode_ages, seconds
 from mixfront.data.schema import SequenceFeature
 from mixfront.exceptions import DataError, SchemaError
 
@@ -87,14 +87,3 @@ def test_events_without_a_time_that_can_be_are_refused(
     with pytest.raises(DataError, match=message) as caught:
         encode_ages(EVENTS, pa.array(times), np.full(4, now), SEEN, "ms")
     assert "\n" not in str(caught.value)
-
-
-def test_types_are_checked_before_any_row() -> None:
-    check_times(SEEN, pa.list_(pa.int64()), pa.int64(), "ms")
-    check_times(SEEN, pa.list_(pa.timestamp("ms")), pa.timestamp("us"), None)
-    with pytest.raises(SchemaError, match="the times of 'seen' are in 'seen_ms', which holds int"):
-        check_times(SEEN, pa.int64(), pa.int64(), "ms")
-    with pytest.raises(SchemaError, match="say their unit"):
-        check_times(SEEN, pa.list_(pa.timestamp("ms")), pa.int64(), None)
-    with pytest.raises(SchemaError, match="holds bool, no times"):
-        check_times(SEEN, pa.list_(pa.bool_()), pa.int64(), "s")

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mixfront.data.config import DataConfig
+from mixfront.data.dataset import ParquetDataset
 from mixfront.data.encoding.encoder import Encoder
 from mixfront.data.inspection.inspect import inspect_data
 from mixfront.data.schema import SequenceFeature, dump_schema, load_schema
@@ -15,7 +15,9 @@ from mixfront.data.synthetic.writer import SyntheticReport
 from mixfront.exceptions import DataError, SchemaError
 
 
-def test_synthetic_logs(synthetic: SyntheticReport, config: DataConfig, tmp_path: Path) -> None:
+def test_synthetic_logs(
+    synthetic: SyntheticReport, dataset: ParquetDataset, tmp_path: Path
+) -> None:
     found = inspect_data(synthetic.path)
     schema = found.schema
     assert (schema.label, schema.user, schema.time) == ("click", "user_id", "time_ms")
@@ -28,7 +30,7 @@ def test_synthetic_logs(synthetic: SyntheticReport, config: DataConfig, tmp_path
     assert [f.times for f in schema.features if isinstance(f, SequenceFeature)] == ["history_ms"]
     file = tmp_path / "proposed.yaml"
     file.write_text(dump_schema(schema))
-    assert Encoder.fit(config, load_schema(str(file))).layout.num_rows > 100
+    assert Encoder.fit(dataset, load_schema(str(file))).layout.num_rows > 100
 
 
 @pytest.fixture
@@ -65,8 +67,8 @@ def test_what_is_odd_is_warned_of_and_left_out(logs: str) -> None:
     assert "another outcome" in warnings["is_like"]
     assert "81% nulls" in warnings["sparse"]
     assert "'-1'" in warnings["age"]
-    assert "no column is when rows were; use --time" in warnings["seen_ts"]
-    assert "no other list is as long" in warnings["opened"]
+    assert "no column has the times of the rows; name it with --time" in warnings["seen_ts"]
+    assert "no other list has as many items" in warnings["opened"]
     names = {feature.name for feature in found.schema.features}
     assert names == {"uid", "item", "seen", "sparse", "age"}
 

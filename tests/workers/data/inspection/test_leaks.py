@@ -1,4 +1,4 @@
-"""Columns that know the label."""
+"""Columns that leak the label."""
 
 from typing import Any
 
@@ -6,20 +6,20 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mixfront.data.inspection.leaks import LabelLink, link_to_label, looks_like_outcome
+from mixfront.data.inspection.leaks import LabelSignal, label_signal, looks_like_outcome
 from mixfront.data.inspection.profile import profile_column
 
 RNG = np.random.default_rng(0)
 LABEL = (RNG.random(4000) < 0.4).astype(float)
 
 
-def link(values: Any) -> LabelLink | None:
+def signal(values: Any) -> LabelSignal | None:
     column = pa.chunked_array([pa.array(values)])
-    return link_to_label(profile_column("x", column), column, LABEL)
+    return label_signal(profile_column("x", column), column, LABEL)
 
 
-def of(values: Any) -> LabelLink:
-    found = link(values)
+def of(values: Any) -> LabelSignal:
+    found = signal(values)
     assert found is not None
     return found
 
@@ -49,13 +49,13 @@ def test_a_good_feature_is_not_called_a_leak() -> None:
 
 def test_a_flag_that_decides_the_label_is_told() -> None:
     found = of(np.where(RNG.random(4000) < 0.5, LABEL, 0))
-    assert found.pure == 1.0
+    assert found.purity == 1.0
     assert not found.leaks
 
 
 def test_what_cannot_be_asked() -> None:
-    assert link([1] * 4000) is None
-    assert link([[1]] * 4000) is None
+    assert signal([1] * 4000) is None
+    assert signal([[1]] * 4000) is None
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,13 @@ def test_lists_are_looked_into() -> None:
 
 def test_other_types_are_left_alone() -> None:
     assert look([{"a": 1}]).shape == "other"
-    assert look([[{"a": 1}]]).shape == "list"
+    assert look([[{"a": 1}]]).shape == look([[[1]]]).shape == "other"
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.decimal32(5, 2), pa.decimal64(12, 2)])
+def test_small_numbers_are_counted(kind: Any) -> None:
+    profile = look(pa.array([1, 2, 2, None], kind))
+    assert (profile.shape, profile.distinct, profile.high) == ("number", 2, 2.0)
 
 
 def test_dictionaries_are_their_values() -> None:

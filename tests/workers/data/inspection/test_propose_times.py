@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from mixfront.data.inspection.profile import profile_column
-from mixfront.data.inspection.propose_times import judge_times, time_unit, times_of_lists
+from mixfront.data.inspection.propose_times import check_times, match_times, time_unit
 
 MS = 1_700_000_000_000
 LISTS: dict[str, Any] = {
@@ -22,7 +22,7 @@ LISTS: dict[str, Any] = {
 
 def found_in(**lists: Any) -> dict[str, str]:
     rows = pa.table(lists)
-    return times_of_lists([profile_column(name, rows[name]) for name in lists], rows)
+    return match_times([profile_column(name, rows[name]) for name in lists], rows)
 
 
 def test_lists_that_are_as_long_in_every_row() -> None:
@@ -52,22 +52,22 @@ def test_timestamps_need_no_unit() -> None:
 
 def test_events_after_their_rows_are_warned_of() -> None:
     rows = pa.table({"t": np.full(4, MS), "ts": [[MS - 1, MS - 2], [MS + 1], None, [MS - 1]]})
-    assert judge_times("seen", "ts", rows, "t", "ms") == (
-        "25% of the events of 'seen' come after their row: a leak; cut them off",
+    assert check_times("seen", "ts", rows, "t", "ms") == (
+        "25% of the events of 'seen' come after their row: a leak; remove them",
         True,
     )
-    assert judge_times("seen", "ts", rows.slice(2), "t", "ms") == (None, True)
+    assert check_times("seen", "ts", rows.slice(2), "t", "ms") == (None, True)
 
 
 def test_without_a_time_of_the_rows_one_is_asked_for() -> None:
-    warning, usable = judge_times("seen", "ts", pa.table({}), None, None)
-    assert "use --time" in str(warning)
+    warning, usable = check_times("seen", "ts", pa.table({}), None, None)
+    assert "name it with --time" in str(warning)
     assert not usable
 
 
 @pytest.mark.parametrize("moment", ["31.1.2026 12:00", 20260131])
 def test_a_time_of_rows_that_cannot_be_read_is_warned_of(moment: Any) -> None:
     rows = pa.table({"t": [moment], "ts": [[MS]]})
-    warning, usable = judge_times("seen", "ts", rows, "t", None)
+    warning, usable = check_times("seen", "ts", rows, "t", None)
     assert str(warning).startswith("looks like the times of 'seen', left out: ")
     assert not usable

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from mixfront.data.reader import open_dataset, raw_rows
+from mixfront.data.dataset import open_dataset
 from mixfront.data.schema import load_schema
 from mixfront.data.synthetic.world import NUM_DAYS, World
 from mixfront.data.synthetic.writer import (
@@ -23,8 +23,7 @@ from mixfront.exceptions import UsageError
 
 @pytest.fixture(scope="module")
 def rows(synthetic: SyntheticReport) -> pa.Table:
-    names = open_dataset(synthetic.path).schema.names
-    return raw_rows(synthetic.path, None, names, 10**6)
+    return open_dataset(synthetic.path).head(10**6)
 
 
 def test_the_layout_on_disk(synthetic: SyntheticReport) -> None:
@@ -39,7 +38,7 @@ def test_every_filter_selects_rows_and_together_all(synthetic: SyntheticReport) 
     dates = {"train": 5, "validation": 1, "test": 1}
     total = 0
     for name, text in FILTERS.items():
-        part = raw_rows(synthetic.path, text, ["date"], 10**6)
+        part = open_dataset(synthetic.path).head(10**6, text, ["date"])
         assert len(part["date"].unique()) == dates[name]
         total += part.num_rows
     assert total == synthetic.num_rows == 2003

@@ -63,16 +63,15 @@ def numbers(column: Any, feature: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     Raises:
         SchemaError: If it holds what is not a number.
     """
-    array = _plain(column)
+    array, types = _plain(column), pa.types
     if _is_text(array.type):
         array = _parsed(array, feature)
-    try:
-        flat = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+    elif not (types.is_null(array.type) or types.is_boolean(array.type) or _is_number(array.type)):
         raise SchemaError(
             f"the feature {feature!r} is numeric but its column holds {array.type}; "
             "make it categorical"
-        ) from None
+        )
+    flat = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return np.where(np.isfinite(flat), flat, np.nan)
 
 
@@ -85,7 +84,10 @@ def is_whole(array: Any) -> bool:
 
 def _plain(column: Any) -> Any:
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    # Arrow has no kernels for float16 but casts
+    return array.cast(pa.float32()) if pa.types.is_float16(array.type) else array
 
 
 def _int64(array: Any) -> Any:
@@ -129,6 +131,11 @@ def _parsed(array: Any, feature: str) -> Any:
             "send numbers, or make it categorical"
         )
     return array
+
+
+def _is_number(kind: Any) -> bool:
+    types = pa.types
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
 
 
 def _is_text(kind: Any) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from mixfront.data.batch import FeatureLayout, FieldLayout
-from mixfront.data.config import DataConfig
+from mixfront.data.dataset import ParquetDataset, check_columns
 from mixfront.data.encoding.canonical import numbers
 from mixfront.data.encoding.encoder_files import (
     EncoderState,
@@ -22,7 +22,6 @@ from mixfront.data.encoding.id_table import IdTable
 from mixfront.data.encoding.labels import UserCodes, encode_label
 from mixfront.data.encoding.numeric import NumericScaling
 from mixfront.data.encoding.sequences import encode_sequence
-from mixfront.data.reader import check_columns, open_dataset, scan
 from mixfront.data.schema import CategoricalFeature, NumericFeature, Schema, SequenceFeature
 from mixfront.exceptions import SchemaError, nearest
 
@@ -59,32 +58,41 @@ class Encoder:
         self._tables = tables
 
     @classmethod
-    def fit(cls, config: DataConfig, schema: Schema) -> Self:
+    def fit(cls, dataset: ParquetDataset, schema: Schema, train: str | None = None) -> Self:
         """Learn vocabularies, scalings and buckets from the training rows alone.
 
+        Args:
+            dataset: The raw rows.
+            schema: What their columns mean.
+            train: Filter of the training rows; None means all.
+
         Raises:
-            SchemaError: If a column is missing, or its type does not go with the schema.
-            SpecError, DataError: As `mixfront.data.reader.scan`.
+            SchemaError: If a column is missing, or its type does not fit the schema.
+            SpecError, DataError: As `ParquetDataset.scan`.
         """
-        found = open_dataset(config.path).schema
-        check_columns(_all_columns(schema), found, config.path)
-        fit = start_fit(schema, found)
+        cls.check(schema, dataset)
+        fit = start_fit(schema, dataset.schema)
         # with nothing to learn (hashes only) there is still the count, and the error of no rows
-        for table in scan(config.path, config.train, fit.columns or [schema.label]):
+        for table in dataset.scan(train, fit.columns or [schema.label]):
             fit.update(table)
-        tables, offset = [], 0
-        for learnt in fit.tables.values():
-            tables.append(learnt.finish(offset))
-            offset += tables[-1].state.num_rows
-        state = EncoderState(
-            schema_=schema,
-            train=config.train,
-            num_rows=fit.num_rows,
-            tables=tuple(table.state for table in tables),
-            scalings=tuple(scaling.finish() for scaling in fit.scalings.values()),
-            optional_columns=tuple(sorted(fit.optional)),
-        )
-        return cls(state, tuple(tables))
+        return cls(*fit.finish(train))
+
+    @classmethod
+    def check(cls, schema: Schema, dataset: ParquetDataset) -> None:
+        """Refuse missing columns, and types that `fit` or `encode` would refuse; reads no row.
+
+        It fits and encodes a table without rows, so it cannot disagree with them.
+
+        Raises:
+            SchemaError: If a column is missing, or its type does not fit the schema.
+        """
+        check_columns(_all_columns(schema), dataset.schema, dataset.path)
+        empty = dataset.schema.empty_table()
+        fit = start_fit(schema, dataset.schema)
+        fit.update(empty)
+        encoder = cls(*fit.finish(None))
+        encoder.encode(empty)
+        encoder.encode_labels(empty)
 
     def encode(self, table: pa.Table) -> EncodedRows:
         """The features of raw rows, from Parquet, pandas or JSON alike.
@@ -124,7 +132,7 @@ class Encoder:
         """
         check_columns([self.schema.label, self.schema.user], table.schema, "hand")
         label = encode_label(table[self.schema.label], self.schema.label)
-        return label, UserCodes().codes(table[self.schema.user])
+        return label, UserCodes(self.schema.user).codes(table[self.schema.user])
 
     def save(self, url: str) -> None:
         """Write it to a folder: JSON and Parquet, which `load` reads anywhere."""

@@ -77,17 +77,6 @@ def encode_ages(
     return cut_lists(lengths, feature.length, feature.keep).spread(young, 0)
 
 
-def check_times(feature: SequenceFeature, times: Any, time: Any, unit: TimeUnit | None) -> None:
-    """Refuse Arrow types, of the events' times and of the rows', that `encode_ages` would.
-
-    Raises:
-        SchemaError: If one of them holds no moments.
-    """
-    moments, _ = _moments(pa.nulls(0, times), feature)
-    seconds(moments, str(feature.times), unit)
-    seconds(pa.nulls(0, time), "time", unit)
-
-
 def _moments(times: Any, feature: SequenceFeature) -> tuple[Any, Any]:
     if not (is_list(times.type) or pa.types.is_null(times.type)):
         raise SchemaError(

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from mixfront.data.encoding.canonical import Canonical, canonical, form_of, is_whole, numbers
-from mixfront.data.encoding.event_times import check_times
+from mixfront.data.encoding.encoder_files import EncoderState
 from mixfront.data.encoding.id_table import IdTable, TableState
 from mixfront.data.encoding.numeric import Moments, NumericScaling, QuantileSample, signed_log
 from mixfront.data.encoding.sequences import items_of
@@ -127,6 +127,7 @@ class ScalingFit:
 class EncoderFit:
     """All features of a schema while they are learnt."""
 
+    schema: Schema
     tables: dict[str, TableFit]
     scalings: dict[str, ScalingFit]
     sources: dict[str, str]  # feature -> column
@@ -147,6 +148,26 @@ class EncoderFit:
         for name, scaling in self.scalings.items():
             scaling.update(table[self.sources[name]])
 
+    def finish(self, train: str | None) -> tuple[EncoderState, tuple[IdTable, ...]]:
+        """What an encoder consists of.
+
+        Args:
+            train: Filter of the rows that were taken in.
+        """
+        tables: list[IdTable] = []
+        for table in self.tables.values():
+            offset = sum(before.state.num_rows for before in tables)
+            tables.append(table.finish(offset))
+        state = EncoderState(
+            schema_=self.schema,
+            train=train,
+            num_rows=self.num_rows,
+            tables=tuple(table.state for table in tables),
+            scalings=tuple(scaling.finish() for scaling in self.scalings.values()),
+            optional_columns=tuple(sorted(self.optional)),
+        )
+        return state, tuple(tables)
+
 
 def start_fit(schema: Schema, columns: Any) -> EncoderFit:
     """Ready to learn `schema` from a data set whose `pyarrow.Schema` is `columns`.
@@ -154,11 +175,10 @@ def start_fit(schema: Schema, columns: Any) -> EncoderFit:
     Raises:
         SchemaError: If a column's type does not go with its feature's kind.
     """
-    fit = EncoderFit({}, {}, {f.name: f.source for f in schema.features}, set())
+    fit = EncoderFit(schema, {}, {}, {f.name: f.source for f in schema.features}, set())
     for feature in schema.features:
         kind = columns.field(feature.source).type
         if isinstance(feature, NumericFeature):
-            numbers(pa.nulls(0, kind), feature.name)  # refuses what is no number
             if feature.encoding == "buckets":
                 fit.tables[feature.name] = _BucketsFit(feature)
             else:
@@ -170,9 +190,6 @@ def start_fit(schema: Schema, columns: Any) -> EncoderFit:
             items, _ = items_of(pa.nulls(0, kind), feature.name)
             if feature.share is None:
                 fit.tables[feature.name] = _ValuesFit(feature, form_of(items.type, feature.name))
-            if feature.times is not None:
-                times, time = columns.field(feature.times).type, columns.field(schema.time).type
-                check_times(feature, times, time, schema.time_unit)
     return fit
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixfront.exceptions import DataError
+from mixfront.exceptions import DataError, SchemaError
 
 Codes = np.ndarray[Any, np.dtype[np.int64]]
 _NO_USER = np.iinfo(np.int64).min
@@ -16,22 +16,44 @@ def encode_label(column: Any, name: str) -> np.ndarray[Any, np.dtype[np.float32]
     """A label column as float32 (N,) of 0 and 1.
 
     Raises:
+        SchemaError: If its type is neither boolean nor numeric.
         DataError: If a value is neither 0 nor 1; gives the value and how many rows are wrong.
     """
-    counts = pc.value_counts(column).to_pylist()
-    wrong = {str(c["values"]): c["counts"] for c in counts if not is_label(c["values"])}
+    wrong = {v: n for v, n in count_labels(column, name).items() if not is_label(v)}
     if wrong:
-        example = max(wrong, key=lambda value: wrong[value])
-        raise wrong_label(name, example, sum(wrong.values()))
+        raise wrong_label(name, wrong)
     return np.asarray(column.cast(pa.float32()).to_numpy(), np.float32)
 
 
-def wrong_label(name: str, example: str, num_rows: int) -> DataError:
-    """The error for labels that are neither 0 nor 1."""
-    value = "null" if example == "None" else example
+def count_labels(column: Any, name: str) -> dict[Any, int]:
+    """Every value of a label column, and how many rows have it.
+
+    Raises:
+        SchemaError: If its type is neither boolean nor numeric.
+    """
+    types, kind = pa.types, column.type
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    if not (types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind)):
+        raise SchemaError(
+            f"the label {name!r} holds {kind}; choose a column of 0 and 1, or write it so"
+        )
+    if types.is_float16(kind):
+        column = column.cast(pa.float32())  # Arrow counts no float16
+    return {count["values"]: count["counts"] for count in pc.value_counts(column).to_pylist()}
+
+
+def wrong_label(name: str, wrong: dict[Any, int]) -> DataError:
+    """The error for labels that are neither 0 nor 1.
+
+    Args:
+        name: Column of the label.
+        wrong: Every such value, and how many rows have it.
+    """
+    value, num_rows = max(wrong, key=lambda value: wrong[value]), sum(wrong.values())
+    example = "null" if value is None else value
     rows = "1 row" if num_rows == 1 else f"{num_rows} rows"
     return DataError(
-        f"the label {name!r} is neither 0 nor 1 in {rows}, for example {value}; "
+        f"the label {name!r} is neither 0 nor 1 in {rows}, for example {example}; "
         "filter such rows out or choose another label"
     )
 
@@ -42,42 +64,63 @@ def is_label(value: Any) -> bool:
 
 
 class UserCodes:
-    """Numbers for users, one number a user, over as many tables as a split has.
+    """Integers for users, one per user, over all tables of a split.
 
-    Whole numbers stay what they are; anything else is numbered in the order of appearance. A row
-    without a user is a group of its own, which has one class and so counts in no UAUC.
+    Integers are kept; other users are numbered in order of appearance. A row without a user is a
+    group of its own, which has a single class and so counts in no UAUC.
+
+    Args:
+        name: Column of the users.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._seen: Any = None
         self._num_nulls = 0
 
     def codes(self, column: Any) -> Codes:
-        """int64 (N,) for a pyarrow column of N users."""
+        """int64 (N,) for a pyarrow column of N users.
+
+        Raises:
+            SchemaError: If the column holds lists, structs or maps.
+        """
         array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         if pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
+        if pa.types.is_nested(array.type):
+            raise SchemaError(
+                f"the user {self._name!r} holds {array.type}; choose a column with one value "
+                "per row"
+            )
         nulls = array.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
         if pa.types.is_integer(array.type):
             filled = array.fill_null(0).to_numpy(zero_copy_only=False)
             codes = filled.astype(np.int64)  # unsigned ones may wrap: still one for each
         else:
             codes = self._numbered(array)
-        return self._apart(codes, nulls)
+        return self._null_groups(codes, nulls)
 
     def _numbered(self, array: Any) -> Codes:
-        texts = array.cast(pa.string())
-        new = texts.unique().drop_null()
+        # binary stays as it is: it need not be UTF-8
+        values = array.cast(pa.binary() if _is_binary(array.type) else pa.string())
+        new = values.unique().drop_null()
         if self._seen is not None:
             new = new.filter(pc.invert(pc.is_in(new, value_set=self._seen)))
         self._seen = new if self._seen is None else pa.concat_arrays([self._seen, new])
-        found = pc.index_in(texts, value_set=self._seen).fill_null(0)
-        return np.asarray(found.to_numpy(zero_copy_only=False), np.int64)
+        codes = pc.index_in(values, value_set=self._seen).fill_null(0)
+        return np.asarray(codes.to_numpy(zero_copy_only=False), np.int64)
 
-    def _apart(self, codes: Codes, nulls: Any) -> Codes:
+    def _null_groups(self, codes: Codes, nulls: Any) -> Codes:
         count = int(nulls.sum())
         own = _NO_USER + self._num_nulls + np.arange(count, dtype=np.int64)
         self._num_nulls += count
-        apart = codes.copy()
-        apart[nulls] = own
-        return apart
+        grouped = codes.copy()
+        grouped[nulls] = own
+        return grouped
+
+
+def _is_binary(kind: Any) -> bool:
+    types = pa.types
+    return bool(
+        types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
+    )

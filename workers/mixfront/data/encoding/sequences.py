@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from mixfront.data.encoding.canonical import form_of
 from mixfront.data.encoding.id_table import IdTable, Rows
 from mixfront.exceptions import SchemaError
 
@@ -66,4 +67,5 @@ def encode_sequence(
 ) -> Rows:
     """The last or first `length` items of every list as rows (N, length), PAD behind them."""
     items, lengths = items_of(column, feature)
+    form_of(items.type, feature)  # refuses items that cannot be ids
     return cut_lists(lengths, length, keep).spread(table.rows(items), table.pad_row)

@@ -1,1 +1,1 @@
-"""Parquet that nobody has described yet: columns, leaks, and a proposed schema."""
+"""Parquet without a schema yet: its columns, leaks, and a proposed schema."""

@@ -1,4 +1,4 @@
-"""Look at a Parquet data set: its columns, what is odd about them, and a first schema."""
+"""Inspect a Parquet data set: its columns, warnings about them, and a first schema."""
 
 import re
 from collections.abc import Sequence
@@ -9,20 +9,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixfront.data.dataset import check_columns, open_dataset
 from mixfront.data.encoding.labels import encode_label
-from mixfront.data.inspection.leaks import LabelLink, link_to_label, looks_like_outcome
+from mixfront.data.inspection.leaks import LabelSignal, label_signal, looks_like_outcome
 from mixfront.data.inspection.profile import ColumnProfile, profile_column
 from mixfront.data.inspection.propose import propose_feature
-from mixfront.data.inspection.propose_times import judge_times, time_unit, times_of_lists
-from mixfront.data.reader import check_columns, open_dataset, raw_rows
+from mixfront.data.inspection.propose_times import check_times, match_times, time_unit
 from mixfront.data.schema import Feature, Schema, SequenceFeature, TimeUnit
 from mixfront.exceptions import SchemaError
 
 SAMPLE_ROWS = 500_000
 HIGH_NULLS = 0.5
-_FEW = 100  # distinct values below which lists and columns agree by chance
-_SHARED = 0.25  # of the values of a list and of an id column: so many in common, at least
-_NAMES = {
+_MIN_DISTINCT = 100  # with fewer values, lists and id columns overlap by chance
+_MIN_JACCARD = 0.25  # overlap of the values of a list and of an id column
+_ROLE_NAMES = {
     "label": r"(^|_)(click|clicked|label|target|is_click|conversion)$",
     "user": r"^(user|user_?id|uid|member_?id)$",
     "time": r"^(time|timestamp|time_ms|ts|event_time|datetime)$",
@@ -31,13 +31,13 @@ _NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What was found."""
+    """What a data set looks like, and a schema for it."""
 
     path: str
     num_rows: int  # of the whole data set
     sampled: int
     columns: tuple[ColumnProfile, ...]
-    links: dict[str, LabelLink]  # column -> how well it tells the label
+    signals: dict[str, LabelSignal]  # column -> how well it alone predicts the label
     warnings: tuple[str, ...]
     schema: Schema
 
@@ -49,9 +49,9 @@ def inspect_data(
     time: str | None = None,
     sample_rows: int = SAMPLE_ROWS,
 ) -> Inspection:
-    """Look at the first `sample_rows` rows of a data set and propose a schema.
+    """Inspect the first `sample_rows` rows of a data set and propose a schema.
 
-    Label, user and time are guessed from the columns' names where they are not given.
+    Label, user and time are guessed from the columns' names unless they are given.
 
     Raises:
         DataError: If the data cannot be read, or the label is not 0 and 1.
@@ -60,131 +60,132 @@ def inspect_data(
     dataset = open_dataset(path)
     names = dataset.schema.names
     check_columns([name for name in (label, user, time) if name], dataset.schema, path)
-    rows = raw_rows(path, None, names, sample_rows)
+    rows = dataset.head(sample_rows)
     profiles = tuple(profile_column(name, rows[name]) for name in names)
     label = label or _guess("label", [p.name for p in profiles if p.binary])
     user = user or _guess("user", names)
     time = time or _find("time", names)
-    times = times_of_lists(profiles, rows)
-    links = _links(profiles, rows, label, {user, time, *_partitions(dataset)})
-    apart = {label, time, *_partitions(dataset), *times.values()}
-    features, warnings = _features(profiles, rows, links, apart)
+    times = match_times(profiles, rows)
+    signals = _signals(profiles, rows, label, {user, time, *dataset.partition_columns})
+    excluded = {label, time, *dataset.partition_columns, *times.values()}
+    features, warnings = _features(profiles, rows, signals, excluded)
     unit = time_unit(rows[time]) if time and times else None
-    features, odd = _with_times(features, rows, times, time, unit)
+    features, time_warnings = _add_times(features, rows, times, time, unit)
     if not features:
-        raise SchemaError(f"no column of {path} can be a feature; look at its columns")
+        raise SchemaError(f"no column of {path} can be a feature; check that it is the right data")
     return Inspection(
         path=path,
         num_rows=dataset.count_rows(),
         sampled=rows.num_rows,
         columns=profiles,
-        links=links,
-        warnings=(*warnings, *odd),
+        signals=signals,
+        warnings=(*warnings, *time_warnings),
         schema=Schema(label=label, user=user, time=time, time_unit=unit, features=tuple(features)),
     )
 
 
 def _find(role: str, names: Sequence[str]) -> str | None:
-    return next((name for name in names if re.search(_NAMES[role], name, re.IGNORECASE)), None)
+    return next(
+        (name for name in names if re.search(_ROLE_NAMES[role], name, re.IGNORECASE)), None
+    )
 
 
 def _guess(role: str, names: Sequence[str]) -> str:
-    found = _find(role, names)
-    if found is None:
+    name = _find(role, names)
+    if name is None:
         raise SchemaError(f"no column looks like the {role}; name it with --{role}")
-    return found
+    return name
 
 
-def _partitions(dataset: Any) -> list[str]:
-    return list(dataset.partitioning.schema.names) if dataset.partitioning else []
-
-
-def _links(
-    profiles: Sequence[ColumnProfile], rows: pa.Table, label: str, apart: set[str | None]
-) -> dict[str, LabelLink]:
-    truth = encode_label(rows[label], label).astype(np.float64)
-    links = {}
+def _signals(
+    profiles: Sequence[ColumnProfile], rows: pa.Table, label: str, excluded: set[str | None]
+) -> dict[str, LabelSignal]:
+    labels = encode_label(rows[label], label).astype(np.float64)
+    signals = {}
     for profile in profiles:
-        if profile.name != label and profile.name not in apart:
-            link = link_to_label(profile, rows[profile.name], truth)
-            if link is not None:
-                links[profile.name] = link
-    return links
+        if profile.name != label and profile.name not in excluded:
+            signal = label_signal(profile, rows[profile.name], labels)
+            if signal is not None:
+                signals[profile.name] = signal
+    return signals
 
 
 def _features(
     profiles: Sequence[ColumnProfile],
     rows: pa.Table,
-    links: dict[str, LabelLink],
-    apart: set[str | None],
+    signals: dict[str, LabelSignal],
+    excluded: set[str | None],
 ) -> tuple[list[Feature], list[str]]:
-    found: dict[str, Feature] = {}
+    features: dict[str, Feature] = {}
     warnings: list[str] = []
     lists_last = sorted(profiles, key=lambda profile: profile.shape == "list")
     for profile in lists_last:
-        if profile.name in apart:
+        if profile.name in excluded:
             continue
-        warning, usable = _judge(profile, links.get(profile.name))
+        warning, usable = _check_column(profile, signals.get(profile.name))
         warnings += [f"{profile.name}: {warning}"] if warning else []
-        owners = [name for name, feature in found.items() if feature.kind == "categorical"]
+        owners = [name for name, feature in features.items() if feature.kind == "categorical"]
         share = _shared_table(profile, owners, rows) if profile.shape == "list" else None
         feature = propose_feature(profile, rows.num_rows, share) if usable else None
-        found |= {profile.name: feature} if feature else {}
-    order = [profile.name for profile in profiles if profile.name in found]
-    return [found[name] for name in order], warnings
+        features |= {profile.name: feature} if feature else {}
+    order = [profile.name for profile in profiles if profile.name in features]
+    return [features[name] for name in order], warnings
 
 
-def _with_times(
+def _add_times(
     features: list[Feature],
     rows: pa.Table,
     times: dict[str, str],
     time: str | None,
     unit: TimeUnit | None,
 ) -> tuple[list[Feature], list[str]]:
-    """Sequences with the column of their events' times, and what is odd about these."""
-    told, warnings = [], []
+    """The features, sequences with the columns of their events' times, and warnings about them."""
+    timed, warnings = [], []
     for feature in features:
         if not isinstance(feature, SequenceFeature) or feature.name not in times:
-            told.append(feature)
+            timed.append(feature)
             continue
         column = times[feature.name]
-        warning, usable = judge_times(feature.name, column, rows, time, unit)
+        warning, usable = check_times(feature.name, column, rows, time, unit)
         warnings += [f"{column}: {warning}"] if warning else []
-        told.append(feature.model_copy(update={"times": column}) if usable else feature)
-    return told, warnings
+        timed.append(feature.model_copy(update={"times": column}) if usable else feature)
+    return timed, warnings
 
 
-def _judge(profile: ColumnProfile, link: LabelLink | None) -> tuple[str | None, bool]:
-    """What to warn of in a column, and whether it may be a feature."""
+def _check_column(profile: ColumnProfile, signal: LabelSignal | None) -> tuple[str | None, bool]:
+    """A warning about a column, if any, and whether it can be a feature."""
     if profile.constant:
-        return "one value only; left out", False
+        return "has only one value; left out", False
     if profile.shape == "other":
         return f"{profile.type} cannot be a feature; left out", False
     if profile.shape == "list" and "timestamp" in profile.type:
-        return "no other list is as long as these times; left out", False
-    if link is not None and link.leaks:
-        return f"alone it tells the label with AUC {link.auc:.3f}: a leak; left out", False
+        return "no other list has as many items as these times; left out", False
+    if signal is not None and signal.leaks:
+        return f"predicts the label alone with AUC {signal.auc:.3f}: a leak; left out", False
     if looks_like_outcome(profile):
-        told = f" (AUC {link.auc:.3f} alone)" if link else ""
-        return f"looks like another outcome, known only afterwards{told}; left out", False
-    if link is not None and link.pure is not None and link.pure > 0.99 and link.auc > 0.55:
-        return f"one of its values decides the label in {link.pure:.1%} of rows; check it", True
+        alone = f" (AUC {signal.auc:.3f} alone)" if signal else ""
+        return f"looks like another outcome, known only afterwards{alone}; left out", False
+    if signal is not None and signal.purity and signal.purity > 0.99 and signal.auc > 0.55:
+        return (
+            f"one of its values decides the label in {signal.purity:.1%} of rows; check it",
+            True,
+        )
     if profile.null_share > HIGH_NULLS:
         return f"{profile.null_share:.0%} nulls", True
     if profile.sentinels:
-        return f"{', '.join(map(repr, profile.sentinels))} may mean `not known`", True
+        return f"{', '.join(map(repr, profile.sentinels))} may mean `unknown`", True
     return None, True
 
 
 def _shared_table(profile: ColumnProfile, owners: Sequence[str], rows: pa.Table) -> str | None:
-    """The id column that a list's items come from: the one with most values in common."""
-    if profile.distinct < _FEW:
+    """The id column that a list's items come from: the one with the largest overlap of values."""
+    if profile.distinct < _MIN_DISTINCT:
         return None
     items = pc.list_flatten(rows[profile.name]).unique()
-    best, best_name = _SHARED, None
+    best, best_name = _MIN_JACCARD, None
     for name in owners:
         values = rows[name].unique()
-        if len(values) < _FEW or not _same_family(values.type, items.type):
+        if len(values) < _MIN_DISTINCT or not _comparable(values.type, items.type):
             continue
         common = int(
             pc.sum(pc.is_in(items, value_set=values.cast(items.type, safe=False))).as_py()
@@ -195,7 +196,7 @@ def _shared_table(profile: ColumnProfile, owners: Sequence[str], rows: pa.Table)
     return best_name
 
 
-def _same_family(one: Any, other: Any) -> bool:
+def _comparable(one: Any, other: Any) -> bool:
     types = pa.types
     whole = types.is_integer(one) and types.is_integer(other)
     return bool(whole or (types.is_string(one) and types.is_string(other)))

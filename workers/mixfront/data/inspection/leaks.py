@@ -1,4 +1,4 @@
-"""Columns that know the label too well: other outcomes of the impression, or the label itself."""
+"""Columns that leak the label: other outcomes of the impression, or the label itself."""
 
 import re
 from dataclasses import dataclass
@@ -27,20 +27,20 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)
-class LabelLink:
-    """How well one column alone tells the label."""
+class LabelSignal:
+    """How well one column alone predicts the label."""
 
-    auc: float  # max(a, 1 - a), of the label's rate per value, learnt on other rows
-    pure: float | None  # of a binary column: the highest share of one label under a value
+    auc: float  # max(a, 1 - a) of the label's rate per value, learnt on other rows
+    purity: float | None  # of a binary column: the largest share of one label at one value
 
     @property
     def leaks(self) -> bool:
-        """Whether no honest feature could be that good."""
+        """Whether it is too good to be known before the outcome."""
         return self.auc > LEAK_AUC
 
 
 def looks_like_outcome(profile: ColumnProfile) -> bool:
-    """Whether a column is, by its name and values, known only after the impression."""
+    """Whether name and values of a column suggest that it is known only after the impression."""
     if profile.shape != "number":
         return False
     return (profile.binary and bool(_OUTCOME.search(profile.name))) or bool(
@@ -48,12 +48,11 @@ def looks_like_outcome(profile: ColumnProfile) -> bool:
     )
 
 
-def link_to_label(profile: ColumnProfile, column: Any, label: Array) -> LabelLink | None:
-    """How well a column tells the label; None where that cannot be asked.
+def label_signal(profile: ColumnProfile, column: Any, label: Array) -> LabelSignal | None:
+    """How well a column predicts the label; None for constants, lists and structures.
 
-    The rate of the label per value (per quantile, for numbers of many values) is learnt on even
-    rows and scored on odd ones, the other way round for even ones, so that ids that occur once
-    look as useless as they are.
+    The label's rate per value (per quantile for numbers with many values) is learnt on even rows
+    and scored on odd rows, and the other way round, so that ids that occur once predict nothing.
 
     Args:
         profile: Of the column.
@@ -67,14 +66,14 @@ def link_to_label(profile: ColumnProfile, column: Any, label: Array) -> LabelLin
     scores = np.empty(len(label))
     for learn, score in ((even, ~even), (~even, even)):
         scores[score] = _rates(codes[learn], label[learn], int(codes.max()) + 1)[codes[score]]
-    found = np.mean([auc(scores[half], label[half]) for half in (even, ~even)])
-    if np.isnan(found):
+    mean_auc = float(np.mean([auc(scores[half], label[half]) for half in (even, ~even)]))
+    if np.isnan(mean_auc):
         return None
-    return LabelLink(max(float(found), 1 - float(found)), _purity(profile, codes, label))
+    return LabelSignal(max(mean_auc, 1 - mean_auc), _purity(profile, codes, label))
 
 
 def _codes(profile: ColumnProfile, column: Any) -> Array:
-    """Small whole numbers for values, or for quantile buckets of numbers of many values."""
+    """Small integers for values, or for quantile buckets of numbers with many values."""
     values = canonical(column, form_of(column.type, profile.name)).values
     if profile.shape == "number" and profile.distinct > 1000:
         flat = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
@@ -86,7 +85,7 @@ def _codes(profile: ColumnProfile, column: Any) -> Array:
 
 
 def _rates(codes: Array, label: Array, size: int) -> Array:
-    """Share of positives per code, drawn to the overall share by 5 made-up rows."""
+    """Share of positives per code, smoothed towards the overall share by 5 pseudo-rows."""
     positives = np.bincount(codes, weights=label, minlength=size)
     rates: Array = (positives + 5 * label.mean()) / (np.bincount(codes, minlength=size) + 5)
     return rates

@@ -1,4 +1,4 @@
-"""What a column of raw Parquet looks like: counted over a sample, told in one line."""
+"""What a column of raw Parquet looks like, counted over a sample of rows."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,27 +19,25 @@ class ColumnProfile:
 
     name: str
     type: str
-    shape: Shape  # of a list's items: see `items`
+    shape: Shape
     null_share: float
-    distinct: int  # of a list: of its items
+    distinct: int  # values; of a list, its items
     example: str
     constant: bool
     whole: bool  # numbers without a fraction
-    binary: bool  # 0 and 1 and nothing else
+    binary: bool  # only 0 and 1
     low: float | None
     high: float | None
     skewed: bool
-    sentinels: tuple[str, ...]  # values that look like "not known"
-    p95_length: int  # of a list
+    sentinels: tuple[str, ...]  # values that look like placeholders for unknown
+    p95_length: int  # of lists, 0 for other columns
 
 
 def profile_column(name: str, column: Any) -> ColumnProfile:
-    """Look at one column (a `pyarrow.ChunkedArray`) of a sample."""
+    """Profile one column (a `pyarrow.ChunkedArray`) of a sample."""
     shape = _shape(column.type)
-    items = pc.list_flatten(column) if shape == "list" else column
-    if pa.types.is_dictionary(items.type):
-        items = items.cast(items.type.value_type)
-    simple = shape != "other" and not pa.types.is_nested(items.type)
+    items = _countable(pc.list_flatten(column) if shape == "list" else column)
+    simple = shape != "other"
     values = items.drop_null() if simple else items
     unique = values.unique() if simple else None
     distinct = len(unique) if unique is not None else 0
@@ -62,10 +60,18 @@ def profile_column(name: str, column: Any) -> ColumnProfile:
     )
 
 
+def _countable(items: Any) -> Any:
+    """The items in a type whose distinct values Arrow can count."""
+    if pa.types.is_dictionary(items.type):
+        return items.cast(items.type.value_type)
+    small = pa.types.is_decimal32(items.type) or pa.types.is_decimal64(items.type)
+    return items.cast(pa.float64()) if small or pa.types.is_float16(items.type) else items
+
+
 def _shape(kind: Any) -> Shape:
     types = pa.types
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        return "list"
+        return "other" if types.is_nested(kind.value_type) else "list"
     if types.is_dictionary(kind):
         return _shape(kind.value_type)
     if types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind):
@@ -85,7 +91,7 @@ def _floats(values: Any) -> np.ndarray[Any, np.dtype[np.float64]] | None:
 
 
 def _skewed(flat: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
-    """A long tail to the right: the mean lies well over the median, in its own spread."""
+    """A long tail to the right: the 99th percentile is over 5 times the median."""
     if not len(flat) or flat.min() < 0:
         return False
     middle, high = np.quantile(flat, [0.5, 0.99])
@@ -99,14 +105,14 @@ def _sentinels(unique: Any, flat: Any, shape: Shape) -> tuple[str, ...]:
     if shape != "number" or flat is None or len(flat) < 2:
         return ()
     values = np.unique(flat)
-    found = []
-    # one negative value among none: -1, -124; or a lonely row of nines at the top
+    sentinels = []
+    # the only negative value, such as -1 or -124; or a maximum of nines far above the rest
     if values[0] < 0 and (len(values) == 1 or values[1] >= 0):
-        found.append(values[0])
+        sentinels.append(values[0])
     top = f"{values[-1]:.0f}"
     if len(values) > 2 and len(top) >= 3 and set(top) == {"9"} and values[-1] > 5 * values[-2]:
-        found.append(values[-1])
-    return tuple(f"{value:g}" for value in found)
+        sentinels.append(values[-1])
+    return tuple(f"{value:g}" for value in sentinels)
 
 
 def _p95_length(column: Any) -> int:

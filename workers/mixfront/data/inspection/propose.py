@@ -1,4 +1,4 @@
-"""A first schema.yaml for a data set, from names, types and counts; made to be corrected."""
+"""A first schema.yaml for a data set, from names, types and counts; to be edited by hand."""
 
 import re
 
@@ -27,13 +27,13 @@ _QUANTITY = re.compile(
     r"(^|_)(num|count|cnt|days|len|length|duration|price|age|width|height|size|amount|score|ms)$",
     re.IGNORECASE,
 )
-_MAX_CATEGORIES = 64  # distinct whole numbers up to which a number is taken for a category
+_MAX_CATEGORIES = 64  # integers with at most this many distinct values are categories
 _HASH_OVER = 1_000_000
 _MAX_LENGTH = 50
 
 
 def domain_of(name: str) -> str:
-    """The semantic domain that a column's name speaks of; "other" if none."""
+    """The semantic domain that a column's name suggests; "other" if none."""
     for domain, pattern in _DOMAINS:
         if re.search(pattern, name, re.IGNORECASE):
             return domain
@@ -43,20 +43,20 @@ def domain_of(name: str) -> str:
 def propose_feature(
     profile: ColumnProfile, num_rows: int, share: str | None = None
 ) -> Feature | None:
-    """A feature for one column; None where nothing can be made of it.
+    """A feature for one column; None for constants and types that cannot be features.
 
     Args:
         profile: Of the column.
-        num_rows: Rows that it was sampled over.
-        share: For a list: the feature whose ids its items are.
+        num_rows: Number of sampled rows.
+        share: The feature whose ids a list holds.
     """
     name, domain = profile.name, domain_of(profile.name)
     if profile.constant or profile.shape == "other":
         return None
     if profile.shape == "list":
         length = min(max(profile.p95_length, 1), _MAX_LENGTH)
-        home = "behaviour" if share else domain
-        return SequenceFeature(name=name, domain=home, length=length, share=share)
+        domain = "behaviour" if share else domain
+        return SequenceFeature(name=name, domain=domain, length=length, share=share)
     if profile.shape == "text" or _is_category(profile):
         return _categorical(profile, domain, num_rows)
     return NumericFeature(

@@ -1,11 +1,11 @@
-"""What can be said of a spec without running it."""
+"""Checks of a spec that cost nothing: random configurations of its space, and its filters."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import optuna
 
-from mixfront.exceptions import DataError, SpecError
+from mixfront.exceptions import SpecError
 from mixfront.records.store import TrialState
 from mixfront.search.cost_check import Costs, ModelCosts
 from mixfront.search.proposals import Proposals
@@ -54,38 +54,13 @@ def check_filters(spec: SearchSpec) -> None:
     """Parse the data's filters.
 
     Raises:
-        SpecError: If one is not of the filter language; says where.
+        SpecError: If one does not follow the grammar; gives the position.
     """
     from mixfront.data import parse_filter
 
-    for text in (spec.data.train, spec.data.validation, spec.data.test):
+    for text in spec.data.filters.values():
         if text is not None:
             parse_filter(text)
-
-
-def count_rows(spec: SearchSpec) -> dict[str, int]:
-    """Rows of every split, after checking that the schema's columns are there.
-
-    Raises:
-        SchemaError: If the schema is wrong or does not fit the data.
-        DataError: If the data cannot be read, or a filter selects no row.
-    """
-    from mixfront.data import load_schema, open_dataset, parse_filter
-    from mixfront.data.reader import check_columns
-
-    schema, dataset = load_schema(spec.data.schema_), open_dataset(spec.data.path)
-    columns = [schema.label, schema.user, *(feature.source for feature in schema.features)]
-    check_columns(columns, dataset.schema, spec.data.path)
-    splits = {"train": spec.data.train, "validation": spec.data.validation, "test": spec.data.test}
-    rows = {}
-    for split, text in splits.items():
-        if text is None and split == "test":
-            continue
-        expression = None if text is None else parse_filter(text).expression
-        rows[split] = int(dataset.count_rows(filter=expression))
-        if rows[split] == 0:
-            raise DataError(f"data.{split} {text!r} selects no row of {spec.data.path}")
-    return rows
 
 
 def _ranges(costs: list[Costs]) -> dict[str, tuple[float, float]]:

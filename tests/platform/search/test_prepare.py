@@ -1,0 +1,43 @@
+"""What is checked and written before a search's first worker starts."""
+
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from rich.console import Console
+
+from mixfront.data.storage import find_files
+from mixfront.data.synthetic.writer import write_synthetic
+from mixfront.search.prepare import prepare_search
+from mixfront.spec.search_spec import SearchSpec, load_spec
+
+
+@pytest.fixture
+def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracking_uri: str) -> SearchSpec:
+    for name in ("MLFLOW_TRACKING_URI", "OPTUNA_STORAGE", "MIXFRONT_STORAGE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MIXFRONT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    write_synthetic(tmp_path / "demo-data", 1500, 0)
+    return load_spec("demo", [f"tracking.uri={tracking_uri}"])
+
+
+@pytest.fixture
+def listings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The folders whose files have been listed."""
+    listed: list[str] = []
+    find = fsspec.AbstractFileSystem.find
+
+    def count(source: Any, path: str, *arguments: Any, **options: Any) -> Any:
+        listed.append(path)
+        return find(source, path, *arguments, **options)
+
+    monkeypatch.setattr(fsspec.AbstractFileSystem, "find", count)
+    return listed
+
+
+def test_the_files_of_the_data_set_are_listed_once(spec: SearchSpec, listings: list[str]) -> None:
+    _, record = prepare_search(spec, Console(quiet=True))
+    assert listings.count(spec.data.path) == 1
+    assert record.dataset_digest == find_files(spec.data.path).digest()

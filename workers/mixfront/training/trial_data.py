@@ -1,0 +1,60 @@
+"""The encoder and the encoded rows of one trial, opened once per rank."""
+
+from typing import Any
+
+from mixfront.data import EncodedSplit, Encoder, open_dataset, open_split
+from mixfront.training.request import DataRequest
+
+
+class TrialData:
+    """What a trial trains on and is evaluated on.
+
+    The data set's files are listed once, here. A trial does not see later changes; the next trial
+    lists them again, and if they differ encodes them again. `digest` says which it was: compare
+    it with the digest in the search's record.
+
+    Args:
+        request: Where the rows are.
+
+    Attributes:
+        encoder: Fitted by the driver.
+        digest: Identifies the data set's files.
+
+    Raises:
+        DataError, SchemaError, SpecError: As `open_split`.
+    """
+
+    def __init__(self, request: DataRequest) -> None:
+        self.encoder = Encoder.load(request.encoder)
+        self._request = request
+        self._dataset = open_dataset(request.path)
+        self.digest = self._dataset.digest
+        filters = {"train": request.train, "validation": request.validation}
+        if request.test is not None:
+            filters["test"] = request.test
+        self._splits = {
+            name: open_split(self._dataset, text, self.encoder) for name, text in filters.items()
+        }
+
+    @property
+    def train(self) -> EncodedSplit:
+        """The training rows."""
+        return self._splits["train"]
+
+    @property
+    def validation(self) -> EncodedSplit:
+        """The rows that decide."""
+        return self._splits["validation"]
+
+    @property
+    def test(self) -> EncodedSplit | None:
+        """The rows that are only reported, if there are any."""
+        return self._splits.get("test")
+
+    def raw_sample(self, num_rows: int) -> Any:
+        """The first raw validation rows, the encoder's columns, as a `pyarrow.Table`."""
+        return self._dataset.head(num_rows, self._request.validation, self.encoder.columns)
+
+    def close(self) -> None:
+        """Let go of the splits, and with them of their memory maps."""
+        self._splits.clear()
