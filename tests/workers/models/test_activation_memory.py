@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mixfront.data.batch import FeatureLayout
 from mixfront.models import Ranker, build_ranker, count_cost, make_config
 from mixfront.models.activation_memory import ActivationMemory, kept_bytes
-from mixfront.models.families.rankmixer import RankMixerConfig
+from mixfront.models.families.rankmixer.block import RankMixerConfig
 
 FLOAT = 4  # bytes
 

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.models import Ranker, StackContext, build_ranker, make_config
-from mixfront.models.families.rankmixer import RankMixerBlock, RankMixerConfig
+from mixfront.models.families.rankmixer.block import RankMixerBlock, RankMixerConfig
 from mixfront.models.head import Head
 from mixfront.models.mixing.permutation import token_mixing
 from mixfront.models.mixing.sinkhorn_pattern import SinkhornPattern

@@ -7,7 +7,7 @@ from ._base import (
     StackKind,
     TemperatureConfig,
 )
-from .auxiliary import serving_weights
+from .auxiliary_heads import serving_weights
 from .cost import ModelCost, count_cost
 from .hyperparameters import Hyperparameter, hyperparameters
 from .ranker import Ranker, build_ranker

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.models._base import RankerConfig, StackContext, StackKind
-from mixfront.models.auxiliary import make_auxiliary
+from mixfront.models.auxiliary_heads import make_auxiliary
 from mixfront.models.head import head_kind
 from mixfront.models.mixing.sinkhorn_pattern import TemperedPattern
 from mixfront.models.registry import get_family

@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 from mixfront.exceptions import SpecError
 from mixfront.models import StackContext, count_cost, make_config
-from mixfront.models.families.tokenmixer_large import TokenMixerLargeBlock, TokenMixerLargeConfig
+from mixfront.models.families.tokenmixer_large.block import TokenMixerLargeBlock
+from mixfront.models.families.tokenmixer_large.config import TokenMixerLargeConfig
 from mixfront.models.mixing.permutation import token_mixing
 from mixfront.models.stack import Chain
 

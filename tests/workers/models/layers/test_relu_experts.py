@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from mixfront.data.batch import FeatureLayout
 from mixfront.models import Ranker, StackContext, build_ranker, count_cost, make_config
 from mixfront.models.cost import forward_flops
-from mixfront.models.families.rankmixer import RankMixerBlock, RankMixerConfig
-from mixfront.models.layers.relu_experts import ReluExpertsFFN
+from mixfront.models.families.rankmixer.block import RankMixerBlock, RankMixerConfig
+from mixfront.models.families.rankmixer.relu_experts import ReluExpertsFFN
 
 T, D, HIDDEN, EXPERTS = 3, 4, 5, 2
 SMALL = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8}

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from mixfront.data.batch import FeatureLayout
 from mixfront.exceptions import SpecError
 from mixfront.models import build_ranker, count_cost, make_config
-from mixfront.models.layers.sparse_ffn import SparseSwiGluFFN
+from mixfront.models.families.tokenmixer_large.sparse_ffn import SparseSwiGluFFN
 
 T, D, HIDDEN, EXPERTS, ACTIVE = 3, 4, 8, 4, 3
 

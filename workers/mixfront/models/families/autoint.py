@@ -6,10 +6,10 @@ With `parallel_hidden` it is the paper's AutoInt+, a deep network beside the att
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from mixfront.models._base import Block, BlockCost, StackContext
+from mixfront.models._base import Block, BlockCost, Family, StackContext, repeated
 from mixfront.models.layers.attention import attend, attention_flops, check_heads
 from mixfront.models.layers.per_token import PerTokenLinear
-from mixfront.models.parallel_head import ParallelHeadConfig
+from mixfront.models.parallel_head import PARALLEL_HEAD, ParallelHeadConfig
 
 
 class AutoIntConfig(ParallelHeadConfig):
@@ -53,3 +53,13 @@ def autoint_cost(config: AutoIntConfig) -> BlockCost:
     return BlockCost(
         params=config.num_blocks * 4 * dim * dim, flops_per_sample=config.num_blocks * flops
     )
+
+
+AUTOINT = Family(
+    name="autoint",
+    summary="self-attention over fields with a linear residual (arXiv 1810.11921)",
+    config=AutoIntConfig,
+    blocks=repeated(AutoIntBlock),
+    cost=autoint_cost,
+    head=PARALLEL_HEAD,
+)

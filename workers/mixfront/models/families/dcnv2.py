@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, StackContext
+from mixfront.models._base import Block, BlockCost, Family, StackContext, repeated
 from mixfront.models.layers.mlp import dense
-from mixfront.models.parallel_head import ParallelHeadConfig
+from mixfront.models.parallel_head import PARALLEL_HEAD, ParallelHeadConfig
 
 
 class DCNv2Config(ParallelHeadConfig):
@@ -53,3 +53,13 @@ def dcnv2_cost(config: DCNv2Config) -> BlockCost:
         params=config.num_blocks * (weights + dim),
         flops_per_sample=config.num_blocks * 2 * weights,
     )
+
+
+DCNV2 = Family(
+    name="dcnv2",
+    summary="explicit feature crosses beside a deep network (arXiv 2008.13535)",
+    config=DCNv2Config,
+    blocks=repeated(CrossBlock),
+    cost=dcnv2_cost,
+    head=PARALLEL_HEAD,
+)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, HeadKind, RankerConfig
+from mixfront.models._base import Block, BlockCost, Family, HeadKind, RankerConfig
 from mixfront.models.head import to_logit
 from mixfront.models.layers.mlp import ReluMLP, dense
 from mixfront.models.layers.precision import outside_autocast
@@ -72,3 +72,13 @@ def deepfm_blocks(_: DeepFMConfig) -> list[Block]:
 def deepfm_cost(_: DeepFMConfig) -> BlockCost:
     """Nothing but the head costs anything."""
     return BlockCost(params=0, flops_per_sample=0)
+
+
+DEEPFM = Family(
+    name="deepfm",
+    summary="factorisation machine beside a deep network (arXiv 1703.04247)",
+    config=DeepFMConfig,
+    blocks=deepfm_blocks,
+    cost=deepfm_cost,
+    head=DEEPFM_HEAD,
+)

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, RankerConfig
+from mixfront.models._base import Block, BlockCost, Family, RankerConfig, repeated
 from mixfront.models.layers.attention import attend, attention_flops, check_heads
 from mixfront.models.layers.encoder_block import EncoderBlock, NormPosition
 from mixfront.models.layers.norms import norm_params
@@ -110,3 +110,12 @@ def heterogeneous_cost(config: HeterogeneousAttentionConfig) -> BlockCost:
         params=config.num_blocks * heterogeneous_params(config, config.num_tokens),
         flops_per_sample=config.num_blocks * heterogeneous_flops(config),
     )
+
+
+HETEROGENEOUS_ATTENTION = Family(
+    name="heterogeneous_attention",
+    summary="attention with per-token projections (arXiv 2311.05884)",
+    config=HeterogeneousAttentionConfig,
+    blocks=repeated(heterogeneous_block),
+    cost=heterogeneous_cost,
+)

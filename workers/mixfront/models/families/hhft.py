@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from mixfront.models._base import Block, BlockCost
+from mixfront.models._base import Block, BlockCost, Family
 from mixfront.models.families.heterogeneous_attention import (
     heterogeneous_block,
     heterogeneous_flops,
@@ -72,3 +72,12 @@ def hhft_cost(config: HHFTConfig) -> BlockCost:
         params=below * encoder + above * config.hiformer_params(),
         flops_per_sample=below * heterogeneous_flops(config) + above * config.hiformer_flops(),
     )
+
+
+HHFT = Family(
+    name="hhft",
+    summary="encoders with weights per semantic block, then HiFormer (arXiv 2511.20235)",
+    config=HHFTConfig,
+    blocks=hhft_blocks,
+    cost=hhft_cost,
+)

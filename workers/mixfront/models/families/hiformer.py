@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost
+from mixfront.models._base import Block, BlockCost, Family, repeated
 from mixfront.models.families.heterogeneous_attention import PerTokenEncoderConfig
 from mixfront.models.layers.attention import attend, attention_flops
 from mixfront.models.layers.encoder_block import EncoderBlock
@@ -108,3 +108,12 @@ def hiformer_cost(config: HiFormerConfig) -> BlockCost:
         params=config.num_blocks * config.hiformer_params(),
         flops_per_sample=config.num_blocks * config.hiformer_flops(),
     )
+
+
+HIFORMER = Family(
+    name="hiformer",
+    summary="attention with low-rank composite projections (arXiv 2311.05884)",
+    config=HiFormerConfig,
+    blocks=repeated(hiformer_block),
+    cost=hiformer_cost,
+)

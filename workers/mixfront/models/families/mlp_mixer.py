@@ -3,7 +3,7 @@
 from pydantic import Field
 from torch import Tensor
 
-from mixfront.models._base import Block, BlockCost, RankerConfig, StackContext
+from mixfront.models._base import Block, BlockCost, Family, RankerConfig, StackContext, repeated
 from mixfront.models.layers.norms import Norm, norm_params
 from mixfront.models.layers.per_token import GeluFFN, gelu_hidden
 
@@ -59,3 +59,12 @@ def mlp_mixer_cost(config: MLPMixerConfig) -> BlockCost:
         params=config.num_blocks * (networks + 2 * norm_params("layer", dim)),
         flops_per_sample=config.num_blocks * 4 * tokens * dim * (mixing + hidden),
     )
+
+
+MLP_MIXER = Family(
+    name="mlp_mixer",
+    summary="one MLP across tokens, one across features (arXiv 2105.01601)",
+    config=MLPMixerConfig,
+    blocks=repeated(MLPMixerBlock),
+    cost=mlp_mixer_cost,
+)

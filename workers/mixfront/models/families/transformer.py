@@ -3,7 +3,7 @@
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, RankerConfig
+from mixfront.models._base import Block, BlockCost, Family, RankerConfig, repeated
 from mixfront.models.layers.attention import attend, attention_flops, check_heads
 from mixfront.models.layers.encoder_block import EncoderBlock
 from mixfront.models.layers.norms import norm_params
@@ -79,3 +79,12 @@ def transformer_cost(config: TransformerConfig) -> BlockCost:
         params=config.num_blocks * encoder_layer_params(config.token_dim, config.hidden),
         flops_per_sample=config.num_blocks * flops,
     )
+
+
+TRANSFORMER = Family(
+    name="transformer",
+    summary="pre-norm encoder with weights shared across tokens (arXiv 1706.03762)",
+    config=TransformerConfig,
+    blocks=repeated(transformer_block),
+    cost=transformer_cost,
+)

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, RankerConfig, StackContext
+from mixfront.models._base import Block, BlockCost, Family, RankerConfig, StackContext, repeated
 from mixfront.models.layers.mlp import ReluMLP, dense
 from mixfront.models.layers.norms import Norm, norm_params
 
@@ -96,3 +96,12 @@ def wukong_cost(config: WukongConfig) -> BlockCost:
     params = n * kf + ReluMLP.params(config.mlp_widths) + linear * n + norms
     flops = 4 * n * kf * dim + ReluMLP.flops(config.mlp_widths) + 2 * n * linear * dim
     return BlockCost(params=config.num_blocks * params, flops_per_sample=config.num_blocks * flops)
+
+
+WUKONG = Family(
+    name="wukong",
+    summary="factorisation machines beside linear compression (arXiv 2403.02545)",
+    config=WukongConfig,
+    blocks=repeated(WukongBlock),
+    cost=wukong_cost,
+)

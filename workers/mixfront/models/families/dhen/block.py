@@ -10,7 +10,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, RankerConfig, StackContext
+from mixfront.models._base import Block, BlockCost, Family, RankerConfig, StackContext, repeated
 from mixfront.models.families.dhen.interactions import (
     MODULES,
     Interaction,
@@ -111,3 +111,12 @@ def dhen_cost(config: DHENConfig) -> BlockCost:
         params=config.num_blocks * (params + norm_params("layer", config.token_dim)),
         flops_per_sample=config.num_blocks * flops,
     )
+
+
+DHEN = Family(
+    name="dhen",
+    summary="layers that are ensembles of interaction modules (arXiv 2203.11014)",
+    config=DHENConfig,
+    blocks=repeated(DHENBlock),
+    cost=dhen_cost,
+)

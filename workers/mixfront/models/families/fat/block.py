@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mixfront.models._base import Block, BlockCost, RankerConfig, StackContext
+from mixfront.models._base import Block, BlockCost, Family, RankerConfig, StackContext, repeated
 from mixfront.models.families.fat.field_weights import ComposedWeights, FieldWeights, OwnWeights
 from mixfront.models.layers.attention import attend, attention_flops, check_heads
 from mixfront.models.layers.norms import Norm, norm_params
@@ -112,3 +112,12 @@ def fat_cost(config: FATConfig) -> BlockCost:
         flops_per_sample=config.num_blocks * (2 * tokens * matrix + attention_flops(tokens, dim)),
         flops_per_step=config.num_blocks * once,
     )
+
+
+FAT = Family(
+    name="fat",
+    summary="field-aware attention, weights composed per field (arXiv 2511.12081)",
+    config=FATConfig,
+    blocks=repeated(FATBlock),
+    cost=fat_cost,
+)

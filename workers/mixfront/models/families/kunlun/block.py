@@ -16,7 +16,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, Events, StackContext
+from mixfront.models._base import Block, BlockCost, Events, Family, StackContext
 from mixfront.models.families.kunlun.config import KunlunConfig
 from mixfront.models.families.kunlun.sequence_modules import (
     SeedPooling,
@@ -171,3 +171,12 @@ def _update(config: KunlunConfig, layer: int) -> nn.Module:
 def _updated(events: Events, update: nn.Module, summary: Tensor) -> Events:
     tokens = update(events.tokens, events.mask, events.ages, summary)
     return replace(events, tokens=tokens * events.mask.unsqueeze(2))
+
+
+KUNLUN = Family(
+    name="kunlun",
+    summary="Wukong experts over tokens and a pooled behaviour sequence (unofficial)",
+    config=KunlunConfig,
+    blocks=kunlun_blocks,
+    cost=kunlun_cost,
+)

@@ -6,7 +6,7 @@ attention, factorisation machines and UniMixing are points of it, and so is what
 
 from torch import nn
 
-from mixfront.models._base import Block, BlockCost
+from mixfront.models._base import Block, BlockCost, Family, repeated
 from mixfront.models.families.unified.config import OF_THE_INPUT, UnifiedConfig
 from mixfront.models.families.unified.patterns import GLOBAL_PATTERNS, LOCAL_PATTERNS, NO_COST
 from mixfront.models.families.unimixer.block import UniMixerBlock
@@ -107,3 +107,13 @@ def _network_kind(config: UnifiedConfig) -> tuple[type[GeluFFN] | type[SwiGluFFN
     if config.ffn.endswith("gelu"):
         return GeluFFN, gelu_hidden(asked, dim), shared
     return SwiGluFFN, swiglu_hidden(asked, dim), shared
+
+
+UNIFIED = Family(
+    name="unified",
+    summary="any local pattern with any global pattern (framework of arXiv 2604.00590)",
+    config=UnifiedConfig,
+    blocks=repeated(unified_block),
+    cost=unified_cost,
+    stack=UnifiedConfig.stack_kind,
+)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from mixfront.models._base import Block, BlockCost
+from mixfront.models._base import Block, BlockCost, Family, repeated
 from mixfront.models.families.unimixer.block import unimixing_block
 from mixfront.models.families.unimixer.config import SinkhornMixerConfig
 from mixfront.models.mixing.global_patterns import FullGlobal
@@ -56,3 +56,13 @@ def unimixer_cost(config: UniMixerConfig) -> BlockCost:
         flops_per_sample=config.flops_per_sample(),
         sinkhorn_flops_per_step=config.sinkhorn_flops(),
     )
+
+
+UNIMIXER = Family(
+    name="unimixer",
+    summary="learned doubly stochastic mixing of blocks (arXiv 2604.00590)",
+    config=UniMixerConfig,
+    blocks=repeated(unimixer_block),
+    cost=unimixer_cost,
+    stack=UniMixerConfig.stack_kind,
+)

@@ -3,10 +3,10 @@
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, RankerConfig, StackContext
+from mixfront.models._base import Block, BlockCost, Family, RankerConfig, StackContext, repeated
+from mixfront.models.families.rankmixer.relu_experts import ReluExpertsFFN
 from mixfront.models.layers.norms import Norm, norm_params
 from mixfront.models.layers.per_token import GeluFFN, gelu_hidden
-from mixfront.models.layers.relu_experts import ReluExpertsFFN
 from mixfront.models.mixing.permutation import token_mixing
 
 
@@ -107,3 +107,12 @@ def rankmixer_cost(config: RankMixerConfig) -> BlockCost:
         flops_per_sample=blocks * ReluExpertsFFN.flops(*shape, experts),
         training_flops_per_sample=blocks * ReluExpertsFFN.training_flops(tokens, dim, experts),
     )
+
+
+RANKMIXER = Family(
+    name="rankmixer",
+    summary="parameter-free token mixing and per-token FFNs (arXiv 2507.15551)",
+    config=RankMixerConfig,
+    blocks=repeated(RankMixerBlock),
+    cost=rankmixer_cost,
+)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from mixfront.models._base import Block, BlockCost
+from mixfront.models._base import Block, BlockCost, Family, repeated
 from mixfront.models.families.unimixer.block import unimixing_block
 from mixfront.models.families.unimixer.config import SinkhornMixerConfig
 from mixfront.models.layers.per_token import SwiGluFFN
@@ -66,3 +66,13 @@ def unimixer_lite_factored_cost(config: UniMixerLiteFactoredConfig) -> BlockCost
         flops_per_step=config.num_blocks * 2 * count * b * block**2,
         sinkhorn_flops_per_step=config.num_blocks * scaling,
     )
+
+
+UNIMIXER_LITE_FACTORED = Family(
+    name="unimixer_lite_factored",
+    summary="UniMixing-Lite that never forms its global matrix (after arXiv 2604.00590)",
+    config=UniMixerLiteFactoredConfig,
+    blocks=repeated(unimixer_lite_factored_block),
+    cost=unimixer_lite_factored_cost,
+    stack=UniMixerLiteFactoredConfig.stack_kind,
+)

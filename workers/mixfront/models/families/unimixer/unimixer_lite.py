@@ -5,7 +5,7 @@ It saves parameters, not FLOPs: after Sinkhorn the n x n matrix is dense again.
 
 from pydantic import Field
 
-from mixfront.models._base import Block, BlockCost
+from mixfront.models._base import Block, BlockCost, Family, repeated
 from mixfront.models.families.unimixer.block import unimixing_block
 from mixfront.models.families.unimixer.config import SinkhornMixerConfig
 from mixfront.models.mixing.global_patterns import LowRankGlobal
@@ -48,3 +48,13 @@ def unimixer_lite_cost(config: UniMixerLiteConfig) -> BlockCost:
         flops_per_step=config.num_blocks * (2 * n * n * r + 2 * count * b * cells),
         sinkhorn_flops_per_step=config.sinkhorn_flops(),
     )
+
+
+UNIMIXER_LITE = Family(
+    name="unimixer_lite",
+    summary="UniMixer with basis-composed and low-rank matrices (arXiv 2604.00590)",
+    config=UniMixerLiteConfig,
+    blocks=repeated(unimixer_lite_block),
+    cost=unimixer_lite_cost,
+    stack=UniMixerLiteConfig.stack_kind,
+)

@@ -1,110 +1,13 @@
 """TokenMixer-Large (ByteDance, arXiv 2602.06563): mix, network, revert, network."""
 
-from typing import Literal
-
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, RankerConfig, StackContext
+from mixfront.models._base import Block, BlockCost, Family, StackContext, repeated
+from mixfront.models.families.tokenmixer_large.config import TokenMixerLargeConfig
+from mixfront.models.families.tokenmixer_large.sparse_ffn import SparseSwiGluFFN
 from mixfront.models.layers.norms import Norm
 from mixfront.models.layers.per_token import SwiGluFFN
-from mixfront.models.layers.sparse_ffn import SparseSwiGluFFN
 from mixfront.models.mixing.permutation import token_mixing
-
-
-class TokenMixerLargeConfig(RankerConfig):
-    """Config of `tokenmixer_large`."""
-
-    num_heads: int = Field(
-        0, ge=0, le=4096, description="heads H that tokens are cut into; 0 = num_tokens"
-    )
-    ffn_expansion: int = Field(
-        2, ge=1, le=64, description="expansion n: a pSwiGLU's hidden width over its input's"
-    )
-    norm_pos: Literal["pre_inner", "pre_outer", "post"] = Field(
-        "pre_inner",
-        description="RMSNorm before the mixed tokens' network, before mixing, or after residuals; "
-        "sources disagree, the paper's text says pre",
-    )
-    ffn_bias: bool = Field(
-        False, description="biases in the pSwiGLUs; the formula shows them, the text removes them"
-    )
-    inter_residual_every: int = Field(
-        2, ge=0, le=64, description="layers between inter-layer residuals; 0 = none"
-    )
-    aux_weight: float = Field(
-        0.0,
-        ge=0,
-        le=10,
-        description="factor on auxiliary losses of the layers that inter-layer residuals lead "
-        "to; 0 = none, implementations use 0.1 to 0.15",
-    )
-    down_init_scale: float = Field(
-        0.01, gt=0, le=10, description="factor on the down matrices at the start"
-    )
-    num_experts: int = Field(
-        0,
-        ge=0,
-        le=1024,
-        description="experts of a sparse pSwiGLU, one of them shared; 0 or 1 = dense",
-    )
-    active_experts: int = Field(
-        2,
-        ge=2,
-        le=1024,
-        description="experts that a token uses, the shared one included; the router learns "
-        "from 3 on, for a single routed expert always has weight 1; not used if dense",
-    )
-
-    @model_validator(mode="after")
-    def _heads_fit(self) -> "TokenMixerLargeConfig":
-        if self.token_dim % self.heads:
-            key = "num_heads" if self.num_heads else "num_heads (0 = num_tokens)"
-            raise ValueError(
-                f"{key} {self.heads} does not divide token_dim {self.token_dim}; choose a divisor"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _experts_fit(self) -> "TokenMixerLargeConfig":
-        if not self.sparse:
-            return self
-        if self.active_experts > self.num_experts:
-            raise ValueError(
-                f"active_experts {self.active_experts} is more than num_experts "
-                f"{self.num_experts}; choose at most that"
-            )
-        for width in (self.token_dim, self.mixed_dim):
-            if self.ffn_expansion * width % self.num_experts:
-                raise ValueError(
-                    f"num_experts {self.num_experts} does not divide the hidden width "
-                    f"{self.ffn_expansion * width}; choose a divisor"
-                )
-        return self
-
-    def auxiliary_layers(self) -> tuple[int, ...]:
-        """l = s, 2s, ... < M with s = `inter_residual_every`."""
-        every = self.inter_residual_every
-        return tuple(range(every, self.num_blocks, every)) if every and self.aux_weight else ()
-
-    def auxiliary_weight(self) -> float:
-        """`aux_weight`."""
-        return self.aux_weight
-
-    @property
-    def sparse(self) -> bool:
-        """Whether networks are mixtures of experts."""
-        return self.num_experts > 1
-
-    @property
-    def heads(self) -> int:
-        """H."""
-        return self.num_heads or self.num_tokens
-
-    @property
-    def mixed_dim(self) -> int:
-        """Dm = TD/H, width of a mixed token."""
-        return self.num_tokens * self.token_dim // self.heads
 
 
 class TokenMixerLargeBlock(Block):
@@ -199,3 +102,12 @@ def tokenmixer_large_cost(config: TokenMixerLargeConfig) -> BlockCost:
         params=config.num_blocks * (mix[0] + token[0] + norms),
         flops_per_sample=config.num_blocks * (mix[1] + token[1]),
     )
+
+
+TOKENMIXER_LARGE = Family(
+    name="tokenmixer_large",
+    summary="mix, per-token FFN, revert, per-token FFN (arXiv 2602.06563)",
+    config=TokenMixerLargeConfig,
+    blocks=repeated(TokenMixerLargeBlock),
+    cost=tokenmixer_large_cost,
+)
