@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.models import Ranker, build_ranker, count_cost, make_config
-from mixfront.models.activation_memory import ActivationMemory, kept_bytes
+from mixfront.models.activation_memory import ActivationMemory, saved_bytes
 from mixfront.models.families.rankmixer.block import RankMixerConfig
 
 FLOAT = 4  # bytes
@@ -43,7 +43,7 @@ def ranker_with(stack: nn.Module, layout: FeatureLayout) -> Ranker:
 def test_one_tensor_is_counted_once_and_weights_never(layout: FeatureLayout) -> None:
     """T D floats a row for `scaled`; `tokens` are kept for the product with the weight."""
     none, once, thrice = (
-        kept_bytes(ranker_with(_Squares(times), layout), layout, rows=5) for times in (0, 1, 3)
+        saved_bytes(ranker_with(_Squares(times), layout), layout, rows=5) for times in (0, 1, 3)
     )
     tokens = 5 * 16 * 64 * FLOAT
     assert once == thrice
@@ -88,5 +88,5 @@ def test_models_that_give_more_than_logits_are_counted_too() -> None:
 def test_counting_leaves_no_gradient_behind(layout: FeatureLayout) -> None:
     ranker = build_ranker("rankmixer", make_config("rankmixer", {}), layout)
     with torch.no_grad():
-        assert kept_bytes(ranker, layout, rows=2) > 0
+        assert saved_bytes(ranker, layout, rows=2) > 0
     assert all(parameter.grad is None for parameter in ranker.parameters())

@@ -85,7 +85,7 @@ def test_ages_lie_beside_their_events() -> None:
 
 def test_sequences_may_be_kept_apart() -> None:
     """Each has as many places, those that it does not fill zero."""
-    tokenizer = make_tokenizer(EventsConfig(length=4, apart=2, timed=True))
+    tokenizer = make_tokenizer(EventsConfig(length=4, num_separate=2, timed=True))
     events, mask, ages = make_events()
 
     seen, liked = tokenizer(events, mask, ages)
@@ -103,8 +103,8 @@ def test_sequences_may_be_kept_apart() -> None:
     [
         (EventsConfig(length=1), "seq_len 1 leaves no event for each of the data's 2"),
         (
-            EventsConfig(length=9, apart=3),
-            r"num_sequences 3 does not fit the data's 2 .* \(seen, liked\); set 2",
+            EventsConfig(length=9, num_separate=3),
+            r"num_sequences 3 does not match the data's 2 .* \(seen, liked\); set 2",
         ),
     ],
 )
@@ -116,7 +116,7 @@ def test_sequences_that_do_not_fit_are_refused(asked: EventsConfig, sentence: st
 def test_a_sequence_without_times_has_no_ages() -> None:
     fields = [f.model_copy(update={"timed": f.name != "liked"}) for f in LAYOUT.fields]
     layout = LAYOUT.model_copy(update={"fields": tuple(fields)})
-    with pytest.raises(SpecError, match="no `times` for liked; add them, or take position 'rope'"):
+    with pytest.raises(SpecError, match="no `times` for liked; add them, or set position 'rope'"):
         make_tokenizer(EventsConfig(length=9, timed=True), layout)
 
 

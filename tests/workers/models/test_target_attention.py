@@ -60,7 +60,7 @@ def test_the_target_is_the_candidate(layout: FeatureLayout, rows: tuple[Tensor, 
 
 def test_it_takes_the_place_of_the_mean(layout: FeatureLayout, rows: tuple[Tensor, ...]) -> None:
     # concatenation: user_id 0, item_id 1, mean of history 2, age 3, price 4, attended history 5
-    assert field_order(layout, attended=True) == [0, 3, 1, 4, 5]
+    assert field_order(layout, target_pooled=True) == [0, 3, 1, 4, 5]
     tokenizer = Tokenizer(CONFIG, layout)
     fields, *rest = rows[:4]
     without_mean = fields.clone()

@@ -113,8 +113,8 @@ def test_groups_save_parameters_not_flops() -> None:
     ("values", "sentence"),
     [
         ({"hiformer_layers": 3}, "hiformer_layers 3 is more than num_blocks 2"),
-        ({"token_groups": [0, 1]}, "token_groups names 2 tokens of 16"),
-        ({"num_tokens": 3, "token_groups": [0, 2, 0]}, r"\[0, 2, 0\] leaves numbers out"),
+        ({"token_groups": [0, 1]}, "token_groups has 2 entries for num_tokens 16"),
+        ({"num_tokens": 3, "token_groups": [0, 2, 0]}, r"\[0, 2, 0\] skips numbers"),
     ],
 )
 def test_what_hhft_refuses(values: dict[str, object], sentence: str) -> None:

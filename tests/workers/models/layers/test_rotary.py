@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mixfront.models.layers.rotary import AgeRotary, PlaceRotary, Rotary, make_rotary
+from mixfront.models.layers.rotary import AgeRotary, PositionRotary, Rotary, make_rotary
 
 AGES = torch.tensor([[0.0, 60.0, 180.0, 420.0, 3540.0, 0.0]])  # log2(1 + age / 60): 0 1 2 3 5.9 0
 
@@ -27,7 +27,7 @@ def scores(rotary: Rotary, query: Tensor, key: Tensor) -> Tensor:
 
 
 def test_places_count_by_their_distance_alone(query_and_key: tuple[Tensor, Tensor]) -> None:
-    rotary = PlaceRotary(length=6, dim=8, num_heads=2)
+    rotary = PositionRotary(length=6, dim=8, num_heads=2)
     found = scores(rotary, *query_and_key)
 
     torch.testing.assert_close(rotary(*query_and_key)[0][:, 0], query_and_key[0][:, 0])
@@ -64,4 +64,4 @@ def test_rotary_by_name() -> None:
         name: type(make_rotary(name, length=3, time_scale=1.0, dim=8, num_heads=2))
         for name in ("none", "rope", "rote")
     }
-    assert names == {"none": type(None), "rope": PlaceRotary, "rote": AgeRotary}
+    assert names == {"none": type(None), "rope": PositionRotary, "rote": AgeRotary}

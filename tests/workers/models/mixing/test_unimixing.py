@@ -59,7 +59,9 @@ def test_learned_patterns_near_a_permutation_are_token_mixing_when_cold() -> Non
     tokens, dim = 4, 8
     options = SinkhornOptions(num_iters=20, tau=0.02)
     local = FullLocal(16, 2, std=1.0, options=options, identity=True)
-    global_ = FullGlobal(16, std=1.0, options=options, start=permutation_matrix(tokens, tokens))
+    global_ = FullGlobal(
+        16, std=1.0, options=options, initial_logits=permutation_matrix(tokens, tokens)
+    )
     x = torch.randn(3, tokens, dim)
     torch.testing.assert_close(UniMixing(local, global_, 2)(x), token_mixing(x, tokens))
 

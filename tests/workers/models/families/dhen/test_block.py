@@ -83,7 +83,7 @@ def test_every_ensemble_is_counted(ensemble: str) -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"modules": ["dlrm", "dlrm"]}, "names one twice"),
+        ({"modules": ["dlrm", "dlrm"]}, "has duplicates"),
         ({"modules": ["dlrm"]}, "'modules' is"),
         ({"num_tokens": 1}, "dlrm needs pairs of tokens"),
         ({"num_heads": 5}, "num_heads 5 does not divide"),

@@ -229,13 +229,13 @@ def test_without_a_sequence_none_is_asked_for(layout: FeatureLayout) -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"sequence_tokens": 16}, "sequence_tokens 16 leaves no other of num_tokens 16"),
+        ({"sequence_tokens": 16}, "sequence_tokens 16 leaves no other tokens of num_tokens 16"),
         ({"num_experts": 3}, "num_experts 3 does not divide num_tokens 16"),
         ({"num_experts": 16}, "num_experts 16 does not divide num_tokens 16 into 2"),
         ({"num_seeds": 3}, "num_seeds 3 is below sequence_tokens 4"),
         ({"num_heads": 3}, "num_heads 3 does not divide token_dim 64"),
-        ({"position": "rope", "num_heads": 64}, "a head has 1 entries"),
-        ({"position": "rote", "num_heads": 64}, "position 'rote' turns pairs"),
+        ({"position": "rope", "num_heads": 64}, "a head has 1; set"),
+        ({"position": "rote", "num_heads": 64}, "position 'rote' rotates pairs"),
         ({"num_sequences": 3}, "num_sequences 3 does not divide sequence_tokens 4"),
         ({"num_sequences": 2, "num_seeds": 5}, "num_sequences 2 does not divide num_seeds 5"),
         ({"num_sequences": 4, "seq_len": 3}, "seq_len 3 leaves no event for each"),

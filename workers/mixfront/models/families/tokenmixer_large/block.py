@@ -1,4 +1,4 @@
-"""TokenMixer-Large (ByteDance, arXiv 2602.06563): mix, network, revert, network."""
+"""TokenMixer-Large: mixing and reverting (arXiv 2602.06563)."""
 
 from torch import Tensor, nn
 
@@ -13,7 +13,7 @@ from mixfront.models.mixing.permutation import token_mixing
 class TokenMixerLargeBlock(Block):
     """H' = H + pSwiGLU(RMSNorm H) with H = Mix(X); X' = X + pSwiGLU(RMSNorm(Revert(H'))).
 
-    That is `norm_pos` pre_inner. pre_outer: H = Mix(RMSNorm X), H' = H + pSwiGLU(H).
+    This is `norm_pos` pre_inner. pre_outer: H = Mix(RMSNorm X), H' = H + pSwiGLU(H).
     post: H' = RMSNorm(H + pSwiGLU(H)), X' = RMSNorm(X + pSwiGLU(Revert(H'))).
     """
 
@@ -24,9 +24,9 @@ class TokenMixerLargeBlock(Block):
         self._norm_pos = config.norm_pos
         self._every = config.inter_residual_every
         self.mix_norm = Norm("rms", _mix_norm_dim(config))
-        self.mix_ffn = _network(config, heads, config.mixed_dim)
+        self.mix_ffn = _make_ffn(config, heads, config.mixed_dim)
         self.token_norm = Norm("rms", config.token_dim)
-        self.token_ffn = _network(config, tokens, config.token_dim)
+        self.token_ffn = _make_ffn(config, tokens, config.token_dim)
 
     def forward(self, x: Tensor, context: StackContext) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
@@ -35,25 +35,24 @@ class TokenMixerLargeBlock(Block):
             out: Tensor = self.token_norm(x + self.token_ffn(reverted))
         else:
             out = x + self.token_ffn(self.token_norm(reverted))
-        return self._with_earlier(out, context)
+        return self._add_earlier_layer(out, context)
 
     def _mixed(self, x: Tensor) -> Tensor:
         """(N, T, D) -> H' (N, H, Dm)."""
-        before = self._norm_pos == "pre_outer"
-        h: Tensor = token_mixing(self.mix_norm(x) if before else x, self._num_heads)
-        inner = self._norm_pos == "pre_inner"
-        h = h + self.mix_ffn(self.mix_norm(h) if inner else h)
+        pre_outer, pre_inner = self._norm_pos == "pre_outer", self._norm_pos == "pre_inner"
+        h: Tensor = token_mixing(self.mix_norm(x) if pre_outer else x, self._num_heads)
+        h = h + self.mix_ffn(self.mix_norm(h) if pre_inner else h)
         return self.mix_norm(h) if self._norm_pos == "post" else h
 
-    def _with_earlier(self, out: Tensor, context: StackContext) -> Tensor:
-        """X^l += X^{l-s} for l = s, 2s, ... but not after the last layer."""
-        done, every = context.layer + 1, self._every
-        if not every or done % every or done == context.num_layers:
+    def _add_earlier_layer(self, out: Tensor, context: StackContext) -> Tensor:
+        """Inter-layer residual, X^l += X^{l-s} for l = s, 2s, ..., except at the last layer."""
+        layer, every = context.layer + 1, self._every
+        if not every or layer % every or layer == context.num_layers:
             return out
-        return out + (context.history[done - every - 1] if done > every else context.x0)
+        return out + (context.history[layer - every - 1] if layer > every else context.x0)
 
 
-def _network(config: TokenMixerLargeConfig, tokens: int, dim: int) -> nn.Module:
+def _make_ffn(config: TokenMixerLargeConfig, tokens: int, dim: int) -> nn.Module:
     hidden = config.ffn_expansion * dim
     if not config.sparse:
         return SwiGluFFN(
@@ -76,8 +75,8 @@ def _network(config: TokenMixerLargeConfig, tokens: int, dim: int) -> nn.Module:
     )
 
 
-def _network_cost(config: TokenMixerLargeConfig, tokens: int, dim: int) -> tuple[int, int]:
-    """Parameters, and FLOPs a sample."""
+def _ffn_cost(config: TokenMixerLargeConfig, tokens: int, dim: int) -> tuple[int, int]:
+    """Parameters, and FLOPs per sample."""
     shape, bias = (tokens, dim, config.ffn_expansion * dim), config.ffn_bias
     if not config.sparse:
         return SwiGluFFN.params(*shape, bias=bias), SwiGluFFN.flops(*shape)
@@ -91,12 +90,13 @@ def _mix_norm_dim(config: TokenMixerLargeConfig) -> int:
 
 
 def tokenmixer_large_cost(config: TokenMixerLargeConfig) -> BlockCost:
-    """Closed form: 3n T^2 D^2 / H + 3n T D^2 + Dm + D parameters, twice the products as FLOPs.
+    """Closed form per layer: 3n T^2 D^2 / H + 3n T D^2 weights and Dm + D of the norms.
 
-    A sparse network has TD (E - 1) parameters of its router more; all experts are computed.
+    2 FLOPs per weight and sample. A sparse FFN of T tokens has TD (E - 1) router weights more, and
+    all its experts are computed.
     """
-    mix = _network_cost(config, config.heads, config.mixed_dim)
-    token = _network_cost(config, config.num_tokens, config.token_dim)
+    mix = _ffn_cost(config, config.heads, config.mixed_dim)
+    token = _ffn_cost(config, config.num_tokens, config.token_dim)
     norms = _mix_norm_dim(config) + config.token_dim
     return BlockCost(
         params=config.num_blocks * (mix[0] + token[0] + norms),
