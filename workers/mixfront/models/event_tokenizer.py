@@ -52,14 +52,14 @@ class EventTokenizer(nn.Module):
             One for every separate sequence, or one for the concatenation.
         """
         parts = [
-            self._tokens(sequence, to_token, events, mask, ages)
+            self._tokenize(sequence, to_token, events, mask, ages)
             for sequence, to_token in zip(self._sequences, self.maps, strict=True)
         ]
         if self._config.num_separate > 1:
             return tuple(parts)
         return (_concatenate(parts, self._config.length),)
 
-    def _tokens(
+    def _tokenize(
         self,
         sequence: BehaviourSequence,
         to_token: nn.Module,

@@ -6,10 +6,10 @@ the summary (GDPA); odd layers reuse the pooled tokens (CompSkip) and update the
 attention between neighbouring events.
 
 The sources give the form of GDPA and its temperature, the path from seeds through attention to
-SumKron, the alternation of layers and the Wukong experts. Our choice are the activation function,
-the norms, the map to the summary and its residual, the interleaved partition, and which layers
-update the sequence. Several sequences are concatenated, or with `num_sequences` pooled and updated
-separately, into tokens of their own.
+SumKron, the alternation of layers and the Wukong experts. Our own choices are the activation
+function, the norms, the map to the summary and its residual, the interleaved partition, and which
+layers update the sequence. Several sequences are concatenated, or with `num_sequences` pooled and
+updated separately, into tokens of their own.
 """
 
 from dataclasses import replace
@@ -53,8 +53,8 @@ class Summary(nn.Module):
 class KunlunBlock(Block):
     """Summary, pooled sequence, Wukong experts, update of the sequence.
 
-    Expert e mixes the tokens i = e mod E. With contiguous partitions, summary and pooled sequence
-    would end up with different experts.
+    Expert e mixes the tokens i = e mod E. With contiguous partitions, summary tokens and pooled
+    tokens would be mixed by different experts.
     """
 
     def __init__(self, config: KunlunConfig, layer: int) -> None:

@@ -30,14 +30,14 @@ class TokenMixerLargeBlock(Block):
 
     def forward(self, x: Tensor, context: StackContext) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
-        reverted = token_mixing(self._mixed(x), self._num_tokens)
+        reverted = token_mixing(self._mix(x), self._num_tokens)
         if self._norm_pos == "post":
             out: Tensor = self.token_norm(x + self.token_ffn(reverted))
         else:
             out = x + self.token_ffn(self.token_norm(reverted))
         return self._add_earlier_layer(out, context)
 
-    def _mixed(self, x: Tensor) -> Tensor:
+    def _mix(self, x: Tensor) -> Tensor:
         """(N, T, D) -> H' (N, H, Dm)."""
         pre_outer, pre_inner = self._norm_pos == "pre_outer", self._norm_pos == "pre_inner"
         h: Tensor = token_mixing(self.mix_norm(x) if pre_outer else x, self._num_heads)
@@ -92,8 +92,8 @@ def _mix_norm_dim(config: TokenMixerLargeConfig) -> int:
 def tokenmixer_large_cost(config: TokenMixerLargeConfig) -> BlockCost:
     """Closed form per layer: 3n T^2 D^2 / H + 3n T D^2 weights and Dm + D of the norms.
 
-    2 FLOPs per weight and sample. A sparse FFN of T tokens has TD (E - 1) router weights more, and
-    all its experts are computed.
+    2 FLOPs per weight, per sample. A sparse FFN of T tokens has TD (E - 1) router weights more,
+    and all its experts are computed.
     """
     mix = _ffn_cost(config, config.heads, config.mixed_dim)
     token = _ffn_cost(config, config.num_tokens, config.token_dim)
