@@ -1,4 +1,4 @@
-"""Every family: the closed forms are what torch counts on the real module."""
+"""Every family: the closed forms agree with what torch counts on the real module."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Rotary embeddings: what the product of query and key depends on."""
+"""Rotary embeddings: what the dot product of query and key depends on."""
 
 import math
 
@@ -13,7 +13,7 @@ AGES = torch.tensor([[0.0, 60.0, 180.0, 420.0, 3540.0, 0.0]])  # log2(1 + age / 
 
 @pytest.fixture
 def query_and_key() -> tuple[Tensor, Tensor]:
-    """The same at 6 places, D = 8."""
+    """The same at all 6 positions, D = 8."""
     generator = torch.Generator().manual_seed(2)
     query, key = torch.randn(2, 1, 1, 8, generator=generator).expand(-1, -1, 6, -1)
     return query, key
@@ -26,7 +26,9 @@ def scores(rotary: Rotary, query: Tensor, key: Tensor) -> Tensor:
     return product
 
 
-def test_places_count_by_their_distance_alone(query_and_key: tuple[Tensor, Tensor]) -> None:
+def test_scores_depend_on_the_distance_of_indices_alone(
+    query_and_key: tuple[Tensor, Tensor],
+) -> None:
     rotary = PositionRotary(length=6, dim=8, num_heads=2)
     found = scores(rotary, *query_and_key)
 
@@ -37,20 +39,20 @@ def test_places_count_by_their_distance_alone(query_and_key: tuple[Tensor, Tenso
     assert not torch.allclose(found[0, 1], found[0, 0])
 
 
-def test_ages_count_by_the_distance_of_their_logarithms(
+def test_scores_depend_on_the_distance_of_log_ages_alone(
     query_and_key: tuple[Tensor, Tensor],
 ) -> None:
     found = scores(AgeRotary(60.0, dim=8, num_heads=2), *query_and_key)
 
     torch.testing.assert_close(found[0, 1], found[1, 2])  # a doubling each
     torch.testing.assert_close(found[0, 2], found[1, 3])
-    torch.testing.assert_close(found[0, 5], found[0, 0])  # places do not matter
+    torch.testing.assert_close(found[0, 5], found[0, 0])  # indices do not matter
     assert not torch.allclose(found[0, 1], found[0, 2])
     assert not torch.allclose(found[1, 4], found[1, 3])
 
 
 def test_the_angle_by_the_formula() -> None:
-    """Entries i and i + d / 2 turn by log(1 + age / t) / 10000^(2i / d)."""
+    """Entries i and i + d / 2 rotate by log(1 + age / t) / 10000^(2i / d)."""
     rotary = AgeRotary(30.0, dim=4, num_heads=1)
     key = torch.tensor([[[1.0, 1.0, 0.0, 0.0]]])
     turned, _ = rotary(key, key, torch.tensor([[90.0]]))
