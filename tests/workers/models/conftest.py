@@ -13,7 +13,7 @@ def field(name: str, kind: str, domain: str = "any", **more: object) -> FieldLay
 
 @pytest.fixture
 def layout() -> FeatureLayout:
-    """Fields of every kind, with domains that do not lie together."""
+    """Fields of every kind, not sorted by domain."""
     return FeatureLayout(
         fields=(
             field("user_id", "categorical", "user"),
@@ -31,8 +31,8 @@ def layout() -> FeatureLayout:
 def rows() -> tuple[Tensor, ...]:
     """Six rows of fields (N, F, E = 8), numeric values, events, their mask and ages.
 
-    Two numeric values are null. The histories have 5, 1, 0, 3, 5 and 2 events; where there is
-    none lies what must not matter. Ages go from a minute to a month.
+    Two numeric values are null. The histories have 5, 1, 0, 3, 5 and 2 events, padded with random
+    values that must have no effect. Ages go from a minute to a month.
     """
     generator = torch.Generator().manual_seed(3)
     fields = torch.randn(6, 3, 8, generator=generator)

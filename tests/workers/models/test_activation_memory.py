@@ -1,4 +1,4 @@
-"""What autograd keeps, on small modules whose answer is known."""
+"""What autograd saves, on small modules with known answers."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.models import Ranker, build_ranker, count_cost, make_config
-from mixfront.models.activation_memory import ActivationMemory, kept_bytes
-from mixfront.models.families.rankmixer import RankMixerConfig
+from mixfront.models.activation_memory import ActivationMemory, saved_bytes
+from mixfront.models.families.rankmixer.block import RankMixerConfig
 
 FLOAT = 4  # bytes
 
 
 class _Squares(nn.Module):
-    """Keeps its input, a weight, and what it squares `times` times."""
+    """Saves its input, a weight, and a tensor that it squares `times` times."""
 
     def __init__(self, times: int) -> None:
         super().__init__()
@@ -41,21 +41,21 @@ def ranker_with(stack: nn.Module, layout: FeatureLayout) -> Ranker:
 
 
 def test_one_tensor_is_counted_once_and_weights_never(layout: FeatureLayout) -> None:
-    """T D floats a row for `scaled`; `tokens` are kept for the product with the weight."""
+    """T D floats per row for `scaled`; `tokens` are saved for the product with the weight."""
     none, once, thrice = (
-        kept_bytes(ranker_with(_Squares(times), layout), layout, rows=5) for times in (0, 1, 3)
+        saved_bytes(ranker_with(_Squares(times), layout), layout, rows=5) for times in (0, 1, 3)
     )
     tokens = 5 * 16 * 64 * FLOAT
     assert once == thrice
     assert once - none == tokens
 
 
-def test_a_batch_is_rows_and_what_there_is_once() -> None:
+def test_a_batch_is_its_rows_and_the_step() -> None:
     memory = ActivationMemory(per_sample=10, per_step=7)
     assert memory.of_batch(3) == 37
 
 
-def test_more_rounds_of_sinkhorn_cost_a_step_and_no_row_anything() -> None:
+def test_more_sinkhorn_rounds_cost_per_step_and_not_per_row() -> None:
     few, many = (
         count_cost(
             "unimixer", make_config("unimixer", {"sinkhorn_iters": rounds}), activations=True
@@ -67,12 +67,12 @@ def test_more_rounds_of_sinkhorn_cost_a_step_and_no_row_anything() -> None:
     assert few.per_sample == many.per_sample
     n, blocks, layers = 256, 256 * 4, 2
     vectors = 2 * (11 - 6) * (n + blocks)  # u and v of every round
-    potentials = n  # what the one more absorption, of the global matrix, began from
+    potentials = n  # of the one additional absorption, in the global matrix
     assert many.per_step - few.per_step == layers * FLOAT * (vectors + potentials)
 
 
-def test_models_that_give_more_than_logits_are_counted_too() -> None:
-    """Each expert keeps its hidden units three times: before and after GELU, and weighted."""
+def test_models_with_penalties_are_counted_too() -> None:
+    """Each expert saves its hidden units three times: before and after GELU, and weighted."""
     two, three = (
         count_cost(
             "rankmixer", make_config("rankmixer", {"num_experts": experts}), activations=True
@@ -88,5 +88,5 @@ def test_models_that_give_more_than_logits_are_counted_too() -> None:
 def test_counting_leaves_no_gradient_behind(layout: FeatureLayout) -> None:
     ranker = build_ranker("rankmixer", make_config("rankmixer", {}), layout)
     with torch.no_grad():
-        assert kept_bytes(ranker, layout, rows=2) > 0
+        assert saved_bytes(ranker, layout, rows=2) > 0
     assert all(parameter.grad is None for parameter in ranker.parameters())

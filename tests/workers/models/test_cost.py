@@ -1,4 +1,4 @@
-"""Costs against the published tables, and the shape of what is reported."""
+"""Costs against the published tables, and the report's format."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ SMALL = {"num_tokens": 32, "token_dim": 128}
 LARGE = {"num_tokens": 64, "token_dim": 256, "block_size": 4, "num_blocks": 2}
 LITE = {**SMALL, "block_size": 4, "rank": 128, "num_bases": 2, "num_blocks": 2}
 
-# Family, values, parameters of the blocks (where a difference stands, the table's less those of
+# Family, values, parameters of the blocks (where given as a difference, the table's minus those of
 # tokenizer and head), training FLOPs of the table.
 PAPER: list[tuple[str, dict[str, Any], float, float]] = [
     ("unimixer_lite", LITE, 4.7485e6, 0.161e12),
@@ -66,7 +66,7 @@ def test_one_shared_local_matrix_saves_what_table_3_says() -> None:
     assert cost_of("unimixer", values).dense_params - shared.dense_params == 32_736
 
 
-def test_post_norm_saves_less_than_the_tables_rounding() -> None:
+def test_post_norm_saves_less_than_the_rounding_of_the_tables() -> None:
     values = {**SMALL, "block_size": 4}
     plain = cost_of("unimixer", {**values, "stack": "plain"})
     assert cost_of("unimixer", values).dense_params - plain.dense_params == 3 * 128
@@ -97,12 +97,12 @@ def test_report_of_the_command_line() -> None:
     assert batch["total"] == 3 * 100 * flops["forward_per_sample"]
 
 
-def test_what_happens_once_per_step_is_counted_once() -> None:
-    """Sinkhorn, and in Lite forming its logits, do not grow with the batch."""
+def test_what_is_computed_once_per_step_is_counted_once() -> None:
+    """Sinkhorn, and in Lite composing the logits, does not grow with the batch."""
     n, iters = 16 * 64 // 4, 20
     sinkhorn = 4 * iters * (n * n + n * 4 * 4)
-    forming = 2 * n * n * 16 + 2 * n * 2 * 4 * 4
-    for family, once in (("unimixer", sinkhorn), ("unimixer_lite", sinkhorn + forming)):
+    composing = 2 * n * n * 16 + 2 * n * 2 * 4 * 4
+    for family, once in (("unimixer", sinkhorn), ("unimixer_lite", sinkhorn + composing)):
         cost = cost_of(family, {})
         difference = cost.training_flops(3) - 3 * 3 * cost.flops_per_sample
         assert difference == 3 * 2 * once
@@ -116,7 +116,7 @@ def test_metrics_are_for_the_papers_batch() -> None:
     assert metrics["flops_per_sample"] == cost.flops_per_sample
 
 
-def test_activations_are_counted_when_asked_for() -> None:
+def test_activations_are_counted_on_request() -> None:
     cost = cost_of("unimixer", {}, batch_size=7, activations=True)
     assert cost.activations is not None
     memory = cost.to_json()["memory"]

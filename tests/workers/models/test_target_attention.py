@@ -1,4 +1,4 @@
-"""A behaviour sequence as a field: attention by the candidate, exactly."""
+"""Target attention by its formula."""
 
 import math
 
@@ -15,7 +15,7 @@ CONFIG = RankerConfig(embedding_dim=8, num_tokens=4, token_dim=16, sequence_pool
 
 
 def test_attention_by_the_formula() -> None:
-    """sum_s softmax_s(q W_Q . k_s W_K / sqrt(E)) k_s W_V over the events that there are."""
+    """sum_s softmax_s(q W_Q . k_s W_K / sqrt(E)) k_s W_V over the events."""
     torch.manual_seed(0)
     attention = TargetAttention(4)
     torch.nn.init.normal_(attention.value)
@@ -25,15 +25,15 @@ def test_attention_by_the_formula() -> None:
     out = attention(candidate, events, mask)
 
     for row, count in enumerate(counts):
-        query, kept = candidate[row] @ attention.query, events[row, :count]
-        weights = ((kept @ attention.key) @ query / math.sqrt(4)).softmax(0)
-        expected = (weights[:, None] * (kept @ attention.value)).sum(0)
+        query, own = candidate[row] @ attention.query, events[row, :count]
+        weights = ((own @ attention.key) @ query / math.sqrt(4)).softmax(0)
+        expected = (weights[:, None] * (own @ attention.value)).sum(0)
         torch.testing.assert_close(out[row], expected)
     assert torch.equal(out[1], torch.zeros(4))
 
 
-def test_it_starts_as_the_mean() -> None:
-    """At the scale of fresh embeddings the candidate hardly matters yet."""
+def test_it_starts_close_to_the_mean() -> None:
+    """At the scale of fresh embeddings, the candidate hardly matters."""
     attention = TargetAttention(4)
     candidate, events = 0.01 * torch.randn(2, 4), 0.01 * torch.randn(2, 5, 4)
     out = attention(candidate, events, torch.ones(2, 5, dtype=torch.bool))
@@ -58,9 +58,9 @@ def test_the_target_is_the_candidate(layout: FeatureLayout, rows: tuple[Tensor, 
     torch.testing.assert_close(pooling(fields, events, mask), expected[:, None])
 
 
-def test_it_takes_the_place_of_the_mean(layout: FeatureLayout, rows: tuple[Tensor, ...]) -> None:
+def test_it_replaces_the_mean(layout: FeatureLayout, rows: tuple[Tensor, ...]) -> None:
     # concatenation: user_id 0, item_id 1, mean of history 2, age 3, price 4, attended history 5
-    assert field_order(layout, attended=True) == [0, 3, 1, 4, 5]
+    assert field_order(layout, target_pooled=True) == [0, 3, 1, 4, 5]
     tokenizer = Tokenizer(CONFIG, layout)
     fields, *rest = rows[:4]
     without_mean = fields.clone()
@@ -69,7 +69,7 @@ def test_it_takes_the_place_of_the_mean(layout: FeatureLayout, rows: tuple[Tenso
 
 
 @pytest.mark.parametrize("family", ["rankmixer", "kunlun"])
-def test_the_cost_is_3_matrices_and_two_products(family: str, layout: FeatureLayout) -> None:
+def test_closed_form(family: str, layout: FeatureLayout) -> None:
     """3E^2 parameters; 6E^2 + 4SE FLOPs, S = 5 positions."""
     mean, target = (
         count_cost(family, make_config(family, {"sequence_pool": pool}), layout=layout)

@@ -1,4 +1,4 @@
-"""Order of fields, chunks and their maps, numeric values and nulls."""
+"""Order of fields, chunks and their projections, numeric values and nulls."""
 
 import torch
 from torch import Tensor
@@ -8,12 +8,12 @@ from mixfront.models import RankerConfig
 from mixfront.models.tokenizer import NumericEmbedding, Tokenizer, field_order
 
 
-def test_domains_lie_together_in_order_of_appearance(layout: FeatureLayout) -> None:
+def test_fields_are_sorted_by_domain_in_order_of_appearance(layout: FeatureLayout) -> None:
     # concatenation: user_id 0, item_id 1, history 2, age 3, price 4
     assert field_order(layout) == [0, 3, 1, 4, 2]
 
 
-def test_numeric_is_a_line_and_null_has_its_own_vector() -> None:
+def test_numeric_values_are_affine_and_null_has_its_own_vector() -> None:
     embedding = NumericEmbedding(2, 3)
     torch.nn.init.normal_(embedding.bias)
     torch.nn.init.normal_(embedding.null_bias)
@@ -24,7 +24,7 @@ def test_numeric_is_a_line_and_null_has_its_own_vector() -> None:
     torch.testing.assert_close(out[0, 1], embedding.null_bias[1])
 
 
-def test_null_leaves_no_trace_in_other_gradients() -> None:
+def test_null_does_not_affect_other_gradients() -> None:
     embedding = NumericEmbedding(2, 3)
     embedding(torch.tensor([[2.0, torch.nan]])).sum().backward()
 
@@ -37,7 +37,7 @@ def test_null_leaves_no_trace_in_other_gradients() -> None:
     assert embedding.bias.grad[1].eq(0).all()
 
 
-def test_every_chunk_has_its_own_affine_map(
+def test_every_chunk_has_its_own_projection(
     layout: FeatureLayout, rows: tuple[Tensor, ...]
 ) -> None:
     """5 fields x 8 = 40 numbers in 3 chunks of 14, the last padded by 2."""
@@ -61,7 +61,7 @@ def test_every_chunk_has_its_own_affine_map(
         torch.testing.assert_close(tokens[:, i], expected)
 
 
-def test_shared_map(layout: FeatureLayout, rows: tuple[Tensor, ...]) -> None:
+def test_shared_projection(layout: FeatureLayout, rows: tuple[Tensor, ...]) -> None:
     config = RankerConfig(num_tokens=4, token_dim=5, embedding_dim=8, share_proj=True)
     tokenizer = Tokenizer(config, layout)
     assert tokenizer.project.weight.shape == (1, 10, 5)

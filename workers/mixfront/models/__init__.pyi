@@ -7,9 +7,10 @@ from ._base import (
     StackKind,
     TemperatureConfig,
 )
-from .auxiliary import serving_weights
-from .cost import ModelCost, count_cost
+from .auxiliary_heads import serving_weights
+from .cost import count_cost
 from .hyperparameters import Hyperparameter, hyperparameters
+from .model_cost import ModelCost
 from .ranker import Ranker, build_ranker
 from .registry import FAMILIES, get_family, make_config
 

@@ -1,4 +1,4 @@
-"""What every architecture family is made of: a config, a block, a stack, a closed-form cost."""
+"""What an architecture family consists of: config, blocks, stack, head and closed-form cost."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -13,10 +13,10 @@ NormKind = Literal["rms", "layer"]
 
 @dataclass(frozen=True, kw_only=True)
 class TemperatureConfig:
-    """How the Sinkhorn temperature falls over the steps of the full budget.
+    """How the Sinkhorn temperature falls over the steps of a full training run.
 
     `linear`: tau = max(tau_start - (tau_start - tau_end) * step / steps, tau_end).
-    `two_stage`: tau_start for the first `hot_share` of all steps, tau_end for the rest.
+    `two_stage`: tau_start for the first `hot_share` of the steps, tau_end for the rest.
     """
 
     tau_start: float
@@ -27,58 +27,61 @@ class TemperatureConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class EventsConfig:
-    """How blocks want behaviour sequences: all side by side, or each apart."""
+    """In what form blocks read behaviour sequences: concatenated into one, or separately."""
 
-    length: int  # S of what lies side by side, or of each sequence apart
-    apart: int = 1  # sequences that are kept apart; 1 = side by side, however many there are
+    length: int  # S, positions of the concatenated sequence, or of each separate one
+    num_separate: int = 1  # sequences read separately; 1 = all of them concatenated
     timed: bool = False  # with the events' ages
 
 
 class RankerConfig(BaseModel):
-    """Keys that every family has; a family's own config adds to them.
+    """Hyperparameters of every family; a family's own config adds to them.
 
-    Keys are the same in every family, spec, space and table. Symbols of the papers: T =
+    A key means the same in every family, spec, space and table. Symbols of the papers: T =
     `num_tokens`, D = `token_dim`, M = `num_blocks`, L = T * D.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    embedding_dim: int = Field(16, ge=1, le=1024, description="width of every field's embedding")
-    num_tokens: int = Field(16, ge=1, le=4096, description="tokens T that the blocks mix")
+    embedding_dim: int = Field(16, ge=1, le=1024, description="width of a field's embedding")
+    num_tokens: int = Field(16, ge=1, le=4096, description="number of tokens T")
     token_dim: int = Field(64, ge=1, le=16384, description="width D of a token")
-    num_blocks: int = Field(2, ge=1, le=64, description="stacked blocks M")
+    num_blocks: int = Field(2, ge=1, le=64, description="number of blocks M")
     share_proj: bool = Field(
-        False, description="one affine map for all tokens (RankMixer Eq. 2) instead of one each"
+        False, description="share one tokenizer projection between all tokens (RankMixer, Eq. 2)"
     )
     pool: Literal["mean", "sum", "flatten"] = Field(
-        "mean", description="how tokens become the head's input"
+        "mean", description="how the head pools the tokens"
     )
     head_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
-        (), max_length=8, description="hidden widths of the head's MLP, a list"
+        (), max_length=8, description="list of hidden widths of the head's MLP"
     )
     sequence_pool: Literal["mean", "target"] = Field(
         "mean",
-        description="how a behaviour sequence (one that shares a categorical feature's table) "
-        "becomes a field: the mean of its events, or attention to them by that feature",
+        description="how a behaviour sequence (one that shares a categorical feature's table) is "
+        "pooled into a field: mean of its events, or attention with that feature as the query",
     )
     dropout: float = Field(
-        0.0, ge=0.0, lt=1.0, description="dropout on the tokens and on every FFN's hidden layer"
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        description="dropout rate on the tokens and on the hidden layer of every FFN",
     )
 
     def temperature(self) -> TemperatureConfig | None:
-        """The schedule of the Sinkhorn temperature; None where a family has no temperature."""
+        """Schedule of the Sinkhorn temperature; None if the model has no temperature."""
         return None
 
     def auxiliary_layers(self) -> tuple[int, ...]:
-        """Layers 1..M whose outputs are trained to predict the label too; none by default."""
+        """Layers (1..M) that get an auxiliary head in training; none by default."""
         return ()
 
     def auxiliary_weight(self) -> float:
-        """Factor on the sum of those layers' losses."""
+        """Weight of the sum of the auxiliary losses."""
         return 0.0
 
     def events(self) -> EventsConfig | None:
-        """What `StackContext.events` is to be; None where no block reads a sequence."""
+        """The form of `StackContext.events`; None if no block reads sequences."""
         return None
 
 
@@ -88,39 +91,39 @@ C_contra = TypeVar("C_contra", bound="RankerConfig", contravariant=True)
 
 @dataclass(frozen=True, kw_only=True)
 class BlockCost:
-    """Closed-form cost of a whole stack of blocks, its norms included.
+    """Closed-form cost of the whole stack: all blocks, and the stack's own norms.
 
-    One multiply-add is 2 FLOPs. Norms, biases, softmax and activations count as parameters
-    but never as FLOPs.
+    One multiply-add is 2 FLOPs. Of the FLOPs only those of matmuls and Sinkhorn count, not norms,
+    biases, softmax and activation functions.
     """
 
     params: int
     flops_per_sample: int  # forward
-    flops_per_step: int = 0  # forward, matmuls once per step however many samples: forming W
-    sinkhorn_flops_per_step: int = 0  # forward, once per step; no FLOP counter sees these
-    training_flops_per_sample: int = 0  # forward, besides: matmuls that serving leaves out
+    flops_per_step: int = 0  # forward matmuls that run once per step, such as composing weights
+    sinkhorn_flops_per_step: int = 0  # forward, once per step; torch's FLOP counter misses them
+    training_flops_per_sample: int = 0  # forward, in addition: matmuls that serving skips
 
 
 @dataclass(frozen=True, kw_only=True)
 class Events:
-    """One behaviour sequence, or several side by side, as tokens."""
+    """One behaviour sequence, or several concatenated, as tokens."""
 
-    tokens: Tensor  # (N, S, D), zero where there is no event
-    mask: Tensor  # (N, S) bool, True where there is an event
-    ages: Tensor | None = None  # (N, S) seconds from event to row, 0 without event; where asked
+    tokens: Tensor  # (N, S, D), zero at padding
+    mask: Tensor  # (N, S) bool, False at padding
+    ages: Tensor | None = None  # (N, S) seconds before the impression, 0 at padding; if timed
 
 
 @dataclass
 class StackContext:
-    """What some blocks need besides their input; belongs to the stack, made anew each forward."""
+    """What blocks share within one forward besides their input; each forward has a new one."""
 
     x0: Tensor  # (N, T, D), the stack's input
     layer: int = 0
     num_layers: int = 1
     history: list[Tensor] = field(default_factory=list)  # outputs of earlier layers
-    events: tuple[Events, ...] = ()  # as the config's `events` asks; blocks may move them on
-    cache: dict[str, Tensor] = field(default_factory=dict)  # from one layer to a later one
-    penalties: list[Tensor] = field(default_factory=list)  # (N,) each, weighted, for the loss
+    events: tuple[Events, ...] = ()  # in the form of the config's `events`; blocks may update it
+    cache: dict[str, Tensor] = field(default_factory=dict)  # passed from a layer to later ones
+    penalties: list[Tensor] = field(default_factory=list)  # (N,) each, already weighted
 
 
 class Block(nn.Module, ABC):
@@ -128,43 +131,43 @@ class Block(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Tensor, context: StackContext) -> Tensor:
-        """Mix `x` (N, T, D); never changes it in place."""
+        """(N, T, D) -> (N, T, D); must not modify `x` in place."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackKind:
-    """Residual topology around a family's blocks; see `mixfront.models.stack`."""
+    """Residual topology around the blocks; see `mixfront.models.stack`."""
 
     topology: Literal["chain", "plain", "siamese"] = "chain"
     norm: NormKind = "rms"
 
 
 def chain(_: RankerConfig) -> StackKind:
-    """For blocks that bring their own residuals and norms."""
+    """The stack of blocks that have their own residuals and norms."""
     return StackKind()
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeadKind(Generic[C_contra]):
-    """How tokens become a logit; called as head(stack(x), x) with the tokenizer's tokens x."""
+    """How tokens become a logit; called as head(stack(x), x) on the tokenizer's tokens x."""
 
     make: Callable[[C_contra], nn.Module]
-    flops: Callable[[C_contra], int]  # forward, of one sample
+    flops: Callable[[C_contra], int]  # forward, per sample
 
 
 def repeated(block: Callable[[C], Block]) -> Callable[[C], list[Block]]:
-    """`num_blocks` layers that are all of one kind."""
+    """A stack of `num_blocks` identical layers."""
     return lambda config: [block(config) for _ in range(config.num_blocks)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Family(Generic[C]):
-    """An architecture family, as the registry holds it."""
+    """An architecture family. A family's file defines one, and the registry lists it."""
 
     name: str
-    summary: str  # one line, with the paper
+    summary: str  # one line with the paper, shown by `mixfront families`
     config: type[C]
     blocks: Callable[[C], list[Block]]
     cost: Callable[[C], BlockCost]
     stack: Callable[[C], StackKind] = chain
-    head: HeadKind[C] | None = None  # None: pooling, then an MLP
+    head: HeadKind[C] | None = None  # None: pool the tokens, then an MLP

@@ -1,9 +1,9 @@
-"""Memory that a training step keeps for its backward pass, without taking it.
+"""Activation memory of a training step, counted without allocating it.
 
-Counted are the tensors that autograd saves in one forward of the real module on torch's meta
-device: each storage once, parameters and buffers left out. That is the peak between forward and
-backward, beside weights, gradients and optimizer state. It is linear in the rows, which a test
-holds against real tensors.
+Runs one forward of the real module on torch's meta device and counts the tensors that autograd
+saves for backward: every storage once, without parameters and buffers. This is the peak between
+forward and backward, in addition to weights, gradients and optimizer state. It is linear in the
+number of rows, which a test checks against real tensors.
 """
 
 from dataclasses import dataclass
@@ -21,45 +21,45 @@ MEGABYTE = 10**6
 
 @dataclass(frozen=True, kw_only=True)
 class ActivationMemory:
-    """Bytes that autograd keeps between forward and backward.
+    """Bytes that autograd saves between forward and backward.
 
     Attributes:
-        per_sample: Of every row.
-        per_step: However many rows there are: what mixing matrices are made of.
+        per_sample: Bytes per row.
+        per_step: Bytes that do not depend on the number of rows, such as mixing matrices.
     """
 
     per_sample: int
     per_step: int
 
     def of_batch(self, batch_size: int) -> int:
-        """Bytes of one step on `batch_size` rows in one piece, on one device."""
+        """Bytes of one step on `batch_size` rows on one device, without gradient accumulation."""
         return self.per_sample * batch_size + self.per_step
 
 
 def count_activations(model: Ranker, layout: FeatureLayout) -> ActivationMemory:
-    """Count from two forwards of a model, of 2 and 3 rows, on its own device.
+    """Count with two forwards of the model, of 2 and 3 rows, on its own device.
 
-    In fp32, whatever the precision of training. Attention is counted on its math path, which
-    keeps the attention weights; fused kernels do not. The loss and the embedding rows, which
-    lie outside, are left out.
+    Counts fp32 activations, whatever the precision of training. Attention takes its math path,
+    which saves the attention weights; fused kernels do not. The loss and the embedding lookup,
+    which are not part of the model, are not counted.
 
     Args:
         model: Usually on the meta device.
-        layout: The fields that it was built for.
+        layout: The layout that it was built for.
     """
-    # Not 1 row: some transposed views of it are contiguous, and no copy of them is made.
-    two, three = (kept_bytes(model, layout, rows=rows) for rows in (2, 3))
+    # Not with 1 row: some transposed views of it are contiguous, so that no copy is saved.
+    two, three = (saved_bytes(model, layout, rows=rows) for rows in (2, 3))
     return ActivationMemory(per_sample=three - two, per_step=3 * two - 2 * three)
 
 
-def kept_bytes(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
-    """Bytes that autograd keeps after one forward in training mode."""
-    own = {_storage(t) for t in (*model.parameters(), *model.buffers())}
-    kept: dict[int, Tensor] = {}  # the tensors too: a storage that is freed gives its place away
+def saved_bytes(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
+    """Bytes that autograd has saved after one forward in training mode."""
+    own = {_storage_id(t) for t in (*model.parameters(), *model.buffers())}
+    saved: dict[int, Tensor] = {}  # holds the tensors, because a freed storage's id is reused
 
-    def keep(tensor: Tensor) -> Tensor:
-        if (storage := _storage(tensor)) not in own:
-            kept[storage] = tensor
+    def record(tensor: Tensor) -> Tensor:
+        if (storage := _storage_id(tensor)) not in own:
+            saved[storage] = tensor
         return tensor
 
     fields, numeric, *events = blank_rows(model, layout, rows)
@@ -69,19 +69,16 @@ def kept_bytes(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
     with (
         torch.enable_grad(),
         sdpa_kernel(SDPBackend.MATH),
-        saved_tensors_hooks(keep, lambda tensor: tensor),
+        saved_tensors_hooks(record, lambda tensor: tensor),
     ):
         outputs = model(fields, numeric, *events)
     logits = outputs[0] if isinstance(outputs, tuple) else outputs
-    assert logits.requires_grad  # and holds the graph, so that nothing was freed meanwhile
-    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    assert logits.requires_grad  # they hold the graph, so that no saved tensor has been freed
+    return sum(tensor.untyped_storage().nbytes() for tensor in saved.values())
 
 
 def blank_rows(model: Ranker, layout: FeatureLayout, rows: int) -> tuple[Tensor, ...]:
-    """Zeros on the model's device: fields, numeric values, and if it reads them no events.
-
-    As `Ranker.forward` takes them.
-    """
+    """Inputs of `Ranker.forward`, all zero and without events, on the model's device."""
     device, dim = next(model.parameters()).device, model.config.embedding_dim
     num_numeric = len(layout.of_kind("numeric"))
     fields = torch.zeros(rows, len(layout.fields) - num_numeric, dim, device=device)
@@ -94,6 +91,6 @@ def blank_rows(model: Ranker, layout: FeatureLayout, rows: int) -> tuple[Tensor,
     return fields, numeric, events, mask, torch.zeros(rows, layout.num_ages(), device=device)
 
 
-def _storage(tensor: Tensor) -> int:
-    """Which storage it lies in; meta tensors have no address."""
+def _storage_id(tensor: Tensor) -> int:
+    """Identifies the storage; not by its address, which meta tensors lack."""
     return int(tensor.untyped_storage()._cdata)

@@ -1,13 +1,9 @@
-"""What a model costs, without training it: parameters, FLOPs, memory of activations.
+"""Counts what a model costs, without training it.
 
-Parameters are counted from the module itself, built on torch's meta device, where it takes no
-memory. FLOPs come from the families' closed forms, and are checked on the way against torch's
-counter on a forward of the same module. One multiply-add is 2 FLOPs; training is 3 forwards;
-what is computed once per step (forming and normalising mixing matrices) is counted once.
+Parameters are counted on the module itself, built on torch's meta device, where it takes no
+memory. FLOPs come from the families' closed forms, which are checked against torch's counter on a
+forward of that module.
 """
-
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -16,112 +12,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mixfront.data.batch import FeatureLayout, FieldLayout
 from mixfront.models._base import BlockCost, EventsConfig, RankerConfig
-from mixfront.models.activation_memory import (
-    MEGABYTE,
-    ActivationMemory,
-    blank_rows,
-    count_activations,
-)
+from mixfront.models.activation_memory import blank_rows, count_activations
 from mixfront.models.head import head_kind
+from mixfront.models.model_cost import PAPER_BATCH, ModelCost, PartCost
 from mixfront.models.ranker import Ranker, build_ranker
 from mixfront.models.registry import get_family
 
-PAPER_BATCH = 2048  # samples that the published FLOPs/batch are for
-STAND_IN_EVENTS = 50
-TRAINING = 3  # forward, and twice as much backward
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartCost:
-    """Cost of the tokenizer, the blocks or the head; FLOPs of one forward."""
-
-    params: int
-    per_sample: int
-    per_step: int = 0
-    per_sample_training: int = 0  # besides, where serving leaves something out
-
-    def training_flops(self, batch_size: int) -> int:
-        """Forward and backward of one step."""
-        per_sample = self.per_sample + self.per_sample_training
-        return TRAINING * (per_sample * batch_size + self.per_step)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelCost:
-    """Cost of one configuration of a family; `activations` only if they were asked for."""
-
-    family: str
-    config: RankerConfig
-    batch_size: int
-    embedding_params: int
-    tokenizer: PartCost
-    blocks: PartCost
-    head: PartCost
-    activations: ActivationMemory | None = None
-
-    @property
-    def dense_params(self) -> int:
-        """All but the embedding tables."""
-        return self.tokenizer.params + self.blocks.params + self.head.params
-
-    @property
-    def flops_per_sample(self) -> int:
-        """Forward FLOPs of one row; mixing matrices are made already, as when serving."""
-        return self.tokenizer.per_sample + self.blocks.per_sample + self.head.per_sample
-
-    def training_flops(self, batch_size: int) -> int:
-        """FLOPs of one training step on `batch_size` rows."""
-        parts = (self.tokenizer, self.blocks, self.head)
-        return sum(part.training_flops(batch_size) for part in parts)
-
-    def to_json(self) -> dict[str, Any]:
-        """What `mixfront cost --json` prints; "memory" only if activations were counted."""
-        size = self.batch_size
-        report = {
-            "family": self.family,
-            "config": self.config.model_dump(mode="json"),
-            "batch_size": size,
-            "params": {
-                "embedding": self.embedding_params,
-                "tokenizer": self.tokenizer.params,
-                "blocks": self.blocks.params,
-                "head": self.head.params,
-                "dense": self.dense_params,
-            },
-            "flops": {
-                "forward_per_sample": self.flops_per_sample,
-                "train_per_batch": {
-                    "tokenizer": self.tokenizer.training_flops(size),
-                    "blocks": self.blocks.training_flops(size),
-                    "head": self.head.training_flops(size),
-                    "total": self.training_flops(size),
-                },
-            },
-        }
-        if self.activations is not None:
-            report["memory"] = {
-                "activation_bytes_per_sample": self.activations.per_sample,
-                "activation_bytes_per_step": self.activations.per_step,
-                "activation_bytes_per_batch": self.activations.of_batch(size),
-            }
-        return report
-
-    def metrics(self) -> dict[str, float]:
-        """What a search may constrain or minimise.
-
-        `params` are dense; `flops` are those of training on 2,048 samples, whatever the batch
-        size, as in the papers' tables; `flops_per_sample` are of a forward; `activation_mb`,
-        if counted, of 2,048 samples too.
-        """
-        found = {
-            "params": float(self.dense_params),
-            "params_total": float(self.dense_params + self.embedding_params),
-            "flops": float(self.training_flops(PAPER_BATCH)),
-            "flops_per_sample": float(self.flops_per_sample),
-        }
-        if self.activations is not None:
-            found["activation_mb"] = self.activations.of_batch(PAPER_BATCH) / MEGABYTE
-        return found
+DEFAULT_EVENTS = 50  # of a stand-in sequence, if the config does not say
 
 
 def count_cost(
@@ -140,30 +37,31 @@ def count_cost(
         family: Name of a family.
         config: Its config.
         batch_size: Rows of a training step.
-        chunk_dim: Without a layout, width of each of the tokenizer's chunks; default D. If the
-            model reads events, the last chunk is a behaviour sequence of that width, as long as
-            the config asks for, or 50; if it keeps several apart, so many of the last chunks.
-        layout: Fields of real data; decides the chunk width and the size of the tables.
-        checked: Hold the closed form against a counted forward pass; 0.45 s for a UniMixer,
-            nearly all of it Sinkhorn's many small operations. A search's gate, which counts
-            hundreds of models, leaves that to the conformance suite.
-        activations: Count the memory of activations as well, two forwards on the meta device:
-            0.12 s for a UniMixer, 10 to 40 ms where there is no Sinkhorn.
+        chunk_dim: Without a layout, width of the tokenizer's chunks; D if None. If the model reads
+            events, the last chunk is a behaviour sequence of that width, as long as the config
+            says, or 50 events; if it reads several sequences separately, as many of the last
+            chunks are.
+        layout: Fields of real data, which decide the chunk width and the size of the tables.
+        checked: Check the closed form against a counted forward; 0.45 s for a UniMixer, nearly all
+            of it Sinkhorn's many small operations. A search's cost check, which counts hundreds
+            of models, leaves that to the conformance suite.
+        activations: Count activation memory as well, with two forwards on the meta device: 0.12 s
+            for a UniMixer, 10 to 40 ms for a family without Sinkhorn.
 
     Raises:
-        UnknownNameError: If the family is not known.
-        SpecError: If the config wants behaviour sequences, and the layout has none.
+        UnknownNameError: If there is no such family.
+        SpecError: If the config needs behaviour sequences and the layout has none.
     """
-    known = get_family(family)
-    closed: BlockCost = known.cost(config)
-    built = config
+    entry = get_family(family)
+    closed: BlockCost = entry.cost(config)
+    built_config = config
     if layout is None:
-        built, layout = _chunked(config, chunk_dim or config.token_dim)
+        built_config, layout = _stand_in_data(config, chunk_dim or config.token_dim)
         embedding = 0
     else:
         embedding = layout.num_rows * config.embedding_dim
     with torch.device("meta"):
-        model = build_ranker(family, built, layout, auxiliary=False)
+        model = build_ranker(family, built_config, layout, auxiliary=False)
     cost = ModelCost(
         family=family,
         config=config,
@@ -179,7 +77,7 @@ def count_cost(
             per_step=closed.flops_per_step + closed.sinkhorn_flops_per_step,
             per_sample_training=closed.training_flops_per_sample,
         ),
-        head=PartCost(params=_params(model.head), per_sample=head_kind(known).flops(config)),
+        head=PartCost(params=_params(model.head), per_sample=head_kind(entry).flops(config)),
         activations=count_activations(model, layout) if activations else None,
     )
     assert cost.blocks.params == closed.params, (family, cost.blocks.params, closed)
@@ -191,13 +89,13 @@ def count_cost(
 
 
 def forward_flops(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
-    """Matmul FLOPs of one forward in training, as torch counts them, on the model's own device.
+    """Matmul FLOPs of one forward in training, counted by torch on the model's own device.
 
-    Attention is counted on its math path, for the counter is blind to fused kernels on a CPU;
-    it never sees Sinkhorn.
+    Attention takes its math path, because the counter misses the CPU's fused kernels. It never
+    counts Sinkhorn.
     """
     inputs = blank_rows(model, layout, rows)
-    model.train()  # in eval mode, mixing matrices may be made already
+    model.train()  # in eval mode, mixing matrices may be cached
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
         model(*inputs)
@@ -208,12 +106,12 @@ def _params(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _chunked(config: RankerConfig, chunk_dim: int) -> tuple[RankerConfig, FeatureLayout]:
-    """A stand-in for data: one field of width `chunk_dim` for every token."""
+def _stand_in_data(config: RankerConfig, chunk_dim: int) -> tuple[RankerConfig, FeatureLayout]:
+    """A config and a layout with one field of width `chunk_dim` per token."""
     events = config.events()
     if events is None and config.sequence_pool == "target":
-        events = EventsConfig(length=STAND_IN_EVENTS)
-    num_sequences = events.apart if events else 0
+        events = EventsConfig(length=DEFAULT_EVENTS)
+    num_sequences = events.num_separate if events else 0
     fields = [
         FieldLayout(name=f"chunk_{index}", domain="any", kind="categorical")
         for index in range(max(config.num_tokens - num_sequences, 1))

@@ -1,4 +1,4 @@
-"""Behaviour sequences to tokens, for blocks that read events themselves."""
+"""Behaviour sequences to event tokens, for blocks that read events themselves."""
 
 from collections.abc import Sequence
 
@@ -9,128 +9,132 @@ from torch.nn import functional as F
 from mixfront.data.batch import FeatureLayout
 from mixfront.exceptions import SpecError
 from mixfront.models._base import Events, EventsConfig
-from mixfront.models.behaviour import Behaviour, needed_behaviours
+from mixfront.models.behaviour_sequences import BehaviourSequence, require_behaviour_sequences
 from mixfront.models.layers.mlp import dense
 
 
 class EventTokenizer(nn.Module):
-    """The last events of every behaviour sequence as tokens (N, S, D), S = `asked.length`.
+    """The last events of every behaviour sequence as tokens (N, S, D), S = `config.length`.
 
-    Side by side, each of k sequences keeps its last S // k events; apart, its last S. Each has an
-    affine map of its own from E to D; positions without an event are zero, as are those that
-    fill up to S.
+    If k sequences are concatenated, each contributes its last S // k events; if they are separate,
+    its last S. Every sequence has its own affine map from E to D. Padding is zero.
 
     Raises:
-        SpecError: If the layout has no behaviour sequence, more than S side by side, another
-            number than is to be kept apart, or one without times where ages are wanted.
+        SpecError: If the layout has no behaviour sequence, more than S to concatenate, a number
+            other than `config.num_separate`, or one without times although ages are needed.
     """
 
     def __init__(
-        self, asked: EventsConfig, layout: FeatureLayout, *, embedding_dim: int, token_dim: int
+        self, config: EventsConfig, layout: FeatureLayout, *, embedding_dim: int, token_dim: int
     ) -> None:
         super().__init__()
-        self._asked = asked
-        self._behaviours = needed_behaviours(
+        self._config = config
+        self._sequences = require_behaviour_sequences(
             layout, "sequence_tokens above 0", "set sequence_tokens=0"
         )
-        _check(self._behaviours, asked)
-        self._each = asked.length if asked.apart > 1 else asked.length // len(self._behaviours)
+        _check_sequences(self._sequences, config)
+        shared_by = 1 if config.num_separate > 1 else len(self._sequences)
+        self._kept = config.length // shared_by  # events per sequence
         self._weights = embedding_dim * token_dim
-        self.maps = nn.ModuleList(dense(embedding_dim, token_dim) for _ in self._behaviours)
+        self.maps = nn.ModuleList(dense(embedding_dim, token_dim) for _ in self._sequences)
 
     def forward(
         self, events: Tensor, mask: Tensor, ages: Tensor | None = None
     ) -> tuple[Events, ...]:
-        """Make tokens.
+        """Turn embedded events into tokens.
 
         Args:
             events: (N, positions of all sequences, E).
-            mask: Where there is one, (N, all positions).
-            ages: Seconds, (N, positions of all timed sequences); wanted if they were asked for.
+            mask: (N, positions of all sequences), False at padding.
+            ages: (N, positions of all timed sequences), in seconds; needed if `config.timed`.
 
         Returns:
-            One for all sequences, or one each where they are kept apart.
+            One for every separate sequence, or one for the concatenation.
         """
-        each = [
-            self._tokens(behaviour, to_token, events, mask, ages)
-            for behaviour, to_token in zip(self._behaviours, self.maps, strict=True)
+        parts = [
+            self._tokenize(sequence, to_token, events, mask, ages)
+            for sequence, to_token in zip(self._sequences, self.maps, strict=True)
         ]
-        return tuple(each) if self._asked.apart > 1 else (_joined(each, self._asked.length),)
+        if self._config.num_separate > 1:
+            return tuple(parts)
+        return (_concatenate(parts, self._config.length),)
 
-    def _tokens(
+    def _tokenize(
         self,
-        behaviour: Behaviour,
+        sequence: BehaviourSequence,
         to_token: nn.Module,
         events: Tensor,
         mask: Tensor,
         ages: Tensor | None,
     ) -> Events:
-        """One sequence's last events, (N, `each`, D)."""
-        own = [events[:, behaviour.positions]]
-        if self._asked.timed:
-            assert ages is not None, "the model reads ages; hand them over"
-            own.append(ages[:, behaviour.ages].unsqueeze(2))
-        (kept, *old), there = last_events(own, mask[:, behaviour.positions], self._each)
-        # A residual stream starts here: in the weights' precision, also under autocast.
-        tokens = to_token(kept).to(to_token.weight.dtype) * there.unsqueeze(2)
-        missing = self._each - there.shape[1]
+        """The last events of one sequence, (N, `_kept`, D)."""
+        inputs = [events[:, sequence.positions]]
+        if self._config.timed:
+            assert ages is not None, "the model needs ages"
+            inputs.append(ages[:, sequence.ages].unsqueeze(2))
+        (last, *last_ages), mask = last_events(inputs, mask[:, sequence.positions], self._kept)
+        # A residual stream starts here, in the precision of the weights even under autocast.
+        tokens = to_token(last).to(to_token.weight.dtype) * mask.unsqueeze(2)
+        padding = self._kept - mask.shape[1]
         return Events(
-            tokens=F.pad(tokens, (0, 0, 0, missing)),
-            mask=F.pad(there, (0, missing)),
-            ages=F.pad(old[0].squeeze(2), (0, missing)) if old else None,
+            tokens=F.pad(tokens, (0, 0, 0, padding)),
+            mask=F.pad(mask, (0, padding)),
+            ages=F.pad(last_ages[0].squeeze(2), (0, padding)) if last_ages else None,
         )
 
     def flops(self) -> int:
-        """Forward FLOPs a sample, 2ED for every position that is kept."""
-        positions = sum(min(b.length, self._each) for b in self._behaviours)
+        """Forward FLOPs per sample: 2ED for every event kept."""
+        positions = sum(min(s.length, self._kept) for s in self._sequences)
         return 2 * self._weights * positions
 
 
 def last_events(
     parts: Sequence[Tensor], mask: Tensor, count: int
 ) -> tuple[Sequence[Tensor], Tensor]:
-    """The `count` positions that end with a row's last event, of tensors (N, S, *) and the mask.
+    """The `count` positions up to each row's last event, from tensors (N, S, *) and their mask.
 
-    Padding lies behind a short history: cutting the same positions off all rows would lose it.
+    Short histories are padded at the end, so that taking the same positions of every row would
+    drop their events.
     """
     length = mask.shape[1]
     if length <= count:
         return parts, mask
     ends = (mask * torch.arange(1, length + 1, device=mask.device)).amax(1)
     starts = (ends - count).clamp(min=0).unsqueeze(1)
-    places = starts + torch.arange(count, device=mask.device)
-    spread = places.unsqueeze(2)
-    kept = [part.gather(1, spread.expand(-1, -1, part.shape[2])) for part in parts]
-    return kept, mask.gather(1, places)
+    positions = starts + torch.arange(count, device=mask.device)
+    index = positions.unsqueeze(2)
+    last = [part.gather(1, index.expand(-1, -1, part.shape[2])) for part in parts]
+    return last, mask.gather(1, positions)
 
 
-def _joined(each: Sequence[Events], length: int) -> Events:
-    """Side by side, with what is missing of `length` behind them."""
-    ages = [one.ages for one in each if one.ages is not None]
-    tokens, mask = torch.cat([one.tokens for one in each], 1), torch.cat([e.mask for e in each], 1)
-    missing = length - mask.shape[1]
+def _concatenate(parts: Sequence[Events], length: int) -> Events:
+    """One sequence after another, padded to `length`."""
+    ages = [part.ages for part in parts if part.ages is not None]
+    tokens = torch.cat([part.tokens for part in parts], 1)
+    mask = torch.cat([part.mask for part in parts], 1)
+    padding = length - mask.shape[1]
     return Events(
-        tokens=F.pad(tokens, (0, 0, 0, missing)),
-        mask=F.pad(mask, (0, missing)),
-        ages=F.pad(torch.cat(ages, 1), (0, missing)) if ages else None,
+        tokens=F.pad(tokens, (0, 0, 0, padding)),
+        mask=F.pad(mask, (0, padding)),
+        ages=F.pad(torch.cat(ages, 1), (0, padding)) if ages else None,
     )
 
 
-def _check(found: Sequence[Behaviour], asked: EventsConfig) -> None:
-    names, count = ", ".join(b.name for b in found), len(found)
-    if asked.apart > 1 and asked.apart != count:
+def _check_sequences(sequences: Sequence[BehaviourSequence], config: EventsConfig) -> None:
+    names, count = ", ".join(s.name for s in sequences), len(sequences)
+    if config.num_separate > 1 and config.num_separate != count:
         raise SpecError(
-            f"num_sequences {asked.apart} does not fit the data's {count} behaviour sequences "
-            f"({names}); set {count}, or 1 to lay them side by side"
+            f"num_sequences {config.num_separate} does not match the data's {count} behaviour "
+            f"sequences ({names}); set {count}, or 1 to concatenate them"
         )
-    if asked.apart == 1 and asked.length < count:
+    if config.num_separate == 1 and config.length < count:
         raise SpecError(
-            f"seq_len {asked.length} leaves no event for each of the data's {count} behaviour "
-            f"sequences; take {count} or more"
+            f"seq_len {config.length} leaves no event for each of the data's {count} behaviour "
+            f"sequences; set {count} or more"
         )
-    untimed = [b.name for b in found if b.ages is None]
-    if asked.timed and untimed:
+    untimed = [s.name for s in sequences if s.ages is None]
+    if config.timed and untimed:
         raise SpecError(
-            f"position 'rote' needs to know when events happened, and the schema names no `times` "
-            f"for {', '.join(untimed)}; add them, or take position 'rope'"
+            f"position 'rote' needs the times of events, but the schema has no `times` for "
+            f"{', '.join(untimed)}; add them, or set position 'rope'"
         )

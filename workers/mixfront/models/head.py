@@ -1,4 +1,4 @@
-"""From mixed tokens to one logit: pooling over tokens, then an MLP."""
+"""The default head: pools the mixed tokens, then an MLP to one logit."""
 
 from itertools import pairwise
 from typing import Any
@@ -8,16 +8,17 @@ from torch import Tensor, nn
 
 from mixfront.models._base import Family, HeadKind, RankerConfig
 from mixfront.models.layers.mlp import dense
-from mixfront.models.layers.precision import outside_autocast
+from mixfront.models.layers.precision import no_autocast
 
-_STARTS = {"mean": 0.0, "sum": -1.0, "flatten": -0.5}  # power of T on the first weights
+_INIT_EXPONENTS = {"mean": 0.0, "sum": -1.0, "flatten": -0.5}  # of T, scales the first layer
 
 
 class Head(nn.Module):
-    """(N, T, D) -> logits (N,) in float32, whatever the autocast around it.
+    """(N, T, D) -> logits (N,), float32 also under autocast.
 
-    Weights start at ordinary scale for a mean over tokens, 1/T of it for their sum and 1/sqrt(T)
-    for tokens side by side: confident logits at random cost much of a single pass.
+    The first layer's initial weights are scaled by 1 for mean pooling, 1/T for a sum and 1/sqrt(T)
+    for flattened tokens: random but confident logits at the start would waste much of a training
+    run of a single pass.
     """
 
     def __init__(self, config: RankerConfig) -> None:
@@ -28,10 +29,10 @@ class Head(nn.Module):
         self.output = dense(widths[-1], 1)
         first: Tensor = [*self.hidden, self.output][0].weight
         with torch.no_grad():
-            first.mul_(config.num_tokens ** _STARTS[config.pool])
+            first.mul_(config.num_tokens ** _INIT_EXPONENTS[config.pool])
 
     def forward(self, x: Tensor, _tokens: Tensor | None = None) -> Tensor:
-        """Pool, run the MLP, return one logit a row; unmixed tokens do not matter."""
+        """One logit per row; the unmixed tokens are not used."""
         x = pooled(x, self._pool)
         for layer in self.hidden:
             x = torch.relu(layer(x))
@@ -39,33 +40,33 @@ class Head(nn.Module):
 
 
 def pooled(x: Tensor, pool: str) -> Tensor:
-    """(N, T, D) -> (N, D), or (N, TD) where `pool` is flatten."""
+    """(N, T, D) -> (N, D), or (N, TD) if `pool` is "flatten"."""
     if pool == "flatten":
         return x.flatten(1)
     return x.mean(1) if pool == "mean" else x.sum(1)
 
 
 def pooled_dim(config: RankerConfig) -> int:
-    """Width of what `pooled` returns."""
+    """Width of the output of `pooled`."""
     tokens = config.num_tokens if config.pool == "flatten" else 1
     return tokens * config.token_dim
 
 
 def to_logit(output: nn.Linear, x: Tensor) -> Tensor:
-    """(N, d) -> (N,) in the weights' precision, also under autocast."""
-    with outside_autocast(x.device):
+    """(N, d) -> (N,) in the precision of the weights, also under autocast."""
+    with no_autocast(x.device):
         logits: Tensor = output(x.to(output.weight.dtype))
     return logits.squeeze(-1)
 
 
 def head_flops(config: RankerConfig) -> int:
-    """Forward FLOPs a sample: 2 for each weight of the MLP."""
+    """Forward FLOPs per sample: 2 per weight of the MLP."""
     widths = [*_widths(config), 1]
     return sum(2 * d * h for d, h in pairwise(widths))
 
 
 def head_kind(family: Family[Any]) -> HeadKind[Any]:
-    """A family's own head, or the one above."""
+    """A family's own head, or the default one."""
     return family.head or HeadKind(make=Head, flops=head_flops)
 
 

@@ -1,4 +1,4 @@
-"""A family's keys as data: default, valid range, and what each means."""
+"""A family's hyperparameters as data: default, valid range and description."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
@@ -11,13 +11,13 @@ from mixfront.models.registry import get_family
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameter:
-    """One key of a family.
+    """One hyperparameter of a family.
 
     Attributes:
-        default: Value where none is given.
-        range: `{"choices": [...]}`, or bounds: `min` and `max` are allowed values themselves,
-            `above` and `below` are not.
-        help: What it is.
+        default: Default value.
+        range: `{"choices": [...]}`, or bounds: `min` and `max` are inclusive, `above` and `below`
+            exclusive.
+        help: Description.
     """
 
     default: Any
@@ -25,11 +25,11 @@ class Hyperparameter:
     help: str
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data."""
+        """Plain data, as `mixfront families --json` prints it."""
         return {"default": self.default, "range": self.range, "help": self.help}
 
     def range_text(self) -> str:
-        """The range for people, such as `1 to 64` or `above 0, at most 10`."""
+        """The range in words, such as `1 to 64` or `above 0, at most 10`."""
         bounds = self.range
         if "choices" in bounds:
             return " | ".join(str(choice).lower() for choice in bounds["choices"])
@@ -40,10 +40,10 @@ class Hyperparameter:
 
 
 def hyperparameters(family: str) -> dict[str, Hyperparameter]:
-    """Every key of a family, in the order of its config.
+    """Every hyperparameter of a family by its key, in the order of its config.
 
     Raises:
-        UnknownNameError: If the family is not known.
+        UnknownNameError: If there is no such family.
     """
     return {key: _describe(info) for key, info in get_family(family).config.model_fields.items()}
 
@@ -65,22 +65,22 @@ def _range(info: FieldInfo) -> dict[str, Any]:
 
 
 def _item_metadata(annotation: Any) -> list[Any]:
-    """Of a list-like key the items' bounds count."""
+    """The bounds of a list's items."""
     items = get_args(annotation)
     fields = getattr(items[0], "__metadata__", ()) if items else ()
     return [constraint for info in fields for constraint in info.metadata]
 
 
 def _bounds(metadata: list[Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    bounds: dict[str, Any] = {}
     for constraint in metadata:
         match constraint:
             case Ge():
-                found["min"] = constraint.ge
+                bounds["min"] = constraint.ge
             case Gt():
-                found["above"] = constraint.gt
+                bounds["above"] = constraint.gt
             case Le():
-                found["max"] = constraint.le
+                bounds["max"] = constraint.le
             case Lt():
-                found["below"] = constraint.lt
-    return found
+                bounds["below"] = constraint.lt
+    return bounds

@@ -1,7 +1,7 @@
-"""A deep network beside a family's blocks, joined with them before the last layers.
+"""A head with a deep network in parallel to the blocks, concatenated with them before the logit.
 
-DCN V2's parallel structure (arXiv 2008.13535, Fig. 1), and what makes AutoInt an AutoInt+
-(arXiv 1810.11921, Section 5.4).
+DCN V2's parallel structure (arXiv 2008.13535, Fig. 1), and the difference between AutoInt and
+AutoInt+ (arXiv 1810.11921, Section 5.4).
 """
 
 from typing import Annotated
@@ -16,28 +16,28 @@ from mixfront.models.layers.mlp import ReluMLP, dense
 
 
 class ParallelHeadConfig(RankerConfig):
-    """Abstract: keys of families that may have a deep network beside their blocks."""
+    """Abstract: hyperparameters of families with an optional parallel deep network."""
 
     parallel_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
         (),
         max_length=8,
-        description="hidden widths of the deep network beside the blocks, a list; [] = none",
+        description="list of hidden widths of the parallel deep network; [] = no such network",
     )
 
     @property
     def deep_widths(self) -> list[int]:
-        """Widths of the deep network, its input first."""
+        """Input width and hidden widths of the deep network."""
         return [self.num_tokens * self.token_dim, *self.parallel_hidden]
 
     @property
     def head_widths(self) -> list[int]:
-        """Widths of the head, which reads the blocks' output and the deep network's last layer."""
+        """Input width and hidden widths of the MLP over the pooled tokens and the deep network."""
         deep = self.parallel_hidden[-1] if self.parallel_hidden else 0
         return [pooled_dim(self) + deep, *self.head_hidden]
 
 
 class ParallelHead(nn.Module):
-    """A deep network on the unmixed tokens, joined with what the blocks made."""
+    """An MLP over the blocks' output, concatenated with a deep network on the unmixed tokens."""
 
     def __init__(self, config: ParallelHeadConfig) -> None:
         super().__init__()

@@ -1,11 +1,11 @@
-"""A ranking model: tokenizer, a family's stack of blocks, head. Embedding tables lie outside."""
+"""A ranking model: tokenizer, stack of blocks, head. Embedding tables are not part of it."""
 
 import torch
 from torch import Tensor, nn
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.models._base import RankerConfig, StackContext, StackKind
-from mixfront.models.auxiliary import make_auxiliary
+from mixfront.models.auxiliary_heads import make_auxiliary
 from mixfront.models.head import head_kind
 from mixfront.models.mixing.sinkhorn_pattern import TemperedPattern
 from mixfront.models.registry import get_family
@@ -14,16 +14,16 @@ from mixfront.models.tokenizer import Tokenizer
 
 
 class Ranker(nn.Module):
-    """Field embeddings to one logit a row.
+    """Field embeddings to one logit per row.
 
-    Mixing matrices are made once a forward, and kept in eval mode while no gradient is wanted.
+    Mixing matrices are computed once per forward, and cached in eval mode without gradients.
 
     Args:
         config: The family's config.
         layout: Fields of the encoded data.
-        stack: (N, T, D) -> (N, T, D); `build_ranker` makes the family's.
+        stack: (N, T, D) -> (N, T, D); `build_ranker` builds the family's.
         head: Mixed and unmixed tokens (N, T, D) -> logits (N,).
-        auxiliary: With the auxiliary heads that the config asks for.
+        auxiliary: Whether to build the config's auxiliary heads.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Ranker(nn.Module):
         self.tokenizer = Tokenizer(config, layout)
         self.stack = stack
         self.head = head
-        # Last, so that a seed gives the rest the same weights with and without.
+        # Last, so that a seed gives the other weights the same values with and without them.
         self.auxiliary = make_auxiliary(config) if auxiliary else None
 
     @property
@@ -59,19 +59,19 @@ class Ranker(nn.Module):
         """Score rows.
 
         Args:
-            fields: (N, F, E), categorical fields, then pooled sequence fields, each in the
-                order of the layout.
-            numeric: (N, M) scaled values, NaN where null.
-            events: (N, S, E), all positions of all sequences side by side, in the order of the
-                layout; not looked at unless `uses_events`.
-            mask: (N, S) bool, True where there is an event.
-            ages: (N, A) seconds since each event of the layout's timed sequences; not looked at
-                unless the config's `events` are to be timed.
+            fields: (N, F, E), categorical fields, then pooled sequence fields, each in layout
+                order.
+            numeric: (N, M) scaled values, NaN for null.
+            events: (N, S, E), the positions of all sequences concatenated in layout order; unused
+                unless `uses_events`.
+            mask: (N, S) bool, False at padding.
+            ages: (N, A) seconds since each event of the layout's timed sequences; unused unless
+                the config's `events()` is timed.
 
         Returns:
-            Logits (N,), float32 also under autocast. In training mode, where the loss has more
-            parts than theirs, a plain tuple, for ZeRO 3 walks through outputs: logits (N,),
-            logits of auxiliary heads (N, A), penalty of each row (N,).
+            Logits (N,), float32 also under autocast. In training mode, if the loss has further
+            terms, the tuple of logits (N,), logits of the auxiliary heads (N, A) and penalty of
+            each row (N,); a plain tuple, because ZeRO-3 hooks traverse the outputs.
         """
         tokens = self.tokenizer(fields, numeric, events, mask)
         context = StackContext(x0=tokens)
@@ -90,21 +90,21 @@ class Ranker(nn.Module):
         if self.auxiliary is None:
             return logits.new_zeros(len(logits), 0)
         layers = self.config.auxiliary_layers()
-        found: Tensor = self.auxiliary(*(context.history[layer - 1] for layer in layers))
-        return found
+        auxiliary: Tensor = self.auxiliary(*(context.history[layer - 1] for layer in layers))
+        return auxiliary
 
     def set_tau(self, tau: float) -> None:
-        """Set the Sinkhorn temperature; nothing happens in a family without one."""
+        """Set the Sinkhorn temperature; does nothing if the model has none."""
         if self.config.temperature() is None:
             return
         for pattern in self._sinkhorn_patterns().values():
             pattern.set_tau(tau)
 
     def no_decay_names(self) -> frozenset[str]:
-        """Parameters that weight decay would harm: norms, biases, Sinkhorn logits.
+        """Parameters exempt from weight decay: norms, biases, Sinkhorn logits.
 
-        Decay pulls Sinkhorn logits towards uniform mixing. Ask before an engine reshapes the
-        parameters: it goes by their dimensions.
+        Decay would pull Sinkhorn logits towards uniform mixing. Call it before an engine flattens
+        the parameters, because it tells norms and biases by their number of dimensions.
         """
         prefixes = tuple(f"{name}." for name in self._sinkhorn_patterns())
         return frozenset(
@@ -127,14 +127,14 @@ def build_ranker(
         family: Name of the family.
         config: The family's config.
         layout: Fields of the encoded data.
-        auxiliary: With the auxiliary heads that it asks for; served and counted without.
+        auxiliary: Whether to build the config's auxiliary heads, which only training needs.
 
     Raises:
-        UnknownNameError: If the family is not known.
-        SpecError: If the config wants behaviour sequences, and the layout has none.
+        UnknownNameError: If there is no such family.
+        SpecError: If the config needs behaviour sequences and the layout has none.
     """
-    known = get_family(family)
-    kind: StackKind = known.stack(config)
-    stack = make_stack(known.blocks(config), kind, config.token_dim)
-    head = head_kind(known).make(config)
+    entry = get_family(family)
+    kind: StackKind = entry.stack(config)
+    stack = make_stack(entry.blocks(config), kind, config.token_dim)
+    head = head_kind(entry).make(config)
     return Ranker(config, layout, stack, head, auxiliary=auxiliary)

@@ -1,9 +1,9 @@
-"""The stack owns the residual topology around a family's blocks.
+"""Stacks of blocks, which add the residual topology around them.
 
-chain    x = block(x): the block has its own residuals
-plain    X' = Norm(X + block(X)), the post-norm ablation of UniMixer
-siamese  SiameseNorm as UniMixer uses it (arXiv 2604.00590, origin 2602.08064): two streams,
-         Xbar normalised after every block, Ybar never:
+chain    x = block(x): blocks have their own residuals
+plain    X' = Norm(X + block(X)), UniMixer's post-norm ablation
+siamese  SiameseNorm (arXiv 2602.08064) as UniMixer uses it (arXiv 2604.00590): two streams, of
+         which Xbar is normalised after every block and Ybar never:
          O = block(Xbar + Norm(Ybar));  Xbar' = Norm(Xbar + O);  Ybar' = Ybar + O;
          out = Xbar_M + Norm(Ybar_M)
 """
@@ -17,7 +17,7 @@ from mixfront.models.layers.norms import Norm, norm_params
 
 
 class Chain(nn.Module):
-    """Blocks one after another."""
+    """Blocks in sequence, without residuals of the stack's own."""
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Chain(nn.Module):
 
 
 class PlainStack(nn.Module):
-    """Post-norm residual around every block."""
+    """A post-norm residual around every block."""
 
     def __init__(self, blocks: Sequence[Block], kind: StackKind, dim: int) -> None:
         super().__init__()
@@ -52,9 +52,9 @@ class PlainStack(nn.Module):
 
 
 class SiameseStack(nn.Module):
-    """A normalised and a raw stream, joined before every block and at the end.
+    """A normalised and a raw stream, added before every block and at the end.
 
-    The paper prints Ybar = Norm(Ybar); here the raw stream is kept and a copy is normalised.
+    The paper prints Ybar = Norm(Ybar); here Ybar stays raw and the block reads a normalised copy.
     """
 
     def __init__(self, blocks: Sequence[Block], kind: StackKind, dim: int) -> None:
@@ -79,7 +79,7 @@ class SiameseStack(nn.Module):
 
 
 def make_stack(blocks: Sequence[Block], kind: StackKind, dim: int) -> nn.Module:
-    """The stack of a kind around blocks of token width `dim`."""
+    """The stack of this kind around blocks of token width `dim`."""
     if kind.topology == "chain":
         return Chain(blocks)
     if kind.topology == "plain":
@@ -88,6 +88,6 @@ def make_stack(blocks: Sequence[Block], kind: StackKind, dim: int) -> nn.Module:
 
 
 def stack_norm_params(kind: StackKind, num_blocks: int, dim: int) -> int:
-    """Parameters of the stack's own norms: 0, M norms, or 2M + 1 norms."""
+    """Parameters of the stack's own norms: none, M norms, or 2M + 1 norms."""
     norms = {"chain": 0, "plain": num_blocks, "siamese": 2 * num_blocks + 1}[kind.topology]
     return norms * norm_params(kind.norm, dim)

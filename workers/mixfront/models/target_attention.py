@@ -1,7 +1,7 @@
-"""Behaviour sequences to field embeddings, by attention of the candidate to their events.
+"""Target attention: pools a behaviour sequence with the candidate item as the query.
 
-After DIN (arXiv 1706.06978): what a history says depends on what is being ranked. Its
-activation unit is replaced by the scaled dot product of the Transformer (arXiv 1706.03762).
+After DIN (arXiv 1706.06978), with the scaled dot product of the Transformer (arXiv 1706.03762) in
+place of DIN's activation unit.
 """
 
 import math
@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.models._base import RankerConfig
-from mixfront.models.behaviour import needed_behaviours
+from mixfront.models.behaviour_sequences import require_behaviour_sequences
 from mixfront.models.layers.masked_attention import masked_softmax
 
 
 class TargetAttention(nn.Module):
     """sum_s softmax_s(q W_Q . k_s W_K / sqrt(E)) k_s W_V of one sequence; zero if it is empty.
 
-    Computed as q W_Q W_K^T . k_s and (sum_s a_s k_s) W_V, which is the same and spares the maps
-    of all events. It starts near the mean: W_V as the identity, scores as small as the embeddings.
+    Computed as q W_Q W_K^T . k_s and (sum_s a_s k_s) W_V, which is equal but projects no events.
+    At first it is nearly the mean: W_V is the identity, and scores are as small as embeddings.
     """
 
     def __init__(self, dim: int) -> None:
@@ -31,7 +31,7 @@ class TargetAttention(nn.Module):
             nn.init.xavier_uniform_(weight)
 
     def forward(self, candidate: Tensor, events: Tensor, mask: Tensor) -> Tensor:
-        """(N, E), (N, S, E) and (N, S), True where there is an event -> (N, E)."""
+        """(N, E), (N, S, E) and mask (N, S), False at padding -> (N, E)."""
         query = candidate @ self.query @ self.key.mT / math.sqrt(candidate.shape[-1])
         scores = torch.bmm(events, query.unsqueeze(2)).squeeze(2)
         pooled = torch.bmm(masked_softmax(scores, mask).unsqueeze(1), events).squeeze(1)
@@ -39,12 +39,12 @@ class TargetAttention(nn.Module):
 
     @staticmethod
     def flops(length: int, dim: int) -> int:
-        """6E^2 + 4SE a sample."""
+        """6E^2 + 4SE per sample."""
         return 6 * dim * dim + 4 * length * dim
 
 
 class TargetPooling(nn.Module):
-    """Every behaviour sequence to one field embedding, with weights of its own (3E^2).
+    """Pools every behaviour sequence into one field, each with its own weights (3E^2).
 
     Raises:
         SpecError: If the layout has no behaviour sequence.
@@ -53,19 +53,19 @@ class TargetPooling(nn.Module):
     def __init__(self, config: RankerConfig, layout: FeatureLayout) -> None:
         super().__init__()
         self._dim = config.embedding_dim
-        self._behaviours = needed_behaviours(
-            layout, "sequence_pool 'target'", "take sequence_pool 'mean'"
+        self._sequences = require_behaviour_sequences(
+            layout, "sequence_pool 'target'", "set sequence_pool 'mean'"
         )
-        self.attentions = nn.ModuleList(TargetAttention(self._dim) for _ in self._behaviours)
+        self.attentions = nn.ModuleList(TargetAttention(self._dim) for _ in self._sequences)
 
     def forward(self, fields: Tensor, events: Tensor, mask: Tensor) -> Tensor:
         """Fields (N, F, E), events (N, S, E), mask (N, S) -> (N, behaviour sequences, E)."""
         pooled = [
-            attention(fields[:, b.target], events[:, b.positions], mask[:, b.positions])
-            for b, attention in zip(self._behaviours, self.attentions, strict=True)
+            attention(fields[:, s.target], events[:, s.positions], mask[:, s.positions])
+            for s, attention in zip(self._sequences, self.attentions, strict=True)
         ]
         return torch.stack(pooled, 1)
 
     def flops(self) -> int:
-        """Forward FLOPs a sample, of all sequences at full length."""
-        return sum(TargetAttention.flops(b.length, self._dim) for b in self._behaviours)
+        """Forward FLOPs per sample: all sequences at full length, padding included."""
+        return sum(TargetAttention.flops(s.length, self._dim) for s in self._sequences)

@@ -1,7 +1,7 @@
-"""Field embeddings to tokens: order by semantic domain, concatenate, cut, project.
+"""From field embeddings to tokens: sort by semantic domain, concatenate, split, project.
 
-UniMixer and RankMixer Eq. 2: the concatenation E of all field embeddings is padded with
-zeros, cut into T chunks of width d, and x_i = W_i E[d i : d i + d] + b_i.
+UniMixer, and RankMixer Eq. 2: the concatenation E of all field embeddings is padded with zeros
+and split into T chunks of width d, and x_i = W_i E[d i : d i + d] + b_i.
 """
 
 import torch
@@ -10,14 +10,14 @@ from torch.nn import functional as F
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.models._base import RankerConfig
-from mixfront.models.behaviour import behaviours
+from mixfront.models.behaviour_sequences import behaviour_sequences
 from mixfront.models.event_tokenizer import EventTokenizer
 from mixfront.models.layers.per_token import PerTokenLinear
 from mixfront.models.target_attention import TargetPooling
 
 
 class NumericEmbedding(nn.Module):
-    """x -> x * w + b for every numeric field, and a vector of its own where x is null."""
+    """x -> x * w + b for every numeric field; a separate learned vector if x is null."""
 
     def __init__(self, num_fields: int, dim: int) -> None:
         super().__init__()
@@ -28,10 +28,10 @@ class NumericEmbedding(nn.Module):
 
     def forward(self, numeric: Tensor) -> Tensor:
         """(N, M) with NaN where null -> (N, M, E)."""
-        known = numeric.unsqueeze(-1)
-        null = torch.isnan(known)
-        # NaN leaves the product before it is made: NaN * 0 would poison the gradient of w.
-        embedded = torch.where(null, 0.0, known) * self.weight + self.bias
+        values = numeric.unsqueeze(-1)
+        null = torch.isnan(values)
+        # NaN is replaced before the product: NaN * 0 would make the gradient of w NaN.
+        embedded = torch.where(null, 0.0, values) * self.weight + self.bias
         return torch.where(null, self.null_bias, embedded)
 
 
@@ -39,11 +39,11 @@ class Tokenizer(nn.Module):
     """Fields (N, F, E) and numeric values (N, M) -> tokens (N, T, D).
 
     Attributes:
-        target: Pools behaviour sequences by attention; None where the mean is taken.
-        events: Makes tokens of events, for blocks that read them; None for others.
+        target: Pools behaviour sequences by target attention; None with `sequence_pool` "mean".
+        events: Turns events into tokens for blocks that read them; None if no block does.
 
     Raises:
-        SpecError: If the config wants behaviour sequences, and the layout has none.
+        SpecError: If the config needs behaviour sequences and the layout has none.
     """
 
     order: Tensor
@@ -60,18 +60,18 @@ class Tokenizer(nn.Module):
         self.target = TargetPooling(config, layout) if config.sequence_pool == "target" else None
         self.events = _event_tokenizer(config, layout)
         self.dropout = nn.Dropout(config.dropout)
-        order = field_order(layout, attended=self.target is not None)
+        order = field_order(layout, target_pooled=self.target is not None)
         self.register_buffer("order", torch.tensor(order), persistent=False)
 
     @property
     def uses_events(self) -> bool:
-        """Whether any part of it reads events."""
+        """Whether `forward` needs events and their mask."""
         return self.target is not None or self.events is not None
 
     def flops(self) -> int:
-        """Forward FLOPs a sample: 2TdD, and those of what reads events."""
-        projected = 2 * self._num_tokens * self.chunk_dim * self._token_dim
-        return projected + sum(part.flops() for part in (self.target, self.events) if part)
+        """Forward FLOPs per sample: 2TdD, and those of target attention and event tokens."""
+        projection = 2 * self._num_tokens * self.chunk_dim * self._token_dim
+        return projection + sum(part.flops() for part in (self.target, self.events) if part)
 
     def forward(
         self,
@@ -80,8 +80,8 @@ class Tokenizer(nn.Module):
         events: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """`fields` holds categorical, then pooled sequence fields, in layout order."""
-        assert events is not None or not self.uses_events, "the model reads events; hand them over"
+        """`fields`: the categorical fields, then the mean-pooled sequences, in layout order."""
+        assert events is not None or not self.uses_events, "the model needs events"
         parts = [fields]
         if self.numeric is not None:
             parts.append(self.numeric(numeric).to(fields.dtype))
@@ -91,37 +91,36 @@ class Tokenizer(nn.Module):
         flat = fields.index_select(1, self.order).flatten(1)
         flat = F.pad(flat, (0, self._num_tokens * self.chunk_dim - flat.shape[1]))
         tokens: Tensor = self.project(flat.view(-1, self._num_tokens, self.chunk_dim))
-        # The residual streams start here: in the weights' precision, also under autocast.
+        # The residual stream starts here, in the precision of the weights even under autocast.
         dropped: Tensor = self.dropout(tokens.to(self.project.weight.dtype))
         return dropped
 
 
 def _event_tokenizer(config: RankerConfig, layout: FeatureLayout) -> EventTokenizer | None:
-    asked = config.events()
-    if asked is None:
+    events = config.events()
+    if events is None:
         return None
     return EventTokenizer(
-        asked, layout, embedding_dim=config.embedding_dim, token_dim=config.token_dim
+        events, layout, embedding_dim=config.embedding_dim, token_dim=config.token_dim
     )
 
 
 def chunk_dim(config: RankerConfig, layout: FeatureLayout) -> int:
-    """Width d of a chunk, rounded up."""
+    """Width d of a chunk: total embedding width over T, rounded up."""
     return -(-len(layout.fields) * config.embedding_dim // config.num_tokens)
 
 
-def field_order(layout: FeatureLayout, *, attended: bool = False) -> list[int]:
-    """Where each field of the concatenation comes from.
+def field_order(layout: FeatureLayout, *, target_pooled: bool = False) -> list[int]:
+    """The order in which fields are concatenated: sorted by domain, domains by first appearance.
 
-    Entries are positions in [categorical, sequence, numeric]; fields of one domain follow one
-    another, domains in the order in which the layout first names them. With `attended`,
-    behaviour sequences come from behind these, where `TargetPooling` puts them.
+    Entries are indices into [categorical, sequence, numeric] fields. With `target_pooled`, the
+    indices of behaviour sequences follow these, where `TargetPooling` appends its output.
     """
     by_kind = [f for kind in ("categorical", "sequence", "numeric") for f in layout.of_kind(kind)]
-    position = {field.name: index for index, field in enumerate(by_kind)}
-    if attended:
-        found = enumerate(behaviours(layout), start=len(by_kind))
-        position |= {behaviour.name: index for index, behaviour in found}
+    indices = {field.name: index for index, field in enumerate(by_kind)}
+    if target_pooled:
+        pooled = enumerate(behaviour_sequences(layout), start=len(by_kind))
+        indices |= {sequence.name: index for index, sequence in pooled}
     domains = list(dict.fromkeys(field.domain for field in layout.fields))
     ordered = sorted(layout.fields, key=lambda field: domains.index(field.domain))
-    return [position[field.name] for field in ordered]
+    return [indices[field.name] for field in ordered]

@@ -13,8 +13,8 @@ import time
 import torch
 
 from mixfront.models import Ranker, get_family
-from mixfront.models.cost import TRAINING
 from mixfront.models.head import head_kind
+from mixfront.models.model_cost import TRAINING
 
 PEAK_VARIABLE = "MIXFRONT_PEAK_FLOPS"
 

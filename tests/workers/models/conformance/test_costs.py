@@ -1,4 +1,4 @@
-"""Every family: the closed forms are what torch counts on the real module."""
+"""Every family: the closed forms agree with what torch counts on the real module."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import torch
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.models import Ranker, RankerConfig, count_cost
-from mixfront.models.activation_memory import kept_bytes
+from mixfront.models.activation_memory import saved_bytes
 from mixfront.models.cost import forward_flops
 from mixfront.models.registry import get_family
 
@@ -68,7 +68,7 @@ def test_activations_equal_those_of_real_tensors(
     cost = count_cost(family, config.model_copy(update=changes), layout=layout, activations=True)
     assert cost.activations is not None
     for rows in (3, 64):
-        assert cost.activations.of_batch(rows) == kept_bytes(ranker, layout, rows=rows)
+        assert cost.activations.of_batch(rows) == saved_bytes(ranker, layout, rows=rows)
 
 
 def test_ten_billion_parameters_cost_no_memory(family: str, config: RankerConfig) -> None:

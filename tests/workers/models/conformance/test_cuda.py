@@ -1,4 +1,4 @@
-"""Every family: a CUDA device gives what the CPU gives."""
+"""Every family: a CUDA device agrees with the CPU."""
 
 from collections.abc import Callable
 

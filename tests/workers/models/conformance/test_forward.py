@@ -1,4 +1,4 @@
-"""Every family: what a forward and a backward must hold."""
+"""Every family: properties of forward and backward."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_gradients_reach_target_attention(make_ranker: MakeRanker, rows: Rows) -
 
 
 def _check_gradients(ranker: Ranker, rows: Rows) -> None:
-    """Every parameter, the fields, and where they are used the events that there are."""
+    """Every parameter, the fields, and if they are used the events without padding."""
     fields, events = rows[0].requires_grad_(), rows[2].requires_grad_()
 
     (ranker(*rows) * torch.arange(1.0, 7.0)).sum().backward()
@@ -125,7 +125,7 @@ def test_saved_weights_give_the_same_scores(
 
 
 def test_weights_are_seen_by_the_next_forward(make_ranker: MakeRanker, rows: Rows) -> None:
-    """What eval mode keeps must never outlive a change of weights."""
+    """What eval mode caches must not survive a change of weights."""
     ranker = make_ranker().eval()
     for parameter in ranker.stack.parameters():
         with torch.no_grad():

@@ -57,7 +57,7 @@ def _rows(ids: Tensor) -> Tensor:
 
 
 def _accuracy(model: nn.Module, draw: Draw, *, steps: int, lr: float, enough: float) -> float:
-    """Train on fresh rows for some steps, or until others are told well enough."""
+    """Train on fresh rows for `steps`, or until accuracy on others is above `enough`."""
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     accuracy = 0.0

@@ -1,4 +1,4 @@
-"""RMSNorm by hand is torch's, gradients too."""
+"""Our RMSNorm against torch's, including its gradients."""
 
 import torch
 from torch.nn import functional as F
@@ -13,12 +13,12 @@ def sample(*shape: int) -> torch.Tensor:
 def test_rms_norm_is_that_of_torch() -> None:
     x, grad = 10 * sample(5, 3, 16), sample(3, 5, 16).transpose(0, 1)
     x[0, 0] = 0  # only eps keeps it finite
-    found = []
+    results = []
     for norm in (rms_norm, lambda x, weight: F.rms_norm(x, weight.shape, weight, EPS)):
         leaves = x.clone().requires_grad_(), (1 + sample(16)).requires_grad_()
         out = norm(*leaves)
-        found.append((out, *torch.autograd.grad(out, leaves, grad)))
-    for ours, theirs in zip(*found, strict=True):
+        results.append((out, *torch.autograd.grad(out, leaves, grad)))
+    for ours, theirs in zip(*results, strict=True):
         torch.testing.assert_close(ours, theirs)
 
 
@@ -27,7 +27,7 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
     torch.autograd.gradcheck(rms_norm, leaves)
 
 
-def test_norms_are_float32_whatever_comes_in() -> None:
+def test_output_and_gradients_are_float32_under_autocast() -> None:
     for kind in ("rms", "layer"):
         norm = Norm(kind, 8)
         with torch.autocast("cpu", torch.bfloat16):

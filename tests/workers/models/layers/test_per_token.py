@@ -45,7 +45,7 @@ def test_swiglu_network_by_the_formula() -> None:
 
 
 @pytest.mark.parametrize("parts", [1, 2])
-def test_initialised_like_one_linear_layer_per_token(parts: int) -> None:
+def test_initialised_like_a_linear_layer_per_token(parts: int) -> None:
     """Xavier on the whole (T, in, out) tensor would be about sqrt(T) too small."""
     layer = PerTokenLinear(16, 64, 128, parts=parts)
     expected = math.sqrt(2 / (64 + 128))

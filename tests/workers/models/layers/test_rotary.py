@@ -1,4 +1,4 @@
-"""Rotary embeddings: what the product of query and key depends on."""
+"""Rotary embeddings: what the dot product of query and key depends on."""
 
 import math
 
@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from mixfront.models.layers.rotary import AgeRotary, PlaceRotary, Rotary, make_rotary
+from mixfront.models.layers.rotary import AgeRotary, PositionRotary, Rotary, make_rotary
 
 AGES = torch.tensor([[0.0, 60.0, 180.0, 420.0, 3540.0, 0.0]])  # log2(1 + age / 60): 0 1 2 3 5.9 0
 
 
 @pytest.fixture
 def query_and_key() -> tuple[Tensor, Tensor]:
-    """The same at 6 places, D = 8."""
+    """The same at all 6 positions, D = 8."""
     generator = torch.Generator().manual_seed(2)
     query, key = torch.randn(2, 1, 1, 8, generator=generator).expand(-1, -1, 6, -1)
     return query, key
@@ -26,8 +26,10 @@ def scores(rotary: Rotary, query: Tensor, key: Tensor) -> Tensor:
     return product
 
 
-def test_places_count_by_their_distance_alone(query_and_key: tuple[Tensor, Tensor]) -> None:
-    rotary = PlaceRotary(length=6, dim=8, num_heads=2)
+def test_scores_depend_on_the_distance_of_indices_alone(
+    query_and_key: tuple[Tensor, Tensor],
+) -> None:
+    rotary = PositionRotary(length=6, dim=8, num_heads=2)
     found = scores(rotary, *query_and_key)
 
     torch.testing.assert_close(rotary(*query_and_key)[0][:, 0], query_and_key[0][:, 0])
@@ -37,20 +39,20 @@ def test_places_count_by_their_distance_alone(query_and_key: tuple[Tensor, Tenso
     assert not torch.allclose(found[0, 1], found[0, 0])
 
 
-def test_ages_count_by_the_distance_of_their_logarithms(
+def test_scores_depend_on_the_distance_of_log_ages_alone(
     query_and_key: tuple[Tensor, Tensor],
 ) -> None:
     found = scores(AgeRotary(60.0, dim=8, num_heads=2), *query_and_key)
 
     torch.testing.assert_close(found[0, 1], found[1, 2])  # a doubling each
     torch.testing.assert_close(found[0, 2], found[1, 3])
-    torch.testing.assert_close(found[0, 5], found[0, 0])  # places do not matter
+    torch.testing.assert_close(found[0, 5], found[0, 0])  # indices do not matter
     assert not torch.allclose(found[0, 1], found[0, 2])
     assert not torch.allclose(found[1, 4], found[1, 3])
 
 
 def test_the_angle_by_the_formula() -> None:
-    """Entries i and i + d / 2 turn by log(1 + age / t) / 10000^(2i / d)."""
+    """Entries i and i + d / 2 rotate by log(1 + age / t) / 10000^(2i / d)."""
     rotary = AgeRotary(30.0, dim=4, num_heads=1)
     key = torch.tensor([[[1.0, 1.0, 0.0, 0.0]]])
     turned, _ = rotary(key, key, torch.tensor([[90.0]]))
@@ -64,4 +66,4 @@ def test_rotary_by_name() -> None:
         name: type(make_rotary(name, length=3, time_scale=1.0, dim=8, num_heads=2))
         for name in ("none", "rope", "rote")
     }
-    assert names == {"none": type(None), "rope": PlaceRotary, "rote": AgeRotary}
+    assert names == {"none": type(None), "rope": PositionRotary, "rote": AgeRotary}

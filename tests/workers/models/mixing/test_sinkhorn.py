@@ -11,7 +11,7 @@ from mixfront.models.mixing.sinkhorn import rounds_between_absorptions, sinkhorn
 
 @pytest.fixture(params=["kept", "flushed"])
 def denormals(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Numbers below 1e-38, as a process starts and as workers on CPUs train."""
+    """Denormals kept, which is the default, and flushed, as in workers on CPUs."""
     torch.set_flush_denormal(request.param == "flushed")
     yield
     torch.set_flush_denormal(False)
@@ -96,9 +96,9 @@ def test_the_largest_matrix_is_finite_and_its_columns_sum_to_one(std: float, tau
 @pytest.mark.usefixtures("denormals")
 @pytest.mark.parametrize("num_iters", [20, 60])
 @pytest.mark.parametrize("size", [3, 64, 512])
-def test_scalings_that_grow_as_fast_as_they_can(size: int, num_iters: int) -> None:
-    """All rows but one want one column, the last row wants the others: u and v grow n-fold a
-    round, and what underflowed in K comes back only because they are absorbed in time.
+def test_scalings_that_grow_as_fast_as_possible(size: int, num_iters: int) -> None:
+    """All rows but one prefer one column, the last row all others: u and v grow n-fold per round,
+    and entries that underflow in K come back only because u and v are absorbed in time.
     """
     logits = draw(size, size, std=0.01)
     logits[:-1, 0] += 9
@@ -170,13 +170,13 @@ def test_gradient_of_the_truncated_iteration(shape: tuple[int, ...]) -> None:
     torch.testing.assert_close(ours, loops, rtol=1e-9, atol=1e-11)
 
 
-def test_batched_is_each_for_itself() -> None:
+def test_a_batch_is_normalised_matrix_by_matrix() -> None:
     logits = draw(3, 6, 6, std=1.0)
     each = torch.stack([sinkhorn(matrix, 0.1, 7) for matrix in logits])
     torch.testing.assert_close(sinkhorn(logits, 0.1, 7), each)
 
 
-def test_autocast_changes_nothing() -> None:
+def test_autocast_has_no_effect() -> None:
     logits = draw(64, 64, std=1.0).requires_grad_()
     exact = sinkhorn(logits, 0.05, 20)
     (exact_grad,) = torch.autograd.grad(exact[0, 0], logits)
@@ -195,24 +195,22 @@ def test_low_precision_logits_are_raised_to_float32() -> None:
     torch.testing.assert_close(sinkhorn(logits, 0.1, 5), sinkhorn(logits.float(), 0.1, 5))
 
 
-def test_nothing_of_matrix_size_is_kept_per_iteration() -> None:
-    """One matrix is kept for the backward, however many iterations."""
+def test_the_backward_needs_one_matrix_however_many_iterations() -> None:
+    def saved_matrices(num_iters: int) -> int:
+        saved: set[int] = set()
 
-    def matrices_kept(num_iters: int) -> int:
-        kept: set[int] = set()
-
-        def note(tensor: Tensor) -> Tensor:
+        def record(tensor: Tensor) -> Tensor:
             if tensor.numel() >= 32 * 32:
-                kept.add(tensor.data_ptr())
+                saved.add(tensor.data_ptr())
             return tensor
 
         logits = draw(32, 32, std=1.0).requires_grad_()
-        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        with torch.autograd.graph.saved_tensors_hooks(record, lambda tensor: tensor):
             result = sinkhorn(logits, 0.5, num_iters)
         assert result.requires_grad
-        return len(kept)
+        return len(saved)
 
-    assert matrices_kept(3) == matrices_kept(21) == 1
+    assert saved_matrices(3) == saved_matrices(21) == 1
 
 
 def test_works_on_the_meta_device() -> None:

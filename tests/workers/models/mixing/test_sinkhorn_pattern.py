@@ -1,4 +1,4 @@
-"""Learned patterns: symmetry, temperature, and what is kept between forwards."""
+"""Doubly stochastic patterns: symmetry, temperature, and what is cached between forwards."""
 
 from dataclasses import replace
 
@@ -12,12 +12,12 @@ from mixfront.models.mixing.sinkhorn_pattern import SinkhornOptions
 
 
 class Counting(FullGlobal):
-    """Counts how often its matrix is made."""
+    """Counts how often its matrix is computed."""
 
-    made = 0
+    computed = 0
 
     def logits(self) -> Tensor:
-        self.made += 1
+        self.computed += 1
         return super().logits()
 
 
@@ -51,51 +51,51 @@ def test_temperature_is_in_the_state_and_sharpens() -> None:
     assert warm.tau.ndim == 0
 
 
-def test_made_once_in_eval_mode_without_gradients() -> None:
-    kept = pattern().eval()
+def test_computed_once_in_eval_mode_without_gradients() -> None:
+    cached = pattern().eval()
     with torch.no_grad():
-        first, second = kept.matrix(), kept.matrix()
-    assert kept.made == 1
+        first, second = cached.matrix(), cached.matrix()
+    assert cached.computed == 1
     assert first is second
 
 
-def test_made_every_time_while_training_or_differentiating() -> None:
-    kept = pattern()
+def test_computed_every_time_in_training_or_with_gradients() -> None:
+    cached = pattern()
     with torch.no_grad():
-        kept.matrix()
-        kept.matrix()
-    assert kept.made == 2
-    kept.eval()
-    kept.matrix()
-    assert kept.matrix().requires_grad
-    assert kept.made == 4
+        cached.matrix()
+        cached.matrix()
+    assert cached.computed == 2
+    cached.eval()
+    cached.matrix()
+    assert cached.matrix().requires_grad
+    assert cached.computed == 4
 
 
 @pytest.mark.parametrize("change", ["tau", "train", "load", "write", "dtype"])
-def test_made_again_after_a_change(change: str) -> None:
-    kept = pattern().eval()
+def test_computed_again_after_a_change(change: str) -> None:
+    cached = pattern().eval()
     with torch.no_grad():
-        kept.matrix()
+        cached.matrix()
         if change == "tau":
-            kept.set_tau(0.1)
+            cached.set_tau(0.1)
         elif change == "train":
-            kept.train().eval()
+            cached.train().eval()
         elif change == "load":
-            kept.load_state_dict(pattern().state_dict())
+            cached.load_state_dict(pattern().state_dict())
         elif change == "write":
-            kept.weight.mul_(2)
+            cached.weight.mul_(2)
         else:
-            kept.double()
-        kept.matrix()
-        kept.matrix()
-    assert kept.made == 2
+            cached.double()
+        cached.matrix()
+        cached.matrix()
+    assert cached.computed == 2
 
 
-def test_kept_under_inference_mode() -> None:
-    kept = pattern().eval()
+def test_cached_under_inference_mode() -> None:
+    cached = pattern().eval()
     with torch.inference_mode():
-        kept.matrix()
+        cached.matrix()
     with torch.no_grad():
-        assert kept(torch.ones(8, 2, 3)).shape == (8, 2, 3)
-    assert kept.made == 1
-    kept(torch.ones(8, 2, 3)).sum().backward()
+        assert cached(torch.ones(8, 2, 3)).shape == (8, 2, 3)
+    assert cached.computed == 1
+    cached(torch.ones(8, 2, 3)).sum().backward()

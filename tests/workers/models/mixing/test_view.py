@@ -1,4 +1,4 @@
-"""The matrices that a model mixes with, as they can be looked at."""
+"""Views of a model's mixing matrices."""
 
 import pytest
 import torch
@@ -63,7 +63,7 @@ def test_one_local_matrix_for_all(layout: FeatureLayout, rows: tuple[Tensor, Ten
     assert (views[1].kind, views[1].count) == ("local", 1)
 
 
-def test_families_that_learn_none_have_none(
+def test_families_without_mixing_matrices_have_no_views(
     layout: FeatureLayout, rows: tuple[Tensor, Tensor]
 ) -> None:
     torch.manual_seed(0)
@@ -74,10 +74,10 @@ def test_families_that_learn_none_have_none(
     assert mixing_views(ranker) == []
 
 
-def test_what_was_made_is_shown_whatever_became_of_the_weights(
+def test_views_show_the_last_forward_whatever_happened_to_the_weights(
     layout: FeatureLayout, rows: tuple[Tensor, Tensor]
 ) -> None:
-    """Under ZeRO 3 they are empty after a forward; nothing is kept before one."""
+    """Under ZeRO-3 weights are empty after a forward; training empties the cache."""
     ranker = scored("unimixer", layout, rows)
     before = mixing_views(ranker)[0].rows(slice(None))
     for parameter in ranker.parameters():

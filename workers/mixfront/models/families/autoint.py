@@ -1,21 +1,23 @@
 """AutoInt (arXiv 1810.11921): self-attention over fields with a linear residual.
 
-With `parallel_hidden` it is the paper's AutoInt+, a deep network beside the attention.
+With `parallel_hidden` it is the paper's AutoInt+, which adds a parallel deep network.
 """
 
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from mixfront.models._base import Block, BlockCost, StackContext
+from mixfront.models._base import Block, BlockCost, Family, StackContext, repeated
 from mixfront.models.layers.attention import attend, attention_flops, check_heads
 from mixfront.models.layers.per_token import PerTokenLinear
-from mixfront.models.parallel_head import ParallelHeadConfig
+from mixfront.models.parallel_head import PARALLEL_HEAD, ParallelHeadConfig
 
 
 class AutoIntConfig(ParallelHeadConfig):
-    """Config of `autoint`; heads together are as wide as a token."""
+    """Config of `autoint`; the concatenated heads are as wide as a token."""
 
-    num_heads: int = Field(2, ge=1, le=256, description="attention heads H; divides token_dim")
+    num_heads: int = Field(
+        2, ge=1, le=256, description="attention heads H, a divisor of token_dim"
+    )
     use_scale: bool = Field(
         False, description="divide scores by sqrt(token_dim / num_heads); the paper does not"
     )
@@ -27,7 +29,7 @@ class AutoIntConfig(ParallelHeadConfig):
 
 
 class AutoIntBlock(Block):
-    """ReLU(concat_h softmax(q k^T) v + W_res x), weights shared by the tokens, no biases."""
+    """ReLU(concat_h softmax(q k^T) v + W_res x), with weights shared across tokens, no biases."""
 
     def __init__(self, config: AutoIntConfig) -> None:
         super().__init__()
@@ -41,15 +43,25 @@ class AutoIntBlock(Block):
         """(N, T, D) -> (N, T, D)."""
         query, key, value, residual = self.project(x).chunk(4, dim=-1)
         mixed = attend(query, key, value, self._num_heads, use_scale=self._use_scale)
-        # Layers have no norm and no plain residual: they stay in the weights' precision.
+        # No norm and no identity residual restores fp32 between layers under autocast: cast.
         out: Tensor = (mixed + residual).relu().to(x.dtype)
         return out
 
 
 def autoint_cost(config: AutoIntConfig) -> BlockCost:
-    """Closed form: 4D^2 parameters and 8TD^2 + 4T^2D FLOPs a layer."""
+    """Closed form: 4D^2 parameters and 8TD^2 + 4T^2D FLOPs per layer."""
     tokens, dim = config.num_tokens, config.token_dim
     flops = 8 * tokens * dim * dim + attention_flops(tokens, dim)
     return BlockCost(
         params=config.num_blocks * 4 * dim * dim, flops_per_sample=config.num_blocks * flops
     )
+
+
+AUTOINT = Family(
+    name="autoint",
+    summary="self-attention over fields with a linear residual (arXiv 1810.11921)",
+    config=AutoIntConfig,
+    blocks=repeated(AutoIntBlock),
+    cost=autoint_cost,
+    head=PARALLEL_HEAD,
+)

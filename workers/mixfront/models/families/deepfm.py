@@ -1,8 +1,7 @@
-"""DeepFM (arXiv 1703.04247): first order, pairwise products and a deep network, summed.
+"""DeepFM (arXiv 1703.04247): sum of a first-order term, pairwise products and a deep network.
 
-There are no blocks: the head reads the tokens as the tokenizer made them. A factor of its FM is
-a token, which is a field where num_tokens is the number of fields. The first-order term is a
-linear map of the tokens.
+There are no blocks: the head reads the tokenizer's tokens. The FM's factors are tokens, and so
+fields if num_tokens is the number of fields. The first-order term is a linear map of the tokens.
 """
 
 from typing import Annotated, Literal
@@ -10,10 +9,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, HeadKind, RankerConfig
+from mixfront.models._base import Block, BlockCost, Family, HeadKind, RankerConfig
 from mixfront.models.head import to_logit
 from mixfront.models.layers.mlp import ReluMLP, dense
-from mixfront.models.layers.precision import outside_autocast
+from mixfront.models.layers.precision import no_autocast
 
 
 class DeepFMConfig(RankerConfig):
@@ -21,15 +20,15 @@ class DeepFMConfig(RankerConfig):
 
     num_blocks: int = Field(0, ge=0, le=0, description="DeepFM has no blocks")
     pool: Literal["flatten"] = Field(
-        "flatten", description="the deep network reads tokens side by side"
+        "flatten", description="the deep network reads the flattened tokens"
     )
     head_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
-        (300, 300, 300), max_length=8, description="hidden widths of the deep network, a list"
+        (300, 300, 300), max_length=8, description="list of hidden widths of the deep network"
     )
 
     @property
     def deep_widths(self) -> list[int]:
-        """TD and the hidden widths."""
+        """Input width TD and hidden widths of the deep network."""
         return [self.num_tokens * self.token_dim, *self.head_hidden]
 
 
@@ -51,8 +50,8 @@ class DeepFMHead(nn.Module):
 
 
 def pairwise_products(x: Tensor) -> Tensor:
-    """sum_{i<j} x_i . x_j of tokens (N, T, D) -> (N,), in linear time (FM, Rendle 2010)."""
-    with outside_autocast(x.device):
+    """sum_{i<j} x_i . x_j over tokens, (N, T, D) -> (N,), in linear time (FM, Rendle 2010)."""
+    with no_autocast(x.device):
         return 0.5 * (x.sum(1).square() - x.square().sum(1)).sum(1)
 
 
@@ -65,10 +64,20 @@ DEEPFM_HEAD = HeadKind(make=DeepFMHead, flops=_head_flops)
 
 
 def deepfm_blocks(_: DeepFMConfig) -> list[Block]:
-    """None."""
+    """No blocks."""
     return []
 
 
 def deepfm_cost(_: DeepFMConfig) -> BlockCost:
-    """Nothing but the head costs anything."""
+    """Closed form: zero, the head is the whole model."""
     return BlockCost(params=0, flops_per_sample=0)
+
+
+DEEPFM = Family(
+    name="deepfm",
+    summary="factorisation machine beside a deep network (arXiv 1703.04247)",
+    config=DeepFMConfig,
+    blocks=deepfm_blocks,
+    cost=deepfm_cost,
+    head=DEEPFM_HEAD,
+)

@@ -1,4 +1,7 @@
-"""Heterogeneous attention, the first half of HiFormer (arXiv 2311.05884): weights per token."""
+"""Heterogeneous attention: per-token projections and FFNs (Google, arXiv 2311.05884).
+
+The first half of the HiFormer paper.
+"""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -6,7 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, RankerConfig
+from mixfront.models._base import Block, BlockCost, Family, RankerConfig, repeated
 from mixfront.models.layers.attention import attend, attention_flops, check_heads
 from mixfront.models.layers.encoder_block import EncoderBlock, NormPosition
 from mixfront.models.layers.norms import norm_params
@@ -16,17 +19,22 @@ FFNKind = Literal["gelu", "swiglu"]
 
 
 class PerTokenEncoderConfig(RankerConfig):
-    """Abstract: keys of the encoders whose weights belong to a token."""
+    """Abstract: hyperparameters of encoders with per-token weights."""
 
-    num_heads: int = Field(4, ge=1, le=256, description="attention heads H; divides token_dim")
+    num_heads: int = Field(
+        4, ge=1, le=256, description="attention heads H, a divisor of token_dim"
+    )
     ffn: FFNKind = Field(
-        "gelu", description="per-token network: two layers with GELU, or pSwiGLU; a choice"
+        "gelu",
+        description="per-token FFN: two layers with GELU, or pSwiGLU; not specified in the paper",
     )
     ffn_expansion: int = Field(
-        2, ge=1, le=64, description="expansion k: the network's hidden width over token_dim"
+        2, ge=1, le=64, description="expansion k: hidden width of the FFN divided by token_dim"
     )
     norm_pos: NormPosition = Field(
-        "pre", description="LayerNorm before attention and network, or after residuals; a choice"
+        "pre",
+        description="LayerNorm before attention and FFN (pre), or after the residuals (post); not "
+        "specified in the paper",
     )
 
     @model_validator(mode="after")
@@ -36,24 +44,24 @@ class PerTokenEncoderConfig(RankerConfig):
 
     @property
     def hidden(self) -> int:
-        """Hidden width kD of the per-token network."""
+        """Hidden width kD of the per-token FFN."""
         return self.ffn_expansion * self.token_dim
 
-    def network(self, groups: Sequence[int] | None = None) -> nn.Module:
-        """One layer's per-token network, or one whose tokens share weights in groups."""
+    def make_ffn(self, groups: Sequence[int] | None = None) -> nn.Module:
+        """The FFN of one layer, with `groups` as in `PerTokenLinear`."""
         kind = GeluFFN if self.ffn == "gelu" else SwiGluFFN
         return kind(
             self.num_tokens, self.token_dim, self.hidden, dropout=self.dropout, groups=groups
         )
 
-    def network_params(self, num_groups: int) -> int:
-        """Parameters of `network` and the block's two norms."""
+    def ffn_params(self, num_groups: int) -> int:
+        """Parameters of a layer's FFN and its two norms."""
         kind = GeluFFN if self.ffn == "gelu" else SwiGluFFN
         norms = 2 * norm_params("layer", self.token_dim)
         return kind.params(num_groups, self.token_dim, self.hidden) + norms
 
-    def network_flops(self) -> int:
-        """FLOPs of `network` a sample."""
+    def ffn_flops(self) -> int:
+        """FLOPs of a layer's FFN per sample."""
         kind = GeluFFN if self.ffn == "gelu" else SwiGluFFN
         return kind.flops(self.num_tokens, self.token_dim, self.hidden)
 
@@ -65,7 +73,7 @@ class HeterogeneousAttentionConfig(PerTokenEncoderConfig):
 class HeterogeneousAttention(nn.Module):
     """s_ij = (x_i Q_i)(x_j K_j)^T / sqrt(D/H); o_i = concat_h(sum_j A_ij x_j V_j) O_i; no biases.
 
-    `groups` as in `PerTokenLinear`: tokens of one group have the same Q, K, V, O.
+    `groups` as in `PerTokenLinear`: tokens of a group share Q, K, V and O.
     """
 
     def __init__(
@@ -86,27 +94,36 @@ class HeterogeneousAttention(nn.Module):
 def heterogeneous_block(
     config: PerTokenEncoderConfig, groups: Sequence[int] | None = None
 ) -> Block:
-    """One layer; tokens of one group share all weights."""
+    """One layer; tokens of a group share all weights."""
     attention = HeterogeneousAttention(
         config.num_tokens, config.token_dim, config.num_heads, groups
     )
-    return EncoderBlock(config.token_dim, attention, config.network(groups), config.norm_pos)
+    return EncoderBlock(config.token_dim, attention, config.make_ffn(groups), config.norm_pos)
 
 
 def heterogeneous_params(config: PerTokenEncoderConfig, num_groups: int) -> int:
-    """G (4D^2 + 2kD^2 + kD + D) + 4D a layer, G = T where every token has its own weights."""
-    return 4 * num_groups * config.token_dim**2 + config.network_params(num_groups)
+    """G (4D^2 + 2kD^2 + kD + D) + 4D per layer; G = T if every token has its own weights."""
+    return 4 * num_groups * config.token_dim**2 + config.ffn_params(num_groups)
 
 
 def heterogeneous_flops(config: PerTokenEncoderConfig) -> int:
-    """8TD^2 + 4T^2D + 4kTD^2 a layer and sample, however many groups."""
+    """8TD^2 + 4T^2D + 4kTD^2 per layer and sample, independent of groups."""
     tokens, dim = config.num_tokens, config.token_dim
-    return 8 * tokens * dim * dim + attention_flops(tokens, dim) + config.network_flops()
+    return 8 * tokens * dim * dim + attention_flops(tokens, dim) + config.ffn_flops()
 
 
 def heterogeneous_cost(config: HeterogeneousAttentionConfig) -> BlockCost:
-    """Closed form, as above."""
+    """Closed form, from `heterogeneous_params` and `heterogeneous_flops`."""
     return BlockCost(
         params=config.num_blocks * heterogeneous_params(config, config.num_tokens),
         flops_per_sample=config.num_blocks * heterogeneous_flops(config),
     )
+
+
+HETEROGENEOUS_ATTENTION = Family(
+    name="heterogeneous_attention",
+    summary="attention with per-token projections (arXiv 2311.05884)",
+    config=HeterogeneousAttentionConfig,
+    blocks=repeated(heterogeneous_block),
+    cost=heterogeneous_cost,
+)

@@ -1,13 +1,13 @@
 """HHFT (arXiv 2511.20235): encoders with weights per semantic block, then HiFormer layers.
 
-Known from the abstract only; the number of layers of either kind and the norms are choices.
+Built from the abstract alone; the number of layers of either kind and the norms are our choice.
 """
 
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from mixfront.models._base import Block, BlockCost
+from mixfront.models._base import Block, BlockCost, Family
 from mixfront.models.families.heterogeneous_attention import (
     heterogeneous_block,
     heterogeneous_flops,
@@ -20,12 +20,15 @@ class HHFTConfig(HiFormerLayerConfig):
     """Config of `hhft`."""
 
     hiformer_layers: int = Field(
-        1, ge=1, le=64, description="HiFormer layers on top, of num_blocks; a choice"
+        1,
+        ge=1,
+        le=64,
+        description="how many of the num_blocks layers, the last ones, are HiFormer layers",
     )
     token_groups: tuple[Annotated[int, Field(ge=0, le=4095)], ...] = Field(
         (),
         max_length=4096,
-        description="semantic block 0, 1, ... of every token, a list; [] = each its own",
+        description="list of every token's semantic block, from 0; [] = one block per token",
     )
 
     @model_validator(mode="after")
@@ -33,42 +36,53 @@ class HHFTConfig(HiFormerLayerConfig):
         if self.hiformer_layers > self.num_blocks:
             raise ValueError(
                 f"hiformer_layers {self.hiformer_layers} is more than num_blocks "
-                f"{self.num_blocks}, which counts them; choose at most that"
+                f"{self.num_blocks}, which includes them; set at most that"
             )
         groups = self.token_groups
         if groups and len(groups) != self.num_tokens:
             raise ValueError(
-                f"token_groups names {len(groups)} tokens of {self.num_tokens}; name each"
+                f"token_groups has {len(groups)} entries for num_tokens {self.num_tokens}; "
+                "give every token one"
             )
         if groups and set(groups) != set(range(max(groups) + 1)):
             raise ValueError(
-                f"token_groups {list(groups)} leaves numbers out; count blocks 0, 1, ..."
+                f"token_groups {list(groups)} skips numbers; use 0, 1, ... without gaps"
             )
         return self
 
     @property
     def num_groups(self) -> int:
-        """G, the semantic blocks."""
+        """G, the number of semantic blocks."""
         return max(self.token_groups) + 1 if self.token_groups else self.num_tokens
 
     @property
     def encoder_layers(self) -> int:
-        """Layers below HiFormer's."""
+        """Number of layers before the HiFormer layers."""
         return self.num_blocks - self.hiformer_layers
 
 
 def hhft_blocks(config: HHFTConfig) -> list[Block]:
-    """All layers, from below."""
+    """All layers, first to last."""
     groups = config.token_groups or None
-    below = [heterogeneous_block(config, groups) for _ in range(config.encoder_layers)]
-    return below + [hiformer_block(config) for _ in range(config.hiformer_layers)]
+    encoders = [heterogeneous_block(config, groups) for _ in range(config.encoder_layers)]
+    return encoders + [hiformer_block(config) for _ in range(config.hiformer_layers)]
 
 
 def hhft_cost(config: HHFTConfig) -> BlockCost:
-    """Closed form: the encoder's with G sets of weights, and HiFormer's."""
-    below, above = config.encoder_layers, config.hiformer_layers
-    encoder = heterogeneous_params(config, config.num_groups)
+    """Closed form: heterogeneous attention with G sets of weights, and HiFormer."""
+    encoders, hiformers = config.encoder_layers, config.hiformer_layers
+    params = encoders * heterogeneous_params(config, config.num_groups)
+    flops = encoders * heterogeneous_flops(config)
     return BlockCost(
-        params=below * encoder + above * config.hiformer_params(),
-        flops_per_sample=below * heterogeneous_flops(config) + above * config.hiformer_flops(),
+        params=params + hiformers * config.hiformer_params(),
+        flops_per_sample=flops + hiformers * config.hiformer_flops(),
     )
+
+
+HHFT = Family(
+    name="hhft",
+    summary="encoders with weights per semantic block, then HiFormer (arXiv 2511.20235)",
+    config=HHFTConfig,
+    blocks=hhft_blocks,
+    cost=hhft_cost,
+)

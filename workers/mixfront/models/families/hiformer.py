@@ -1,4 +1,4 @@
-"""HiFormer (Google, arXiv 2311.05884): composite projections of all tokens at once, low rank."""
+"""HiFormer (Google, arXiv 2311.05884): attention with low-rank composite projections."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost
+from mixfront.models._base import Block, BlockCost, Family, repeated
 from mixfront.models.families.heterogeneous_attention import PerTokenEncoderConfig
 from mixfront.models.layers.attention import attend, attention_flops
 from mixfront.models.layers.encoder_block import EncoderBlock
@@ -15,21 +15,22 @@ from mixfront.models.layers.per_token import PerTokenLinear
 
 
 class HiFormerLayerConfig(PerTokenEncoderConfig):
-    """Abstract: keys of families with HiFormer layers."""
+    """Abstract: hyperparameters of families with HiFormer layers."""
 
     rank: int = Field(
         64, ge=0, le=65536, description="rank r of the composite projections; 0 = full matrices"
     )
 
     def hiformer_params(self) -> int:
-        """6TDr + TD^2, or 3(TD)^2 + TD^2, and the network's, a layer."""
-        return self._projection_weights() + self._output_weights() + self._network_params()
+        """Per layer, 6TDr + TD^2, or 3(TD)^2 + TD^2 at full rank, and those of the FFN."""
+        ffn = self.ffn_params(self.num_tokens)
+        return self._projection_weights() + self._output_weights() + ffn
 
     def hiformer_flops(self) -> int:
-        """12TDr + 2TD^2 + 4T^2D + 4kTD^2, or 6(TD)^2 in place of 12TDr, a layer and sample."""
+        """12TDr + 2TD^2 + 4T^2D + 4kTD^2 per layer and sample; 6(TD)^2 for 12TDr at full rank."""
         products = 2 * (self._projection_weights() + self._output_weights())
         attention = attention_flops(self.num_tokens, self.token_dim)
-        return products + attention + self.network_flops()
+        return products + attention + self.ffn_flops()
 
     def _projection_weights(self) -> int:
         length = self.num_tokens * self.token_dim
@@ -38,18 +39,15 @@ class HiFormerLayerConfig(PerTokenEncoderConfig):
     def _output_weights(self) -> int:
         return self.num_tokens * self.token_dim**2
 
-    def _network_params(self) -> int:
-        return self.network_params(self.num_tokens)
-
 
 class HiFormerConfig(HiFormerLayerConfig):
-    """Config of `hiformer`, without task tokens."""
+    """Config of `hiformer`; the paper's task tokens are left out."""
 
 
 class LowRankComposite(nn.Module):
-    """Three maps of the flattened input with matrices A B of rank r: Q^, K^ and V^.
+    """Q^, K^ and V^ of the flattened input as products A B of rank r.
 
-    A and B start such that A B has the variance of a Xavier matrix of TD x TD.
+    A and B are initialised so that A B has the variance of a Xavier matrix of TD x TD.
     """
 
     def __init__(self, length: int, rank: int) -> None:
@@ -66,7 +64,7 @@ class LowRankComposite(nn.Module):
 
 
 class FullComposite(nn.Module):
-    """Three maps of the flattened input with full matrices Q^, K^ and V^."""
+    """Q^, K^ and V^ of the flattened input as full matrices."""
 
     def __init__(self, length: int) -> None:
         super().__init__()
@@ -78,7 +76,7 @@ class FullComposite(nn.Module):
 
 
 class CompositeAttention(nn.Module):
-    """[q_1..q_T] = concat(x_1..x_T) Q^, K and V likewise; heads attend; o_i -> o_i O_i."""
+    """[q_1..q_T] = concat(x_1..x_T) Q^, likewise K and V; attention; then o_i -> o_i O_i."""
 
     def __init__(self, num_tokens: int, dim: int, num_heads: int, rank: int) -> None:
         super().__init__()
@@ -99,12 +97,21 @@ def hiformer_block(config: HiFormerLayerConfig) -> Block:
     attention = CompositeAttention(
         config.num_tokens, config.token_dim, config.num_heads, config.rank
     )
-    return EncoderBlock(config.token_dim, attention, config.network(), config.norm_pos)
+    return EncoderBlock(config.token_dim, attention, config.make_ffn(), config.norm_pos)
 
 
 def hiformer_cost(config: HiFormerConfig) -> BlockCost:
-    """Closed form, as of the config's layer."""
+    """Closed form, from the config's `hiformer_params` and `hiformer_flops`."""
     return BlockCost(
         params=config.num_blocks * config.hiformer_params(),
         flops_per_sample=config.num_blocks * config.hiformer_flops(),
     )
+
+
+HIFORMER = Family(
+    name="hiformer",
+    summary="attention with low-rank composite projections (arXiv 2311.05884)",
+    config=HiFormerConfig,
+    blocks=repeated(hiformer_block),
+    cost=hiformer_cost,
+)

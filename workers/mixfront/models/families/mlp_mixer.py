@@ -1,9 +1,9 @@
-"""MLP-Mixer (arXiv 2105.01601): one network over tokens, one over a token's features."""
+"""MLP-Mixer (arXiv 2105.01601): one MLP across tokens, one across a token's features."""
 
 from pydantic import Field
 from torch import Tensor
 
-from mixfront.models._base import Block, BlockCost, RankerConfig, StackContext
+from mixfront.models._base import Block, BlockCost, Family, RankerConfig, StackContext, repeated
 from mixfront.models.layers.norms import Norm, norm_params
 from mixfront.models.layers.per_token import GeluFFN, gelu_hidden
 
@@ -15,25 +15,28 @@ class MLPMixerConfig(RankerConfig):
         0,
         ge=0,
         le=65536,
-        description="hidden width of the one over tokens; 0 = 2 * num_tokens",
+        description="hidden width of the MLP across tokens; 0 = 2 * num_tokens",
     )
     ffn_hidden: int = Field(
-        0, ge=0, le=65536, description="hidden width h of the GELU network; 0 = 2 * token_dim"
+        0,
+        ge=0,
+        le=65536,
+        description="hidden width h of the MLP across features; 0 = 2 * token_dim",
     )
 
     @property
     def mixing_hidden(self) -> int:
-        """Hidden width of the network over tokens."""
+        """Hidden width h_T of the MLP across tokens."""
         return gelu_hidden(self.token_hidden, self.num_tokens)
 
     @property
     def hidden(self) -> int:
-        """Hidden width of the network over features."""
+        """Hidden width h of the MLP across features."""
         return gelu_hidden(self.ffn_hidden, self.token_dim)
 
 
 class MLPMixerBlock(Block):
-    """x += MLP_T(LN(x)^T)^T; x += MLP_D(LN(x)), each half with a LayerNorm of its own."""
+    """x += MLP_T(LN(x)^T)^T; x += MLP_D(LN(x)), with separate LayerNorms."""
 
     def __init__(self, config: MLPMixerConfig) -> None:
         super().__init__()
@@ -51,11 +54,20 @@ class MLPMixerBlock(Block):
 
 
 def mlp_mixer_cost(config: MLPMixerConfig) -> BlockCost:
-    """Closed form: 2T h_T + 2D h + biases + 4D parameters and 4TD (h_T + h) FLOPs a layer."""
+    """Closed form per layer: 2T h_T + 2D h + biases + 4D parameters, 4TD (h_T + h) FLOPs."""
     tokens, dim = config.num_tokens, config.token_dim
     mixing, hidden = config.mixing_hidden, config.hidden
-    networks = GeluFFN.params(1, tokens, mixing) + GeluFFN.params(1, dim, hidden)
+    mlps = GeluFFN.params(1, tokens, mixing) + GeluFFN.params(1, dim, hidden)
     return BlockCost(
-        params=config.num_blocks * (networks + 2 * norm_params("layer", dim)),
+        params=config.num_blocks * (mlps + 2 * norm_params("layer", dim)),
         flops_per_sample=config.num_blocks * 4 * tokens * dim * (mixing + hidden),
     )
+
+
+MLP_MIXER = Family(
+    name="mlp_mixer",
+    summary="one MLP across tokens, one across features (arXiv 2105.01601)",
+    config=MLPMixerConfig,
+    blocks=repeated(MLPMixerBlock),
+    cost=mlp_mixer_cost,
+)

@@ -1,4 +1,4 @@
-"""Wukong (Meta, arXiv 2403.02545): factorisation machines beside linear compression, stacked."""
+"""Wukong (Meta, arXiv 2403.02545): stacked factorisation machines and linear compression."""
 
 from typing import Annotated, Literal
 
@@ -6,51 +6,52 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, RankerConfig, StackContext
+from mixfront.models._base import Block, BlockCost, Family, RankerConfig, StackContext, repeated
 from mixfront.models.layers.mlp import ReluMLP, dense
 from mixfront.models.layers.norms import Norm, norm_params
 
 
 class WukongConfig(RankerConfig):
-    """Config of `wukong`; half of a layer's tokens come from its FMs, so that T is kept."""
+    """Config of `wukong`; half of a layer's tokens come from its FMs, so that T stays the same."""
 
     pool: Literal["mean", "sum", "flatten"] = Field(
-        "flatten", description="how tokens become the head's input"
+        "flatten", description="how the head pools the tokens"
     )
     fm_rank: int = Field(
-        24, ge=1, le=4096, description="columns kf of the FM's Y; at most num_tokens are used"
+        24, ge=1, le=4096, description="columns kf of the FM's Y; capped at num_tokens"
     )
     mlp_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
-        (512, 512), max_length=8, description="hidden widths of the FM block's MLP, a list"
+        (512, 512), max_length=8, description="list of hidden widths of the FM block's MLP"
     )
 
     @model_validator(mode="after")
     def _tokens_for_both_halves(self) -> "WukongConfig":
         if self.num_tokens < 2:
             raise ValueError(
-                "num_tokens is 1, but a layer makes tokens in two ways; take 2 or more"
+                "num_tokens is 1, but a layer needs one token from its FM block and one from its "
+                "linear compression; set 2 or more"
             )
         return self
 
     @property
     def num_fm_tokens(self) -> int:
-        """nF, the tokens that a layer's FM block makes."""
+        """nF, the number of tokens from the FM block."""
         return self.num_tokens // 2
 
     @property
     def rank(self) -> int:
-        """kf as it is used."""
+        """kf, capped at T."""
         return min(self.fm_rank, self.num_tokens)
 
     @property
     def mlp_widths(self) -> list[int]:
-        """n kf, hidden widths, nF D."""
+        """Input width n kf, hidden widths, output width nF D."""
         first = self.num_tokens * self.rank
         return [first, *self.mlp_hidden, self.num_fm_tokens * self.token_dim]
 
 
 class FactorizationMachine(nn.Module):
-    """FM(X) = X (X^T Y), n x kf: every pair of tokens by its dot product (Section 3.3)."""
+    """FM(X) = X (X^T Y), n x kf: dot products of all token pairs, projected (Section 3.3)."""
 
     def __init__(self, num_tokens: int, rank: int) -> None:
         super().__init__()
@@ -81,10 +82,10 @@ class WukongBlock(Block):
     def forward(self, x: Tensor, _context: StackContext) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
         crossed = self.mlp(self.fm_norm(self.fm(x).flatten(1)))
-        kept = self.compress(x.mT).mT
+        compressed = self.compress(x.mT).mT
         dim = x.shape[-1]
-        made = torch.cat([crossed.unflatten(1, (-1, dim)), kept], dim=1)
-        out: Tensor = self.norm(made + x)
+        tokens = torch.cat([crossed.unflatten(1, (-1, dim)), compressed], dim=1)
+        out: Tensor = self.norm(tokens + x)
         return out
 
 
@@ -96,3 +97,12 @@ def wukong_cost(config: WukongConfig) -> BlockCost:
     params = n * kf + ReluMLP.params(config.mlp_widths) + linear * n + norms
     flops = 4 * n * kf * dim + ReluMLP.flops(config.mlp_widths) + 2 * n * linear * dim
     return BlockCost(params=config.num_blocks * params, flops_per_sample=config.num_blocks * flops)
+
+
+WUKONG = Family(
+    name="wukong",
+    summary="factorisation machines beside linear compression (arXiv 2403.02545)",
+    config=WukongConfig,
+    blocks=repeated(WukongBlock),
+    cost=wukong_cost,
+)

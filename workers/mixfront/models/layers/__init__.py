@@ -1,1 +1,1 @@
-"""Layers that several families share."""
+"""Layers shared by several families: norms, attention, per-token FFNs, MLPs."""

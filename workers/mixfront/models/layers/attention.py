@@ -1,4 +1,4 @@
-"""The core of multi-head attention, for every family that has one."""
+"""Multi-head attention without its projections, which differ between families."""
 
 import math
 from typing import Protocol
@@ -6,7 +6,7 @@ from typing import Protocol
 from torch import Tensor
 from torch.nn import functional as F
 
-SHORT = 64  # tokens up to which the scores of a batch are worth their memory on a CPU
+MAX_UNFUSED_TOKENS = 64  # beyond it the scores of a batch take too much memory on a CPU
 
 
 class HasHeads(Protocol):
@@ -37,17 +37,17 @@ def attend(
         key: (N, T, D).
         value: (N, T, D).
         num_heads: H.
-        use_scale: Without, scores are not divided by sqrt(D / H).
-        gate: (T, T), multiplies the scores of every head.
+        use_scale: If False, scores are not divided by sqrt(D / H).
+        gate: (T, T), multiplied into the scores of every head.
 
     Returns:
         (N, T, D).
     """
     q, k, v = (split_heads(x, num_heads) for x in (query, key, value))
     scale = 1 / math.sqrt(q.shape[-1]) if use_scale else 1.0
-    if gate is None and (query.is_cuda or query.shape[1] > SHORT):
+    if gate is None and (query.is_cuda or query.shape[1] > MAX_UNFUSED_TOKENS):
         out = F.scaled_dot_product_attention(q, k, v, scale=scale)
-    else:  # a CPU's fused kernel is 2 to 11 times slower in bf16; none knows a factor on scores
+    else:  # the CPU's fused kernel is 2 to 11 times slower in bf16; no fused kernel takes a gate
         scores = (q * scale) @ k.mT
         out = (scores if gate is None else scores * gate).softmax(-1) @ v
     return join_heads(out)
@@ -65,18 +65,18 @@ def join_heads(x: Tensor) -> Tensor:
 
 
 def attention_flops(num_tokens: int, dim: int) -> int:
-    """4T^2D a sample, scores and values."""
+    """4T^2D per sample: scores and weighted values."""
     return 4 * num_tokens**2 * dim
 
 
 def check_heads(config: HasHeads) -> None:
-    """Refuse heads that do not divide a token.
+    """Check that the heads divide a token.
 
     Raises:
-        ValueError: If D is no multiple of H.
+        ValueError: If D is not a multiple of H.
     """
     if config.token_dim % config.num_heads:
         raise ValueError(
             f"num_heads {config.num_heads} does not divide token_dim {config.token_dim}; "
-            "choose a divisor"
+            "set a divisor"
         )

@@ -1,4 +1,4 @@
-"""The block of the Transformer and its relatives, whatever attention and network they use."""
+"""The Transformer's encoder block around any attention and any FFN."""
 
 from typing import Literal
 
@@ -11,17 +11,17 @@ NormPosition = Literal["pre", "post"]
 
 
 class EncoderBlock(Block):
-    """Attention, then a feed-forward network, each with its residual and its norm.
+    """Attention, then an FFN, each with a residual and a norm.
 
     pre:  X <- X + Attn(LN X), X <- X + FFN(LN X)
     post: X <- LN(X + Attn X), X <- LN(X + FFN X)
 
     Args:
         dim: D.
-        attention: (N, T, D) -> (N, T, D); any other mixing of tokens serves as well.
-        ffn: (N, T, D) -> (N, T, D); without one, its half and its norm are left out.
-        norm_pos: Where the norms stand.
-        norm: What LN is.
+        attention: (N, T, D) -> (N, T, D); any token mixing will do.
+        ffn: (N, T, D) -> (N, T, D); None leaves out the FFN together with its norm.
+        norm_pos: Norms before each sublayer, or after each residual.
+        norm: Which norm LN stands for.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class EncoderBlock(Block):
 
     def forward(self, x: Tensor, _context: StackContext) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
-        x = self._half(x, self.attention, self.attention_norm)
-        return x if self.ffn is None else self._half(x, self.ffn, self.ffn_norm)
+        x = self._sublayer(x, self.attention, self.attention_norm)
+        return x if self.ffn is None else self._sublayer(x, self.ffn, self.ffn_norm)
 
-    def _half(self, x: Tensor, inner: nn.Module, norm: nn.Module) -> Tensor:
-        out: Tensor = x + inner(norm(x)) if self._pre else norm(x + inner(x))
+    def _sublayer(self, x: Tensor, module: nn.Module, norm: nn.Module) -> Tensor:
+        out: Tensor = x + module(norm(x)) if self._pre else norm(x + module(x))
         return out

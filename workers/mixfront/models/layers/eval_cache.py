@@ -1,4 +1,4 @@
-"""What a module makes from its weights, kept while it only serves."""
+"""A cache for what a module computes from its weights alone, such as mixing matrices."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -10,33 +10,33 @@ V = TypeVar("V")
 
 
 class EvalCache(Generic[V]):
-    """Keeps a value in eval mode without gradients, until weights, device or mode change."""
+    """Caches a value in eval mode without gradients, until weights, device or mode change."""
 
     def __init__(self) -> None:
-        self._kept: tuple[object, V] | None = None
+        self._entry: tuple[object, V] | None = None
 
-    def get(self, module: nn.Module, make: Callable[[], V]) -> V:
-        """The value that `make` makes from the parameters and buffers of `module`."""
+    def get(self, module: nn.Module, compute: Callable[[], V]) -> V:
+        """What `compute` returns from the parameters and buffers of `module`."""
         if module.training or torch.is_grad_enabled():
-            self._kept = None
-            return make()
+            self._entry = None
+            return compute()
         state = _state(module)
-        if self._kept is None or self._kept[0] != state:
-            self._kept = (state, make())
-        return self._kept[1]
+        if self._entry is None or self._entry[0] != state:
+            self._entry = (state, compute())
+        return self._entry[1]
 
     @property
-    def kept(self) -> V | None:
-        """What is kept, if anything, whatever has become of the weights since."""
-        return None if self._kept is None else self._kept[1]
+    def value(self) -> V | None:
+        """The cached value, or None; weights may have changed since it was computed."""
+        return None if self._entry is None else self._entry[1]
 
     def clear(self) -> None:
-        """Drop what is kept."""
-        self._kept = None
+        """Empty the cache."""
+        self._entry = None
 
 
 def _state(module: nn.Module) -> object:
-    """Changes with every write to a parameter or buffer, load_state_dict included."""
+    """Differs after every write to a parameter or buffer, including load_state_dict."""
     return [
         (id(t), t._version, t.device, t.dtype) for t in (*module.parameters(), *module.buffers())
     ]

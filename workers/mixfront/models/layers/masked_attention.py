@@ -1,4 +1,4 @@
-"""Attention to what is there: padding has no influence, and attending to nothing gives zero."""
+"""Attention over padded sequences; a row whose positions are all masked gets zero."""
 
 import math
 
@@ -6,30 +6,30 @@ from torch import Tensor
 
 from mixfront.models.layers.attention import join_heads, split_heads
 
-HIDDEN = -1e9  # finite, so that a row without any key has finite gradients
+MASKED_SCORE = -1e9  # finite, so that a fully masked row has finite gradients
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Softmax over the last axis where `mask` is True, and zero elsewhere.
+    """Softmax over the positions of the last axis where `mask` is True; zero elsewhere.
 
     Args:
         scores: (..., S).
-        mask: Bool, broadcasts to `scores`; a row may be all False.
+        mask: Bool, broadcast to `scores`; a row may be all False.
     """
-    return scores.masked_fill(~mask, HIDDEN).softmax(-1) * mask
+    return scores.masked_fill(~mask, MASKED_SCORE).softmax(-1) * mask
 
 
 def attend_masked(
     query: Tensor, key: Tensor, value: Tensor, num_heads: int, mask: Tensor
 ) -> Tensor:
-    """concat_h softmax_j(q_i^h . k_j^h / sqrt(D / H)) v_j^h over the keys that i may see.
+    """concat_h softmax_j(q_i^h . k_j^h / sqrt(D / H)) v_j^h over the unmasked keys j.
 
     Args:
-        query: (N, Q, D), or (1, Q, D) for the same queries in all rows; H divides D.
+        query: (N, Q, D), or (1, Q, D) for the same queries in every row; H divides D.
         key: (N, S, D).
         value: (N, S, D).
         num_heads: H.
-        mask: Bool, broadcasts to (N, H, Q, S).
+        mask: Bool, True where query i may attend to key j, broadcast to (N, H, Q, S).
 
     Returns:
         (N, Q, D).

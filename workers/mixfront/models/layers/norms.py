@@ -1,4 +1,4 @@
-"""RMSNorm and LayerNorm over a token, in the precision of their weights."""
+"""RMSNorm and LayerNorm, computed in the precision of their weights."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ EPS = 1e-6
 
 
 class Norm(nn.Module):
-    """A norm over the last axis, of width `dim`.
+    """RMSNorm or LayerNorm over the last axis, of width `dim`.
 
-    Under autocast matmuls hand over bfloat16; norms and the residual streams that they keep in
-    check are float32, as the weights are.
+    Under autocast, matmuls return bfloat16; the norm computes and returns float32, like its
+    weights, and so keeps the residual stream in float32.
     """
 
     def __init__(self, kind: NormKind, dim: int) -> None:
@@ -25,7 +25,7 @@ class Norm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(dim)) if kind == "layer" else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., dim) -> (..., dim), of the weights' dtype."""
+        """(..., dim) -> (..., dim), in the weights' dtype."""
         x = x.to(self.weight.dtype)
         if self.bias is None:
             return rms_norm(x, self.weight)
@@ -42,7 +42,7 @@ def rms_norm(x: Tensor, weight: Tensor) -> Tensor:
 
 
 class _RMSNorm(torch.autograd.Function):
-    """Half the time of torch's own on a CPU, which is composed of many small steps there."""
+    """Takes half the time of torch's own on a CPU, which there runs as many small kernels."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
@@ -57,10 +57,10 @@ class _RMSNorm(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         normed, scale, weight = ctx.saved_tensors
         by_weight = (grad * normed).flatten(0, -2)
-        along = torch.mv(by_weight, weight).div_(-len(weight)).view_as(scale)
-        return (grad * weight).addcmul_(normed, along).mul_(scale), by_weight.sum(0)
+        projection = torch.mv(by_weight, weight).div_(-len(weight)).view_as(scale)
+        return (grad * weight).addcmul_(normed, projection).mul_(scale), by_weight.sum(0)
 
 
 def norm_params(kind: NormKind, dim: int) -> int:
-    """Parameters of a `Norm`: RMSNorm has no bias."""
+    """Parameters of a `Norm`; RMSNorm has no bias."""
     return dim if kind == "rms" else 2 * dim

@@ -1,7 +1,7 @@
-"""Maps and feed-forward networks with own weights for every token, as grouped GEMMs.
+"""Linear layers and FFNs with separate weights per token, as grouped GEMMs.
 
-Shapes: N batch, T tokens, D width, h hidden width. Weights are (T, in, out); one `baddbmm`
-over T does all tokens. Biases are (T, 1, out).
+Shapes: N batch, T tokens, D width, h hidden width. Weights are (T, in, out) and biases
+(T, 1, out); one `baddbmm` over T computes all tokens.
 """
 
 import math
@@ -11,21 +11,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mixfront.models.layers.precision import as_matmuls_take_it
+from mixfront.models.layers.precision import to_autocast_dtype
 
 
 class PerTokenLinear(nn.Module):
     """x_t -> x_t W_t + b_t: (N, T, in) -> (N, T, out).
 
     Args:
-        num_tokens: T; with `shared`, the one set of weights serves all of them.
+        num_tokens: T.
         dim_in: Input width.
         dim_out: Output width of each part.
-        parts: Maps that lie side by side in one GEMM, each initialised for itself.
-        shared: One W and b for all tokens.
-        bias: Without, b is left out.
-        scale: Factor on the weights at the start.
-        groups: Group 0..G-1 of every token, whose weights it uses; each its own if None.
+        parts: Number of maps fused into one GEMM, each initialised as a map of its own.
+        shared: Use one W and b for all tokens.
+        bias: Whether there is a b.
+        scale: Factor on the initial weights.
+        groups: Group 0..G-1 of every token; tokens of a group share weights. None gives every
+            token its own.
     """
 
     groups: Tensor | None
@@ -48,13 +49,13 @@ class PerTokenLinear(nn.Module):
         self.register_buffer("groups", index, persistent=False)
         self.weight = nn.Parameter(torch.empty(count, dim_in, parts * dim_out))
         self.bias = nn.Parameter(torch.zeros(count, 1, parts * dim_out)) if bias else None
-        # Xavier per slice: on the whole tensor it would take T for a receptive field
-        # and make the weights far too small.
+        # Xavier per slice: on the whole tensor, nn.init would take T for a receptive field and
+        # make the weights far too small.
         bound = scale * math.sqrt(6 / (dim_in + dim_out))
         nn.init.uniform_(self.weight, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, T, in) -> (N, T, out); tokens lie outermost in memory."""
+        """(N, T, in) -> (N, T, out), laid out in memory as (T, N, out)."""
         weight: Tensor = self.weight
         bias: Tensor | None = self.bias
         if weight.shape[0] == 1:
@@ -62,14 +63,14 @@ class PerTokenLinear(nn.Module):
         if self.groups is not None:
             weight = weight[self.groups]
             bias = None if bias is None else bias[self.groups]
-        by_token = as_matmuls_take_it(x).transpose(0, 1).contiguous()
+        by_token = to_autocast_dtype(x).transpose(0, 1).contiguous()
         if bias is None:
             return torch.bmm(by_token, weight).transpose(0, 1)
         return torch.baddbmm(bias, by_token, weight).transpose(0, 1)
 
 
 class GeluFFN(nn.Module):
-    """Two-layer per-token network, W_2 GELU(W_1 x + b_1) + b_2 (RankMixer, Eq. 6-7).
+    """Two-layer per-token FFN, W_2 GELU(W_1 x + b_1) + b_2 (RankMixer, Eq. 6-7).
 
     `shared` and `groups` as in `PerTokenLinear`.
     """
@@ -96,19 +97,19 @@ class GeluFFN(nn.Module):
 
     @staticmethod
     def params(num_tokens: int, dim: int, hidden: int) -> int:
-        """T (2Dh + h + D); with shared weights as if T were 1."""
+        """T (2Dh + h + D); pass T = 1 for shared weights."""
         return num_tokens * (2 * dim * hidden + hidden + dim)
 
     @staticmethod
     def flops(num_tokens: int, dim: int, hidden: int) -> int:
-        """4TDh a sample."""
+        """4TDh per sample."""
         return 4 * num_tokens * dim * hidden
 
 
 class SwiGluFFN(nn.Module):
     """pSwiGLU: W_down (Swish(W_gate x + b) * (W_up x + b)) + b per token (UniMixer).
 
-    `bias` and `groups` as in `PerTokenLinear`; `down_scale` is the scale of W_down.
+    `bias` and `groups` as in `PerTokenLinear`; `down_scale` is the `scale` of W_down.
     """
 
     def __init__(
@@ -136,35 +137,35 @@ class SwiGluFFN(nn.Module):
 
     @staticmethod
     def params(num_tokens: int, dim: int, hidden: int, *, bias: bool = True) -> int:
-        """T (3Dh + 2h + D), 3TDh without biases."""
+        """T (3Dh + 2h + D), or 3TDh without biases."""
         return num_tokens * (3 * dim * hidden + bias * (2 * hidden + dim))
 
     @staticmethod
     def flops(num_tokens: int, dim: int, hidden: int) -> int:
-        """6TDh a sample."""
+        """6TDh per sample."""
         return 6 * num_tokens * dim * hidden
 
 
 def gelu(x: Tensor) -> Tensor:
-    """GELU of what a `PerTokenLinear` made, in the order in which it lies in memory."""
+    """GELU of a `PerTokenLinear`'s output, in its memory layout."""
     if x.is_contiguous():
         return F.gelu(x)
-    return F.gelu(x.transpose(0, 1)).transpose(0, 1)  # torch's oneDNN path in bf16 wants that
+    return F.gelu(x.transpose(0, 1)).transpose(0, 1)  # torch's oneDNN path in bf16 needs that
 
 
 def swiglu(gate_up: Tensor) -> Tensor:
-    """Swish(gate) * up of gate and up side by side: (N, T, 2h) -> (N, T, h)."""
-    # Cut with tokens outermost, as they lie in memory: the gradients of both halves are joined
-    # in the order of the axes, and would have to be moved for the GEMMs otherwise.
+    """Swish(gate) * up of [gate, up]: (N, T, 2h) -> (N, T, h)."""
+    # Split as (T, N, 2h), the memory layout: autograd joins the gradients of the halves in axis
+    # order, and would otherwise have to transpose them for the GEMMs.
     gate, up = gate_up.transpose(0, 1).chunk(2, dim=-1)
     return (F.silu(gate) * up).transpose(0, 1)
 
 
-def gelu_hidden(asked: int, dim: int) -> int:
-    """Hidden width of a two-layer network; 0 asks for the default, 2D."""
-    return asked or 2 * dim
+def gelu_hidden(configured: int, dim: int) -> int:
+    """Hidden width of a two-layer FFN; 0 means the default, 2D."""
+    return configured or 2 * dim
 
 
-def swiglu_hidden(asked: int, dim: int) -> int:
-    """Hidden width of a pSwiGLU; 0 asks for as many parameters as two layers of width 2D."""
-    return asked or round(4 * dim / 3)
+def swiglu_hidden(configured: int, dim: int) -> int:
+    """Hidden width of a pSwiGLU; 0 means as many parameters as a two-layer FFN of width 2D."""
+    return configured or round(4 * dim / 3)

@@ -1,4 +1,4 @@
-"""Where single precision is needed, whatever the autocast around it."""
+"""Leaving autocast where full precision matters, and applying it early where it saves time."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -6,20 +6,20 @@ import torch
 from torch import Tensor
 
 
-def outside_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """A context in which autocast changes nothing on `device`."""
-    if device.type == "meta":  # autocast knows no meta device
+def no_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """A context that disables autocast on `device`."""
+    if device.type == "meta":  # autocast does not support the meta device
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
 
 
 def at_least_fp32(x: Tensor) -> Tensor:
-    """`x` in float32, or as it is if it is float64."""
+    """`x` in float32; float64 stays float64."""
     return x if x.dtype == torch.float64 else x.float()
 
 
-def as_matmuls_take_it(x: Tensor) -> Tensor:
-    """`x` in the dtype that autocast hands to matmuls on its device; as it is outside autocast."""
+def to_autocast_dtype(x: Tensor) -> Tensor:
+    """`x` in the dtype that autocast would cast it to for a matmul; unchanged without autocast."""
     kind = x.device.type
     if kind == "meta" or x.dtype != torch.float32 or not torch.is_autocast_enabled(kind):
         return x

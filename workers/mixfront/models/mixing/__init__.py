@@ -1,1 +1,1 @@
-"""Token mixing: fixed permutations, and learned local and global patterns."""
+"""Token mixing: RankMixer's permutation, and UniMixer's learned local and global patterns."""

@@ -1,4 +1,4 @@
-"""A global pattern of rank r that is applied factor by factor."""
+"""A global pattern of rank r, applied one factor at a time."""
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ class FactoredGlobal(TemperedPattern):
     Args:
         num_blocks: n.
         rank: r.
-        std: Standard deviation of the factors' logits.
+        std: Standard deviation of the initial A_G and B_G.
         options: Temperature and rounds; `symmetric` ties B_G = A_G^T.
     """
 
@@ -28,7 +28,7 @@ class FactoredGlobal(TemperedPattern):
             nn.init.normal_(self.right, std=std)
 
     def factors(self) -> tuple[Tensor, Tensor]:
-        """(n, r) and (r, n), whose product is doubly stochastic; float32."""
+        """(n, r) and (r, n), float32, whose product is doubly stochastic."""
         factors: tuple[Tensor, Tensor] = self._cache.get(self, self._compute)
         return factors
 
@@ -37,9 +37,9 @@ class FactoredGlobal(TemperedPattern):
         left, right = self.factors()
         return (left @ (right @ x.mT.flatten(1))).view(x.mT.shape).mT
 
-    def kept_rows(self, which: slice) -> Tensor | None:
-        """(k, n): the only place where rows of the product are formed, to be looked at."""
-        factors: tuple[Tensor, Tensor] | None = self._cache.kept
+    def cached_rows(self, which: slice) -> Tensor | None:
+        """(k, n): rows of the product, which are formed nowhere else."""
+        factors: tuple[Tensor, Tensor] | None = self._cache.value
         return None if factors is None else factors[0][which] @ factors[1]
 
     def _compute(self) -> tuple[Tensor, Tensor]:

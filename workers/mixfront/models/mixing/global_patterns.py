@@ -1,7 +1,7 @@
 """Global patterns: one n x n matrix that mixes the n blocks, out_i = sum_j W_ij h_j.
 
-Blocks come as (n, N, B), in memory [n, B, N], so that all of them are one GEMM without a copy,
-(n x n) @ (n x B N).
+Blocks have shape (n, N, B) and are laid out in memory as [n, B, N], so that mixing is one GEMM
+without a copy, (n x n) @ (n x B N).
 """
 
 import torch
@@ -15,9 +15,9 @@ class FullGlobal(SinkhornPattern):
 
     Args:
         num_blocks: n.
-        std: Standard deviation of the logits.
+        std: Standard deviation of the initial logits.
         options: How logits become the matrix.
-        start: Logits to start from (n, n), instead of random ones.
+        initial_logits: (n, n), used instead of random ones.
     """
 
     def __init__(
@@ -26,15 +26,15 @@ class FullGlobal(SinkhornPattern):
         *,
         std: float,
         options: SinkhornOptions,
-        start: Tensor | None = None,
+        initial_logits: Tensor | None = None,
     ) -> None:
         super().__init__(options)
         self.weight = nn.Parameter(torch.empty(num_blocks, num_blocks))
         with torch.no_grad():
-            if start is None:
+            if initial_logits is None:
                 nn.init.normal_(self.weight, std=std)
             else:
-                self.weight.copy_(start)
+                self.weight.copy_(initial_logits)
 
     def logits(self) -> Tensor:
         """(n, n)."""
@@ -51,7 +51,7 @@ class LowRankGlobal(SinkhornPattern):
     Args:
         num_blocks: n.
         rank: r.
-        std: Standard deviation of the product's logits.
+        std: Standard deviation of the initial logits, which are the product.
         options: How logits become the matrix.
     """
 
@@ -74,5 +74,5 @@ class LowRankGlobal(SinkhornPattern):
 
 
 def mix_blocks(x: Tensor, matrix: Tensor) -> Tensor:
-    """out_i = sum_j W_ij x_j of blocks (n, N, B), in memory [n, B, N] before and after."""
+    """out_i = sum_j W_ij x_j: blocks (n, N, B), laid out as [n, B, N] before and after."""
     return (matrix @ x.mT.flatten(1)).view(x.mT.shape).mT

@@ -1,7 +1,6 @@
-"""Global patterns that depend on the input; blocks are tokens, B = D, so that n = T.
+"""Input-dependent global patterns G(X). Blocks are tokens here: B = D and n = T.
 
-Here G(X) is T x T and has a head axis: head h acts on the h-th group of columns of what the
-local pattern hands over.
+G(X) is T x T per head, and head h acts on the h-th group of columns of the local pattern's output.
 """
 
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ class InputMixing(nn.Module):
 
     Args:
         local: Pattern on tokens (T, N, D) that leaves them in place.
-        global_: Called with the tokens and the local pattern's output, (N, T, D) each.
+        global_: Called with the tokens and the local pattern's output, both (N, T, D).
     """
 
     def __init__(self, local: nn.Module, global_: nn.Module) -> None:
@@ -33,13 +32,13 @@ class InputMixing(nn.Module):
 class SoftmaxGlobal(nn.Module):
     """G^h(X) = softmax((X W_Q^h)(X W_K^h)^T / sqrt(D / H)), no biases.
 
-    With local = W_V this is attention up to its output projection; heads are cut after it.
+    With local = W_V this is attention without its output projection; heads are split after W_V.
 
     Args:
         num_tokens: T.
         dim: D.
         num_heads: H; divides D.
-        shared: One W_Q and W_K for all tokens, instead of each its own.
+        shared: Use one W_Q and W_K for all tokens instead of separate ones.
     """
 
     def __init__(self, num_tokens: int, dim: int, num_heads: int, *, shared: bool) -> None:
@@ -54,15 +53,15 @@ class SoftmaxGlobal(nn.Module):
 
 
 class FMGlobal(nn.Module):
-    """G(X) = X X^T, every pair of tokens by its dot product; with local = Y Wukong's FM."""
+    """G(X) = X X^T, the dot products of all token pairs; with local = Y this is Wukong's FM."""
 
     def forward(self, x: Tensor, values: Tensor) -> Tensor:
-        """(N, T, D) and (N, T, D) -> (N, T, D); multiplied in the cheaper order."""
+        """(N, T, D) and (N, T, D) -> (N, T, D), multiplying in the cheaper order."""
         if x.shape[1] <= x.shape[2]:
             return (x @ x.mT) @ values
         return x @ (x.mT @ values)
 
 
 def fm_flops(num_tokens: int, dim: int) -> int:
-    """4TD min(T, D) a sample."""
+    """4TD min(T, D) per sample."""
     return 4 * num_tokens * dim * min(num_tokens, dim)

@@ -1,8 +1,8 @@
 """Local patterns: one B x B matrix for each of the n blocks of the flattened input.
 
-Blocks come as (n, N, B), rows times matrices from the right: h_i = x_i W_B^i (UniMixer). In
-memory they are [n, B, N], so that a product with a tiny matrix runs along all rows.
-With `shared`, one matrix serves all blocks, the ablation of Table 3.
+h_i = x_i W_B^i (UniMixer). Blocks have shape (n, N, B) and are laid out in memory as [n, B, N],
+so that the product with a tiny matrix runs along all rows of the batch. With `shared`, one
+matrix serves all blocks, an ablation of UniMixer's Table 3.
 """
 
 import torch
@@ -12,15 +12,15 @@ from mixfront.models.mixing.sinkhorn_pattern import SinkhornOptions, SinkhornPat
 
 
 class FullLocal(SinkhornPattern):
-    """Every W_B^i has logits of its own: n B^2 parameters.
+    """Separate logits for every W_B^i: n B^2 parameters.
 
     Args:
         num_blocks: n.
         block_size: B.
-        std: Standard deviation of the logits.
+        std: Standard deviation of the initial logits.
         options: How logits become matrices.
-        identity: Start at the identity instead of random logits.
-        shared: One matrix for all blocks.
+        identity: Initialise the logits with the identity instead of random values.
+        shared: Use one matrix for all blocks.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class BasisLocal(SinkhornPattern):
         num_blocks: n.
         block_size: B.
         num_bases: b.
-        std: Standard deviation of the composed logits.
+        std: Standard deviation of the initial composed logits.
         options: How logits become matrices.
-        shared: One set of coefficients for all blocks.
+        shared: Use one set of coefficients for all blocks.
     """
 
     def __init__(
@@ -90,5 +90,5 @@ class BasisLocal(SinkhornPattern):
 
 
 def map_blocks(x: Tensor, matrices: Tensor) -> Tensor:
-    """x_i W_i of blocks (n, N, B), in memory [n, B, N] before and after; W (n or 1, B, B)."""
+    """x_i W_i: blocks (n, N, B), laid out as [n, B, N] before and after; W (n or 1, B, B)."""
     return torch.bmm(matrices.expand(len(x), -1, -1).mT, x.mT).mT

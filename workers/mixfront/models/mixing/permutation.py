@@ -1,18 +1,18 @@
-"""RankMixer's parameter-free token mixing, also as a global pattern and as a matrix."""
+"""RankMixer's parameter-free token mixing: as a function, a matrix and a global pattern."""
 
 import torch
 from torch import Tensor, nn
 
 
 def token_mixing(x: Tensor, num_heads: int) -> Tensor:
-    """Token h of the result is head h of every token, side by side (RankMixer, Eq. 3-5).
+    """Token h of the output concatenates head h of every token (RankMixer, Eq. 3-5).
 
     Args:
         x: (N, T, D); `num_heads` divides D.
         num_heads: H.
 
     Returns:
-        (N, H, T * D / H); of the shape of `x` where H = T.
+        (N, H, T * D / H), which is the shape of `x` if H = T.
     """
     rows, tokens, dim = x.shape
     return x.reshape(rows, tokens, num_heads, dim // num_heads).transpose(1, 2).flatten(2)
@@ -23,12 +23,12 @@ def permutation_matrix(num_tokens: int, num_heads: int) -> Tensor:
 
     Symmetric only if T = H, T = 1 or H = 1 (UniMixer, Section 3).
     """
-    pieces = torch.arange(num_tokens * num_heads).view(num_tokens, num_heads)
-    return torch.eye(num_tokens * num_heads)[pieces.t().flatten()]
+    heads = torch.arange(num_tokens * num_heads).view(num_tokens, num_heads)
+    return torch.eye(num_tokens * num_heads)[heads.t().flatten()]
 
 
 class PermutationGlobal(nn.Module):
-    """Token mixing of blocks: G permutes the T H heads of width B = D / H, no parameters.
+    """Token mixing as a pattern: permutes the T H heads of width B = D / H; no parameters.
 
     Args:
         num_tokens: T.
@@ -41,6 +41,6 @@ class PermutationGlobal(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(T H, N, B) -> (H T, N, B)."""
-        blocks = x.mT  # as they lie in memory
+        blocks = x.mT  # the memory layout
         heads = blocks.reshape(*self._shape, *blocks.shape[1:])
         return heads.transpose(0, 1).flatten(0, 1).mT

@@ -1,4 +1,4 @@
-"""What learned doubly stochastic patterns share: temperature, symmetry, one matrix a forward."""
+"""The base of doubly stochastic patterns: temperature, symmetry, one Sinkhorn per forward."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mixfront.models.layers.eval_cache import EvalCache
-from mixfront.models.layers.precision import at_least_fp32, outside_autocast
+from mixfront.models.layers.precision import at_least_fp32, no_autocast
 from mixfront.models.mixing.sinkhorn import sinkhorn
 
 
@@ -17,10 +17,10 @@ class SinkhornOptions:
     """How logits become a doubly stochastic matrix.
 
     Attributes:
-        num_iters: Rounds of rows and columns.
-        symmetric: Symmetrise the logits first, (W + W^T) / 2.
-        resymmetrise: Symmetrise the result too; rows and columns are then equally inexact.
-        tau: Temperature to begin with.
+        num_iters: Sinkhorn rounds, each normalising rows, then columns.
+        symmetric: Symmetrise the logits before Sinkhorn, (W + W^T) / 2.
+        resymmetrise: Symmetrise the result too; row and column sums are then equally inexact.
+        tau: Initial temperature.
     """
 
     num_iters: int = 20
@@ -32,9 +32,9 @@ class SinkhornOptions:
 class TemperedPattern(nn.Module, ABC):
     """A pattern with a Sinkhorn temperature; all its parameters are Sinkhorn logits.
 
-    What it makes of them is kept in eval mode without gradients, until weights, temperature,
-    device or mode change. The temperature is a buffer: it changes the function, so it travels
-    in the state dict.
+    In eval mode without gradients the normalised matrices are cached until weights, temperature,
+    device or mode change. The temperature is a buffer in the state dict, because the output
+    depends on it.
     """
 
     tau: Tensor
@@ -51,43 +51,43 @@ class TemperedPattern(nn.Module, ABC):
         """Apply the pattern to blocks (n, N, B)."""
 
     @abstractmethod
-    def kept_rows(self, which: slice) -> Tensor | None:
-        """Rows of the doubly stochastic matrices (..., k, m), float32; None if none are kept.
+    def cached_rows(self, which: slice) -> Tensor | None:
+        """Rows of the cached doubly stochastic matrices (..., k, m), float32; None if not cached.
 
-        They are those of the last forward in eval mode without gradients. The weights are not
-        looked at: under ZeRO 3 they lie elsewhere by now.
+        They come from the last forward in eval mode without gradients. The weights are not
+        read: under ZeRO-3 they are freed after the forward.
         """
 
     def set_tau(self, tau: float) -> None:
-        """Change the temperature of the next forward."""
+        """Set the temperature from the next forward on."""
         self.tau.fill_(tau)
         self._cache.clear()
 
     def train(self, mode: bool = True) -> "TemperedPattern":
-        """Switch mode; what was kept is dropped, because weights change in training."""
+        """Switch mode and empty the cache, because weights change in training."""
         self._cache.clear()
         return super().train(mode)
 
 
 class SinkhornPattern(TemperedPattern):
-    """A pattern whose matrices are SK(logits / tau)."""
+    """A pattern with matrices SK(logits / tau)."""
 
     @abstractmethod
     def logits(self) -> Tensor:
-        """(..., m, m) before symmetrising; called in float32 outside autocast."""
+        """(..., m, m) before symmetrising; called with autocast disabled."""
 
     def matrix(self) -> Tensor:
         """The doubly stochastic matrices (..., m, m), float32."""
         matrix: Tensor = self._cache.get(self, self._compute)
         return matrix
 
-    def kept_rows(self, which: slice) -> Tensor | None:
+    def cached_rows(self, which: slice) -> Tensor | None:
         """(..., k, m), a view."""
-        matrix: Tensor | None = self._cache.kept
+        matrix: Tensor | None = self._cache.value
         return None if matrix is None else matrix[..., which, :]
 
     def _compute(self) -> Tensor:
-        with outside_autocast(self.tau.device):
+        with no_autocast(self.tau.device):
             logits = at_least_fp32(self.logits())
             if self._options.symmetric:
                 logits = (logits + logits.mT) / 2

@@ -1,4 +1,4 @@
-"""What a model has learned to mix: its matrices, layer by layer, to be looked at."""
+"""A model's learned mixing matrices, layer by layer, for metrics and pictures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from mixfront.models.mixing.unimixing import UniMixing
 
 @dataclass(frozen=True, kw_only=True)
 class MixingView:
-    """Doubly stochastic matrices of one layer: its global one, or its local ones.
+    """The doubly stochastic matrices of one layer: its global matrix, or its local ones.
 
     Attributes:
-        layer: From 0.
-        kind: The global matrix mixes the n blocks; a local one the entries of its block.
-        count: How many there are; 1 if global.
-        size: m of m x m.
-        tau: The temperature that they were made at.
-        rows: Some rows of all of them, (count, k, m), float32; formed when they are asked for.
+        layer: Index of the layer, from 0.
+        kind: A global matrix mixes the n blocks; a local one mixes the entries of its block.
+        count: Number of matrices; 1 if global.
+        size: m of an m x m matrix.
+        tau: Temperature that they were computed at.
+        rows: Returns the same rows of every matrix, (count, k, m), float32; computed on call.
     """
 
     layer: int
@@ -32,12 +32,12 @@ class MixingView:
 
 
 def mixing_views(ranker: nn.Module) -> list[MixingView]:
-    """The matrices of the last forward in eval mode without gradients, in the layers' order.
+    """The matrices of the last forward in eval mode without gradients, in layer order.
 
-    None of families that learn no such matrices, nor before such a forward.
+    Empty before such a forward, and for families without such matrices.
     """
     mixings = [module for module in ranker.modules() if isinstance(module, UniMixing)]
-    found = [
+    views = [
         view
         for layer, mixing in enumerate(mixings)
         for view in (
@@ -45,20 +45,20 @@ def mixing_views(ranker: nn.Module) -> list[MixingView]:
             _view(layer, "local", mixing.local_pattern),
         )
     ]
-    return [view for view in found if view is not None]
+    return [view for view in views if view is not None]
 
 
 def _view(layer: int, kind: Literal["global", "local"], pattern: object) -> MixingView | None:
     if not isinstance(pattern, TemperedPattern):
         return None
-    first = pattern.kept_rows(slice(1))
+    first = pattern.cached_rows(slice(1))
     if first is None:
         return None
 
     def rows(which: slice) -> Tensor:
-        kept = pattern.kept_rows(which)
-        assert kept is not None, "dropped by training or by a new temperature meanwhile"
-        return kept.view(-1, *kept.shape[-2:])
+        cached = pattern.cached_rows(which)
+        assert cached is not None, "training or a new temperature has emptied the cache"
+        return cached.view(-1, *cached.shape[-2:])
 
     size = first.shape[-1]
     return MixingView(

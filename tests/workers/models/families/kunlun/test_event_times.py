@@ -1,4 +1,4 @@
-"""Kunlun with `rote` learns what only the times of events tell."""
+"""Kunlun with `rote` learns a task that only the times of events reveal."""
 
 import pytest
 import torch
@@ -37,7 +37,7 @@ def _accuracy(model: Ranker, *, steps: int) -> float:
 
 
 def _draw(num_rows: int, generator: torch.Generator) -> tuple[tuple[Tensor, ...], Tensor]:
-    """Three events of two kinds, two of them a minute old: are these two alike?"""
+    """Three events of two kinds, two of them a minute old; positive if these are alike."""
     kinds = torch.randint(2, (num_rows, 3), generator=generator)
     is_old = torch.arange(3) == torch.randint(3, (num_rows, 1), generator=generator)
     pair = kinds[~is_old].view(num_rows, 2)
@@ -50,7 +50,7 @@ def _draw(num_rows: int, generator: torch.Generator) -> tuple[tuple[Tensor, ...]
 
 @pytest.mark.parametrize(("position", "can"), [("rote", True), ("rope", False), ("none", False)])
 def test_only_ages_tell_which_events_belong_together(position: str, can: bool) -> None:
-    """What the kinds alone tell is right in three rows of four."""
+    """The kinds alone give an accuracy of three in four."""
     torch.manual_seed(0)
     config = make_config("kunlun", {**KEYS, "position": position, "seq_len": 3})
     accuracy = _accuracy(build_ranker("kunlun", config, LAYOUT), steps=100)

@@ -1,4 +1,4 @@
-"""Every combination of patterns: counted, finite, trainable; what cannot be is refused."""
+"""Every combination of patterns: its cost is right, it trains; misfits are refused."""
 
 from itertools import product
 from typing import Any, get_args
@@ -75,7 +75,7 @@ def test_counted_and_trainable(
 def test_temperature_and_decay_follow_the_constraint(
     values: dict[str, Any], layout: FeatureLayout
 ) -> None:
-    """Sinkhorn logits are cooled and not decayed; free matrices are the other way round."""
+    """Sinkhorn logits have a temperature and no decay; free matrices the other way round."""
     ranker = build(values, layout)
     patterns = [m for m in ranker.modules() if isinstance(m, TemperedPattern)]
     assert (ranker.config.temperature() is not None) == bool(patterns)
@@ -88,8 +88,8 @@ def test_temperature_and_decay_follow_the_constraint(
 
 
 @pytest.mark.parametrize("global_pattern", ["dense", "low_rank", "factored"])
-def test_sinkhorn_is_counted_once_a_step(global_pattern: str) -> None:
-    """As in the families of their own: 4 iters (n^2 + n B^2), or 8 n r iters."""
+def test_sinkhorn_is_counted_once_per_step(global_pattern: str) -> None:
+    """As in the UniMixers: 4 iters (n^2 + n B^2), or 8 n r iters."""
     values = {"num_tokens": 8, "token_dim": 16, "block_size": 4, "num_blocks": 3}
     cost = get_family("unified").cost(
         make_config("unified", {**values, "global_pattern": global_pattern, "rank": 2})
@@ -111,7 +111,7 @@ def test_sinkhorn_is_counted_once_a_step(global_pattern: str) -> None:
         ({"block_size": 6}, 6),
     ],
 )
-def test_block_size_where_none_is_given(values: dict[str, Any], block_size: int) -> None:
+def test_default_block_size(values: dict[str, Any], block_size: int) -> None:
     config: Any = make_config("unified", {"num_tokens": 8, "token_dim": 24, **values})
     assert config.block == block_size
 

@@ -1,4 +1,4 @@
-"""The methods that UniMixer's framework unites are points of `unified`, exactly."""
+"""The methods that UniMixer's framework unifies are exact special cases of `unified`."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from mixfront.models.families.wukong import FactorizationMachine
 from mixfront.models.mixing.permutation import permutation_matrix, token_mixing
 
 T, D, N = 4, 12, 5
-ROUNDING = 1e-13  # of float64, where products are summed in another order
+ROUNDING = 1e-13  # of float64, because products are summed in another order
 SHAPE = {"num_tokens": T, "token_dim": D}
 ATTENTION = {"global_pattern": "attention", "local_constraint": "free", "num_heads": 3}
 
@@ -99,7 +99,7 @@ def test_torchs_multihead_attention() -> None:
 
 
 def test_heterogeneous_attention() -> None:
-    """As above, every weight of each token's own."""
+    """As above, with separate weights per token."""
     theirs = HeterogeneousAttention(T, D, 3)
     ours: Any = mixing(
         **ATTENTION, local_pattern="per_block", query_key="per_token", output="per_token"

@@ -1,1 +1,9 @@
-"""dhen"""
+"""DHEN (Meta, arXiv 2203.11014).
+
+block           config, layer, closed-form cost
+interactions    the modules that a layer is an ensemble of
+"""
+
+from mixfront.models.families.dhen.block import DHEN
+
+__all__ = ["DHEN"]

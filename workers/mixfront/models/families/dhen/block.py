@@ -1,7 +1,7 @@
-"""DHEN (Meta, arXiv 2203.11014): layers that are ensembles of different interactions.
+"""DHEN: layers that are ensembles of interaction modules (arXiv 2203.11014).
 
-The paper gives Norm(Ensemble + ShortCut) and kinds of module; which were shipped, their widths
-and the scaling of dot products are choices.
+The paper gives Norm(Ensemble + ShortCut) and the kinds of module; which of them a layer has, their
+widths and the scaling of dot products are our choice.
 """
 
 from typing import Literal
@@ -10,7 +10,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, RankerConfig, StackContext
+from mixfront.models._base import Block, BlockCost, Family, RankerConfig, StackContext, repeated
 from mixfront.models.families.dhen.interactions import (
     MODULES,
     Interaction,
@@ -27,36 +27,44 @@ class DHENConfig(RankerConfig):
     """Config of `dhen`."""
 
     pool: Literal["mean", "sum", "flatten"] = Field(
-        "flatten", description="how tokens become the head's input"
+        "flatten", description="how the head pools the tokens"
     )
     modules: tuple[ModuleKind, ...] = Field(
         ("dlrm", "attention", "linear"),
         min_length=2,
         max_length=4,
-        description="interactions of a layer, a list of 2 to 4; their order does not matter",
+        description="list of a layer's 2 to 4 interaction modules; their order does not matter",
     )
     ensemble: Literal["weighted_sum", "sum", "concat"] = Field(
         "weighted_sum",
-        description="modules by learned factors, summed, or their tokens side by side and mixed",
+        description="how modules combine: sum with learned weights, plain sum, or their tokens "
+        "concatenated and mapped to num_tokens",
     )
-    num_heads: int = Field(4, ge=1, le=256, description="heads of attention; divides token_dim")
+    num_heads: int = Field(
+        4, ge=1, le=256, description="attention heads H, a divisor of token_dim"
+    )
     ffn_hidden: int = Field(
-        0, ge=0, le=65536, description="hidden width of attention's network; 0 = 2 * token_dim"
+        0,
+        ge=0,
+        le=65536,
+        description="hidden width of the attention module's FFN; 0 = 2 * token_dim",
     )
-    dlrm_hidden: int = Field(256, ge=1, le=65536, description="hidden width of dlrm's network")
+    dlrm_hidden: int = Field(
+        256, ge=1, le=65536, description="hidden width of the dlrm module's MLP"
+    )
 
     @model_validator(mode="after")
     def _modules_fit(self) -> "DHENConfig":
         check_heads(self)
         if len(set(self.modules)) < len(self.modules):
-            raise ValueError(f"modules {list(self.modules)} names one twice; name each once")
+            raise ValueError(f"modules {list(self.modules)} has duplicates; list each once")
         if "dlrm" in self.modules and self.num_tokens < 2:
-            raise ValueError("num_tokens is 1, but dlrm needs pairs of tokens; take 2 or more")
+            raise ValueError("num_tokens is 1, but dlrm needs pairs of tokens; set 2 or more")
         return self
 
     @property
     def shape(self) -> ModuleShape:
-        """What modules are built from."""
+        """The sizes that modules are built from."""
         return ModuleShape(
             num_tokens=self.num_tokens,
             dim=self.token_dim,
@@ -68,7 +76,7 @@ class DHENConfig(RankerConfig):
 
 
 class DHENBlock(Block):
-    """X' = LN(sum_i a_i U_i(X) + X), or with W_e on the tokens of all U_i (T x mT)."""
+    """X' = LN(sum_i a_i U_i(X) + X), or LN(W_e concat_i U_i(X) + X) with W_e (T x mT)."""
 
     def __init__(self, config: DHENConfig) -> None:
         super().__init__()
@@ -85,11 +93,11 @@ class DHENBlock(Block):
     def forward(self, x: Tensor, _context: StackContext) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
         parts = [interaction(x) for interaction in self.interactions]
-        out: Tensor = self.norm(self._joined(parts) + x)
+        out: Tensor = self.norm(self._combine(parts) + x)
         return out
 
-    def _joined(self, parts: list[Tensor]) -> Tensor:
-        """m times (N, T, D) -> (N, T, D)."""
+    def _combine(self, parts: list[Tensor]) -> Tensor:
+        """m tensors (N, T, D) -> (N, T, D)."""
         if self.join is not None:
             tokens: Tensor = self.join(torch.cat(parts, dim=1).mT).mT
             return tokens
@@ -100,7 +108,7 @@ class DHENBlock(Block):
 
 
 def dhen_cost(config: DHENConfig) -> BlockCost:
-    """Closed form: the modules', m factors or m T^2, and 2D; FLOPs the modules', and 2m T^2 D."""
+    """Closed form: modules and norm, and to combine m parameters, or m T^2 and 2m T^2 D FLOPs."""
     kinds: list[Interaction] = [MODULES[kind] for kind in config.modules]
     shape, count, tokens = config.shape, len(kinds), config.num_tokens
     join = count * tokens**2 if config.ensemble == "concat" else 0
@@ -111,3 +119,12 @@ def dhen_cost(config: DHENConfig) -> BlockCost:
         params=config.num_blocks * (params + norm_params("layer", config.token_dim)),
         flops_per_sample=config.num_blocks * flops,
     )
+
+
+DHEN = Family(
+    name="dhen",
+    summary="layers that are ensembles of interaction modules (arXiv 2203.11014)",
+    config=DHENConfig,
+    blocks=repeated(DHENBlock),
+    cost=dhen_cost,
+)

@@ -1,4 +1,4 @@
-"""The interactions that DHEN's layers are ensembles of: (N, T, D) -> (N, T, D)."""
+"""The interaction modules of DHEN's layers, each (N, T, D) -> (N, T, D)."""
 
 import math
 from collections.abc import Callable
@@ -21,7 +21,7 @@ ModuleKind = Literal["attention", "dlrm", "cross", "linear"]
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleShape:
-    """Widths that modules are built from."""
+    """The sizes that modules are built from."""
 
     num_tokens: int
     dim: int
@@ -32,14 +32,14 @@ class ModuleShape:
 
     @property
     def dlrm_widths(self) -> list[int]:
-        """T (T - 1) / 2 pairs, hidden width, TD."""
+        """Input width T (T - 1) / 2, one per pair; hidden width; output width TD."""
         pairs = self.num_tokens * (self.num_tokens - 1) // 2
         return [pairs, self.dlrm_hidden, self.num_tokens * self.dim]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interaction:
-    """One kind of module with its closed form, a layer and sample."""
+    """One kind of module, with its closed-form parameters and FLOPs per sample."""
 
     make: Callable[[ModuleShape], nn.Module]
     params: Callable[[ModuleShape], int]
@@ -47,7 +47,7 @@ class Interaction:
 
 
 class Attention(nn.Module):
-    """The plain Transformer's layer as a whole, residuals included."""
+    """A whole Transformer layer, including its residuals."""
 
     def __init__(self, shape: ModuleShape) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Attention(nn.Module):
 
 
 class DotProducts(nn.Module):
-    """AdvancedDLRM: an MLP of all pairs' dot products x_i . x_j / sqrt(D), i > j."""
+    """AdvancedDLRM: an MLP over the dot products x_i . x_j / sqrt(D) of all pairs i > j."""
 
     pairs: Tensor
 
@@ -75,8 +75,8 @@ class DotProducts(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
-        below = gram(x).flatten(1).index_select(1, self.pairs)
-        out: Tensor = self.mlp(below)
+        products = gram(x).flatten(1).index_select(1, self.pairs)
+        out: Tensor = self.mlp(products)
         return out.view(x.shape)
 
 
@@ -94,7 +94,7 @@ class Cross(nn.Module):
 
 
 class TokenLinear(nn.Module):
-    """W X, a linear map over tokens without bias."""
+    """W X, a linear map across tokens, without bias."""
 
     def __init__(self, shape: ModuleShape) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""FAT, Field-Aware Transformer (Alibaba, arXiv 2511.12081): weights and score gates per field."""
+"""FAT: attention with weights per field and a gate per pair of fields (arXiv 2511.12081)."""
 
 from typing import Literal
 
@@ -7,38 +7,40 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mixfront.models._base import Block, BlockCost, RankerConfig, StackContext
+from mixfront.models._base import Block, BlockCost, Family, RankerConfig, StackContext, repeated
 from mixfront.models.families.fat.field_weights import ComposedWeights, FieldWeights, OwnWeights
 from mixfront.models.layers.attention import attend, attention_flops, check_heads
 from mixfront.models.layers.norms import Norm, norm_params
 
 
 class FATConfig(RankerConfig):
-    """Config of `fat`; a token stands for a field."""
+    """Config of `fat`; tokens are the paper's fields."""
 
     pool: Literal["mean", "sum", "flatten"] = Field(
-        "sum", description="how tokens become the head's input"
+        "sum", description="how the head pools the tokens"
     )
-    num_heads: int = Field(4, ge=1, le=256, description="attention heads H; divides token_dim")
+    num_heads: int = Field(
+        4, ge=1, le=256, description="attention heads H, a divisor of token_dim"
+    )
     ffn_hidden: int = Field(
-        0, ge=0, le=65536, description="hidden width h of the GELU networks; 0 = 4 * token_dim"
+        0, ge=0, le=65536, description="hidden width h of the GELU FFNs; 0 = 4 * token_dim"
     )
     num_bases: int = Field(
         64,
         ge=0,
         le=4096,
-        description="bases that weights are composed of; 0 = each field's own",
+        description="bases that weights are composed of; 0 = separate weights per field",
     )
     active_bases: int = Field(
-        3, ge=1, le=4096, description="bases that a field picks; not used without bases"
+        3, ge=1, le=4096, description="bases that a field selects; unused if num_bases is 0"
     )
     field_embedding_dim: int = Field(
-        64, ge=1, le=4096, description="width of the embedding that a field picks bases by"
+        64, ge=1, le=4096, description="width of the field embedding that selects the bases"
     )
     field_gate: Literal["one_plus_w", "w"] = Field(
         "one_plus_w",
-        description="factor on the scores of a pair of fields: 1 + w, or w as printed, which "
-        "starts at uniform attention; which one is meant is open",
+        description="factor on the scores of a pair of fields: 1 + w, or w as in the paper, which "
+        "starts at uniform attention; the paper may mean either",
     )
 
     @model_validator(mode="after")
@@ -47,17 +49,17 @@ class FATConfig(RankerConfig):
         if self.num_bases and self.active_bases > self.num_bases:
             raise ValueError(
                 f"active_bases {self.active_bases} is more than num_bases {self.num_bases}; "
-                "choose at most that"
+                "set at most that"
             )
         return self
 
     @property
     def hidden(self) -> int:
-        """Hidden width of the per-field network."""
+        """Hidden width h of the per-field FFN."""
         return self.ffn_hidden or 4 * self.token_dim
 
     def field_weights(self) -> FieldWeights:
-        """Where a layer's weights come from."""
+        """The module that provides a layer's weights."""
         shape = (self.num_tokens, self.token_dim, self.hidden)
         if not self.num_bases:
             return OwnWeights(*shape)
@@ -70,9 +72,9 @@ class FATConfig(RankerConfig):
 
 
 class FATBlock(Block):
-    """Z' = Z + FFN(LN(Attn(Z))), one residual around both, without an output projection.
+    """Z' = Z + FFN(LN(Attn(Z))): one residual around both, no output projection.
 
-    h_i = z_i + b_i; q, k, v by weights of the field; s_ij = (q_i . k_j) / sqrt(D/H) * gate_ij.
+    h_i = z_i + b_i; q, k, v of h_i by the field's weights; s_ij = q_i . k_j / sqrt(D/H) * gate_ij.
     """
 
     def __init__(self, config: FATConfig) -> None:
@@ -98,17 +100,27 @@ class FATBlock(Block):
 
 
 def fat_cost(config: FATConfig) -> BlockCost:
-    """Closed form: weights as of `field_weights`, T^2 + TD + 2D; 6TD^2 + 4T^2D + 4TDh FLOPs."""
+    """Closed form: those of `field_weights`, T^2 + TD + 2D; 6TD^2 + 4T^2D + 4TDh FLOPs."""
     tokens, dim, hidden = config.num_tokens, config.token_dim, config.hidden
-    matrix = 3 * dim * dim + 2 * dim * hidden  # of one field, or of one base of each kind
-    params, once = tokens * matrix, 0
+    matrices = 3 * dim * dim + 2 * dim * hidden  # of one field, or one base of each kind
+    params, composing = tokens * matrices, 0
     if config.num_bases:
         width, bases = config.field_embedding_dim, config.num_bases
-        params = bases * matrix + tokens * width + 5 * width * bases
-        once = 10 * tokens * width * bases + 2 * tokens * bases * matrix
+        params = bases * matrices + tokens * width + 5 * width * bases
+        composing = 10 * tokens * width * bases + 2 * tokens * bases * matrices
     params += tokens * tokens + tokens * dim + norm_params("layer", dim)
+    flops = 2 * tokens * matrices + attention_flops(tokens, dim)
     return BlockCost(
         params=config.num_blocks * params,
-        flops_per_sample=config.num_blocks * (2 * tokens * matrix + attention_flops(tokens, dim)),
-        flops_per_step=config.num_blocks * once,
+        flops_per_sample=config.num_blocks * flops,
+        flops_per_step=config.num_blocks * composing,
     )
+
+
+FAT = Family(
+    name="fat",
+    summary="field-aware attention, weights composed per field (arXiv 2511.12081)",
+    config=FATConfig,
+    blocks=repeated(FATBlock),
+    cost=fat_cost,
+)

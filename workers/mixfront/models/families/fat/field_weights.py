@@ -1,7 +1,7 @@
-"""Weights of FAT's layers (arXiv 2511.12081): every field's own, or composed of shared bases.
+"""The weights of a FAT layer (arXiv 2511.12081): separate per field, or composed of shared bases.
 
 Shapes: F fields, D width, h hidden width, M bases. A layer has five kinds of matrix: Q, K, V
-(D x D each) and the network's two (D x h and h x D).
+(D x D each) and the two of the FFN (D x h and h x D).
 """
 
 import math
@@ -11,22 +11,22 @@ import torch
 from torch import Tensor, nn
 
 from mixfront.models.layers.eval_cache import EvalCache
-from mixfront.models.layers.precision import outside_autocast
+from mixfront.models.layers.precision import no_autocast
 
 KINDS = 5
 Weights = tuple[Tensor, Tensor, Tensor]  # (F, D, 3D) for Q | K | V, (F, D, h), (F, h, D)
 
 
 class FieldWeights(nn.Module, ABC):
-    """All matrices of one layer."""
+    """Provides all matrices of one layer."""
 
     @abstractmethod
     def forward(self) -> Weights:
-        """Q, K and V side by side, then the network's."""
+        """Q | K | V in one tensor, then the two matrices of the FFN."""
 
 
 class OwnWeights(FieldWeights):
-    """F (3D^2 + 2Dh) parameters."""
+    """Separate weights per field: F (3D^2 + 2Dh) parameters."""
 
     def __init__(self, num_fields: int, dim: int, hidden: int) -> None:
         super().__init__()
@@ -35,21 +35,21 @@ class OwnWeights(FieldWeights):
         self.down = _xavier((num_fields, hidden, dim), hidden, dim)
 
     def forward(self) -> Weights:
-        """Copies: ZeRO-3 takes a module's parameters away again once its forward has returned."""
+        """Copies, because ZeRO-3 frees a module's parameters once its forward has returned."""
         return self.project.clone(), self.up.clone(), self.down.clone()
 
 
 class ComposedWeights(FieldWeights):
-    """W^f = sum of alpha_m B_m over the K bases that g(phi_f) picks for a kind of matrix.
+    """W^f = sum of alpha_m B_m over the K bases with the highest g(phi_f), per kind of matrix.
 
-    phi_f is one embedding for the five kinds, g a linear map without bias, and alpha the softmax
-    over the K picked. In eval mode the composed weights are kept while no gradient is wanted.
+    phi_f is one embedding for all five kinds, g a linear map without bias, and alpha the softmax
+    over the K selected scores. In eval mode without gradients the composed weights are cached.
 
     Args:
         num_fields: F.
         dim: D.
         hidden: h.
-        num_bases: M, of each kind.
+        num_bases: M per kind.
         active: K, at most M.
         embedding_dim: Width of phi.
     """
@@ -70,22 +70,22 @@ class ComposedWeights(FieldWeights):
         self.fields = nn.Parameter(torch.randn(num_fields, embedding_dim))  # phi
         self.pick = nn.Parameter(torch.empty(embedding_dim, KINDS * num_bases))  # g
         nn.init.normal_(self.pick, std=embedding_dim**-0.5)
-        # An even mean of K bases has 1/K of a base's variance: start each that much larger.
+        # The mean of K bases has 1/K of their variance; this scale makes up for it.
         scale = math.sqrt(active)
         self.project = _xavier((3, num_bases, dim, dim), dim, dim, scale)
         self.up = _xavier((num_bases, dim, hidden), dim, hidden, scale)
         self.down = _xavier((num_bases, hidden, dim), hidden, dim, scale)
 
     def forward(self) -> Weights:
-        """Composed once a forward, in the precision of the parameters."""
-        with outside_autocast(self.pick.device):
+        """Composed once per forward, in the precision of the parameters."""
+        with no_autocast(self.pick.device):
             return self._cache.get(self, self._compose)
 
     def mixture(self) -> Tensor:
-        """alpha (5, F, M), zero but for the K picked."""
+        """alpha (5, F, M), zero except for the K selected bases."""
         scores = (self.fields @ self.pick).view(len(self.fields), KINDS, -1).transpose(0, 1)
-        best, picked = scores.topk(self._active, dim=-1)
-        return torch.zeros_like(scores).scatter(-1, picked, best.softmax(-1))
+        top, bases = scores.topk(self._active, dim=-1)
+        return torch.zeros_like(scores).scatter(-1, bases, top.softmax(-1))
 
     def _compose(self) -> Weights:
         alpha = self.mixture()
@@ -96,6 +96,6 @@ class ComposedWeights(FieldWeights):
 
 
 def _xavier(shape: tuple[int, ...], dim_in: int, dim_out: int, scale: float = 1.0) -> nn.Parameter:
-    """Uniform with the bound of a single matrix of dim_in x dim_out."""
+    """Uniform with the Xavier bound of a single dim_in x dim_out matrix, times `scale`."""
     bound = scale * math.sqrt(6 / (dim_in + dim_out))
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))

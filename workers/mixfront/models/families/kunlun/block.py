@@ -1,14 +1,15 @@
-"""Kunlun (Meta), from public notes and unofficial code: tokens beside a behaviour sequence.
+"""Kunlun's layers: tokens together with a behaviour sequence.
 
-Every layer summarises the tokens, joins them with tokens pooled from the sequence, and has
-Wukong layers as experts mix them. Even layers pool afresh and let the summary act on the
-sequence; odd layers reuse what was pooled (CompSkip) and let neighbouring events see each other.
+Every layer summarises the tokens, concatenates the summary with tokens pooled from the sequence,
+and mixes both with Wukong experts. Even layers pool anew and update the sequence by attention to
+the summary (GDPA); odd layers reuse the pooled tokens (CompSkip) and update the sequence by
+attention between neighbouring events.
 
-Known are the form of GDPA and its temperature, the way from seeds by attention to SumKron, the
-alternation and the Wukong experts. Choices are the activation, the norms, the map to the summary
-and its residual, the interleaved partition, and where the sequence is updated. Several sequences
-lie side by side in one, or (`num_sequences`) are pooled and updated apart, into tokens of their
-own.
+The sources give the form of GDPA and its temperature, the path from seeds through attention to
+SumKron, the alternation of layers and the Wukong experts. Our own choices are the activation
+function, the norms, the map to the summary and its residual, the interleaved partition, and which
+layers update the sequence. Several sequences are concatenated, or with `num_sequences` pooled and
+updated separately, into tokens of their own.
 """
 
 from dataclasses import replace
@@ -16,7 +17,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, Events, StackContext
+from mixfront.models._base import Block, BlockCost, Events, Family, StackContext
 from mixfront.models.families.kunlun.config import KunlunConfig
 from mixfront.models.families.kunlun.sequence_modules import (
     SeedPooling,
@@ -29,11 +30,11 @@ from mixfront.models.layers.norms import Norm, norm_params
 from mixfront.models.layers.per_token import GeluFFN
 from mixfront.models.layers.rotary import make_rotary
 
-POOLED = "kunlun.pooled"  # H in the stack's cache
+POOLED = "kunlun.pooled"  # key of H in the stack's cache
 
 
 class Summary(nn.Module):
-    """X_sum = C + MLP(LN C) with C = W_c X: T tokens to T_x."""
+    """X_sum = C + MLP(LN C) with C = W_c X, from T tokens to T_x."""
 
     def __init__(self, config: KunlunConfig) -> None:
         super().__init__()
@@ -52,25 +53,25 @@ class Summary(nn.Module):
 class KunlunBlock(Block):
     """Summary, pooled sequence, Wukong experts, update of the sequence.
 
-    Expert e mixes the tokens i = e mod E: were its tokens neighbours, the summary and the pooled
-    sequence would have experts of their own.
+    Expert e mixes the tokens i = e mod E. With contiguous partitions, summary tokens and pooled
+    tokens would be mixed by different experts.
     """
 
     def __init__(self, config: KunlunConfig, layer: int) -> None:
         super().__init__()
         count = config.num_sequences
-        fresh = config.sequence_tokens > 0 and layer % 2 == 0
+        pools = config.sequence_tokens > 0 and layer % 2 == 0
         updates = layer < config.updating_layers
         self._reads_sequences = config.sequence_tokens > 0
         self.summary = Summary(config)
-        self.poolings = nn.ModuleList(_pooling(config) for _ in range(count * fresh))
+        self.poolings = nn.ModuleList(_pooling(config) for _ in range(count * pools))
         self.experts = nn.ModuleList(
             WukongBlock(config.expert()) for _ in range(config.num_experts)
         )
         self.updates = nn.ModuleList(_update(config, layer) for _ in range(count * updates))
 
     def forward(self, x: Tensor, context: StackContext) -> Tensor:
-        """(N, T, D) -> (N, T, D); moves the context's events on."""
+        """(N, T, D) -> (N, T, D); updates the context's events."""
         summary = self.summary(x)
         tokens = summary
         if self._reads_sequences:
@@ -78,7 +79,7 @@ class KunlunBlock(Block):
         mixed = self._mix(tokens.to(x.dtype), context)
         if self.updates:
             context.events = tuple(
-                _updated(events, update, summary)
+                _apply_update(events, update, summary)
                 for events, update in zip(context.events, self.updates, strict=True)
             )
         return mixed
@@ -99,25 +100,25 @@ class KunlunBlock(Block):
 
 
 def kunlun_blocks(config: KunlunConfig) -> list[Block]:
-    """All layers, from below."""
+    """All layers, first to last."""
     return [KunlunBlock(config, layer) for layer in range(config.num_blocks)]
 
 
 def kunlun_cost(config: KunlunConfig) -> BlockCost:
     """Closed form of all layers.
 
-    S, s_0 and T_s are those of one of k sequences apart, k = 1 if they lie side by side.
+    S, s_0 and T_s are of one of k separate sequences; k = 1 if they are concatenated.
 
     Parameters: M [T_x T + 2D + 2Dh + h + D + E Wukong(T / E)]
-    + k n_f [s_0 D + 2D + 4D^2 + kr (s_0 T_s + D^2)] + k u/2 [6D^2 + 4D], u updating layers.
-    FLOPs a sample: M [2 T_x T D + 4 T_x D h + E Wukong(T / E)]
+    + k n_f [s_0 D + 2D + 4D^2 + kr (s_0 T_s + D^2)] + k u/2 [6D^2 + 4D] with u updating layers.
+    FLOPs per sample: M [2 T_x T D + 4 T_x D h + E Wukong(T / E)]
     + k n_f [4SD^2 + 4 s_0 S D + 2 s_0 D^2 + 2 kr T_s D (s_0 + D)]
-    + k u/2 [4 T_x D^2 + 4 S T_x D + 8SD^2 + 4S^2 D]; once a step 2 k n_f s_0 D^2, the seeds'
-    queries.
+    + k u/2 [4 T_x D^2 + 4 S T_x D + 8SD^2 + 4S^2 D]; per step 2 k n_f s_0 D^2 for the queries of
+    the seeds.
     """
     tokens, dim, hidden = config.summary_tokens, config.token_dim, config.hidden
     length, rank, count = config.num_events, config.kron_rank, config.num_sequences
-    seeds, taken = config.seeds // count, config.sequence_tokens // count
+    seeds, pooled = config.seeds // count, config.sequence_tokens // count
     expert = wukong_cost(config.expert())
     norm = norm_params("layer", dim)
 
@@ -126,9 +127,9 @@ def kunlun_cost(config: KunlunConfig) -> BlockCost:
     params += config.num_experts * expert.params
     flops += config.num_experts * expert.flops_per_sample
 
-    pool_params = seeds * dim + norm + 4 * dim**2 + rank * (seeds * taken + dim**2)
+    pool_params = seeds * dim + norm + 4 * dim**2 + rank * (seeds * pooled + dim**2)
     pool_flops = 4 * length * dim**2 + 4 * seeds * length * dim + 2 * seeds * dim**2
-    pool_flops += 2 * rank * taken * dim * (seeds + dim)
+    pool_flops += 2 * rank * pooled * dim * (seeds + dim)
 
     update_params = 6 * dim**2 + 2 * norm
     update_flops = 4 * tokens * dim**2 + 4 * length * tokens * dim
@@ -154,7 +155,7 @@ def _pooling(config: KunlunConfig) -> SeedPooling:
 
 
 def _update(config: KunlunConfig, layer: int) -> nn.Module:
-    """By the tokens' summary in even layers, by neighbouring events in odd ones."""
+    """Attention to the summary in even layers, between neighbouring events in odd ones."""
     dim, num_heads, length = config.token_dim, config.num_heads, config.num_events
     if layer % 2 == 0:
         return SummaryAttention(dim, num_heads, length)
@@ -168,6 +169,15 @@ def _update(config: KunlunConfig, layer: int) -> nn.Module:
     return WindowAttention(dim, num_heads, length=length, window=config.window, rotary=rotary)
 
 
-def _updated(events: Events, update: nn.Module, summary: Tensor) -> Events:
+def _apply_update(events: Events, update: nn.Module, summary: Tensor) -> Events:
     tokens = update(events.tokens, events.mask, events.ages, summary)
     return replace(events, tokens=tokens * events.mask.unsqueeze(2))
+
+
+KUNLUN = Family(
+    name="kunlun",
+    summary="Wukong experts over tokens and a pooled behaviour sequence (unofficial)",
+    config=KunlunConfig,
+    blocks=kunlun_blocks,
+    cost=kunlun_cost,
+)

@@ -1,4 +1,4 @@
-"""Config of Kunlun, and the numbers that its layers and its closed form share."""
+"""Hyperparameters of Kunlun, and the sizes derived from them."""
 
 from typing import Annotated, Literal, Self
 
@@ -12,61 +12,73 @@ from mixfront.models.layers.rotary import Position
 
 
 class KunlunConfig(RankerConfig):
-    """Config of `kunlun`; T = T_x + T_s, tokens of the summary and of the sequence."""
+    """Config of `kunlun`; T = T_x + T_s, the tokens of the summary and of the sequence."""
 
     num_blocks: int = Field(
-        3, ge=1, le=64, description="stacked blocks M; the sequence is updated from 3 on"
+        3, ge=1, le=64, description="number of blocks M; below 3, the sequence is never updated"
     )
     pool: Literal["mean", "sum", "flatten"] = Field(
-        "flatten", description="how tokens become the head's input"
+        "flatten", description="how the head pools the tokens"
     )
     sequence_tokens: int = Field(
         4,
         ge=0,
         le=1024,
-        description="tokens T_s pooled from behaviour sequences (those that share a categorical "
-        "feature's table), below num_tokens; 0 = without sequences",
+        description="tokens T_s, fewer than num_tokens, pooled from behaviour sequences (those "
+        "that share a categorical feature's table); 0 = ignore sequences",
     )
     seq_len: int = Field(
         50,
         ge=1,
         le=10_000,
-        description="events S, shared out equally among the behaviour sequences, the last of each",
+        description="number of latest events S that are read, split equally between the behaviour "
+        "sequences",
     )
     num_sequences: int = Field(
         1,
         ge=1,
         le=64,
-        description="behaviour sequences that are pooled and updated apart, each by weights of "
-        "its own, all that the data has; divides sequence_tokens. 1 = side by side in one",
+        description="behaviour sequences pooled and updated separately, each with its own "
+        "weights; must be all that the data has, and divide sequence_tokens. 1 = concatenate them",
     )
-    num_heads: int = Field(4, ge=1, le=256, description="attention heads H; divides token_dim")
+    num_heads: int = Field(
+        4, ge=1, le=256, description="attention heads H, a divisor of token_dim"
+    )
     ffn_hidden: int = Field(
         0, ge=0, le=65536, description="hidden width h of the summary's MLP; 0 = 2 * token_dim"
     )
     num_seeds: int = Field(
-        0, ge=0, le=4096, description="seeds s_0 that pool, sequence_tokens or more; 0 = 4 times"
+        0,
+        ge=0,
+        le=4096,
+        description="seeds s_0 of the pooling, at least sequence_tokens; 0 = 4 * sequence_tokens",
     )
-    kron_rank: int = Field(8, ge=1, le=256, description="terms kr of SumKron")
+    kron_rank: int = Field(8, ge=1, le=256, description="number of terms kr of SumKron")
     num_experts: int = Field(
-        2, ge=1, le=64, description="Wukong experts E; divides num_tokens, 2 tokens each or more"
+        2,
+        ge=1,
+        le=64,
+        description="Wukong experts E, a divisor of num_tokens that leaves each 2 tokens or more",
     )
     fm_rank: int = Field(
-        24, ge=1, le=4096, description="columns of an expert's FM; at most its tokens are used"
+        24, ge=1, le=4096, description="columns of an expert's FM; capped at its number of tokens"
     )
     mlp_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
-        (256,), max_length=8, description="hidden widths of an expert's MLP, a list"
+        (256,), max_length=8, description="list of hidden widths of an expert's MLP"
     )
     window: int = Field(
-        50, ge=0, le=10_000, description="events w on either side that an event attends to"
+        50, ge=0, le=10_000, description="window w: an event attends to w events on either side"
     )
     position: Position = Field(
         "none",
-        description="how attention between events knows their order: by their places (rope), or "
-        "by log(1 + age / time_scale), where the schema names their times (rote)",
+        description="position of an event in attention between events: none, its index (rope), or "
+        "log(1 + age / time_scale), which needs `times` in the schema (rote)",
     )
     time_scale: float = Field(
-        60.0, gt=0, allow_inf_nan=False, description="seconds below which ages are alike to rote"
+        60.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="for rote, seconds below which differences in age hardly matter",
     )
 
     @model_validator(mode="after")
@@ -75,80 +87,80 @@ class KunlunConfig(RankerConfig):
         tokens, experts = self.num_tokens, self.num_experts
         if self.sequence_tokens >= tokens:
             raise ValueError(
-                f"sequence_tokens {self.sequence_tokens} leaves no other of num_tokens {tokens}, "
-                "which counts them; choose fewer"
+                f"sequence_tokens {self.sequence_tokens} leaves no other tokens of num_tokens "
+                f"{tokens}, which includes them; set fewer"
             )
         if tokens % experts or tokens < 2 * experts:
             raise ValueError(
-                f"num_experts {experts} does not divide num_tokens {tokens} into 2 or more for "
-                "each; choose a divisor of at most half"
+                f"num_experts {experts} does not divide num_tokens {tokens} into 2 or more tokens "
+                "each; set a divisor of at most half"
             )
         if 0 < self.num_seeds < self.sequence_tokens:
             raise ValueError(
                 f"num_seeds {self.num_seeds} is below sequence_tokens {self.sequence_tokens}; "
-                "choose that or more"
+                "set that or more"
             )
         entries = self.token_dim // self.num_heads
         if self.position != "none" and entries % 2:
             raise ValueError(
-                f"position {self.position!r} turns pairs, and a head has {entries} entries; "
-                "choose another num_heads, or position 'none'"
+                f"position {self.position!r} rotates pairs of entries, but a head has {entries}; "
+                "set another num_heads, or position 'none'"
             )
         return self
 
     @model_validator(mode="after")
     def _sequences_get_equal_parts(self) -> Self:
         for key in ("sequence_tokens", "num_seeds"):
-            if (shared := getattr(self, key)) % self.num_sequences:
+            if (total := getattr(self, key)) % self.num_sequences:
                 raise ValueError(
-                    f"num_sequences {self.num_sequences} does not divide {key} {shared}; choose "
-                    "a divisor"
+                    f"num_sequences {self.num_sequences} does not divide {key} {total}; "
+                    "set a divisor"
                 )
         if self.seq_len < self.num_sequences:
             raise ValueError(
                 f"seq_len {self.seq_len} leaves no event for each of num_sequences "
-                f"{self.num_sequences}; choose that or more"
+                f"{self.num_sequences}; set that or more"
             )
         return self
 
     def events(self) -> EventsConfig | None:
-        """All in one, or each apart; None without sequences."""
+        """All sequences concatenated, or each separate; None if they are ignored."""
         if not self.sequence_tokens:
             return None
         return EventsConfig(
-            length=self.num_events, apart=self.num_sequences, timed=self.position == "rote"
+            length=self.num_events, num_separate=self.num_sequences, timed=self.position == "rote"
         )
 
     @property
     def num_events(self) -> int:
-        """S of each sequence apart, or of all side by side."""
+        """S of each separate sequence, or of the concatenated one."""
         return self.seq_len // self.num_sequences
 
     @property
     def summary_tokens(self) -> int:
-        """T_x."""
+        """T_x, the tokens of the summary."""
         return self.num_tokens - self.sequence_tokens
 
     @property
     def hidden(self) -> int:
-        """Hidden width of the summary's MLP."""
+        """Hidden width h of the summary's MLP."""
         return gelu_hidden(self.ffn_hidden, self.token_dim)
 
     @property
     def seeds(self) -> int:
-        """s_0, of all sequences together."""
+        """s_0, over all sequences."""
         return self.num_seeds or 4 * self.sequence_tokens
 
     @property
     def pooling_layers(self) -> int:
-        """n_f, layers that pool afresh: the even ones."""
+        """n_f, the number of layers that pool: the even ones."""
         return -(-self.num_blocks // 2) if self.sequence_tokens else 0
 
     @property
     def updating_layers(self) -> int:
-        """The first layers, which update the sequence: only as long as a later one pools.
+        """How many layers, the first ones, update the sequence: those before the last pooling.
 
-        Behind the last pooling, weights of an update would get no gradient.
+        After it, the weights of an update would get no gradient.
         """
         return 2 * max(self.pooling_layers - 1, 0)
 

@@ -1,4 +1,4 @@
-"""What Kunlun's layers do with a behaviour sequence: pool it, and two ways of updating it."""
+"""Kunlun's modules on a behaviour sequence: its pooling, and two ways of updating it."""
 
 import math
 
@@ -20,20 +20,20 @@ class SumKron(nn.Module):
         super().__init__()
         self._num_out = num_out
         self.left = nn.Parameter(torch.empty(num_out * rank, num_in))  # Z_i^T, token by token
-        self.right = nn.Parameter(torch.empty(rank * dim, dim))  # W_i below one another
+        self.right = nn.Parameter(torch.empty(rank * dim, dim))  # W_i, stacked
         nn.init.normal_(self.left, std=1 / math.sqrt(num_in))
         nn.init.normal_(self.right, std=1 / math.sqrt(rank * dim))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, num_in, D) -> (N, num_out, D)."""
-        taken = (self.left @ x).reshape(len(x), self._num_out, -1)  # (N, num_out, rank * D)
-        return taken @ self.right
+        projected = (self.left @ x).reshape(len(x), self._num_out, -1)  # (N, num_out, rank * D)
+        return projected @ self.right
 
 
 class SeedPooling(nn.Module):
-    """HSP, hierarchical seed pooling: seeds attend to the sequence, SumKron makes tokens of them.
+    """HSP, hierarchical seed pooling: seeds attend to the sequence, then SumKron makes tokens.
 
-    A = MHA(query LN(E0), key = value = S) W_O; H = sum_i Z_i^T A W_i; no biases, so that an
+    A = MHA(query LN(E0), key = value = S) W_O; H = sum_i Z_i^T A W_i. Without biases, so that an
     empty sequence gives zero.
     """
 
@@ -51,7 +51,7 @@ class SeedPooling(nn.Module):
         self.kron = SumKron(num_seeds, num_tokens, dim, rank)
 
     def forward(self, seq: Tensor, mask: Tensor) -> Tensor:
-        """(N, S, D), (N, S) -> (N, T_s, D)."""
+        """Sequence (N, S, D) and mask (N, S) -> (N, T_s, D)."""
         query = self.query(self.norm(self.seeds)).unsqueeze(0)
         key, value = self.key(seq), self.value(seq)
         pooled = attend_masked(query, key, value, self._num_heads, mask[:, None, None])
@@ -62,8 +62,8 @@ class SeedPooling(nn.Module):
 class SummaryAttention(nn.Module):
     """GDPA, generalised dot-product attention: S + concat_h GELU(LN(S)_h K_h^T / tau) V_h.
 
-    K = X_sum W_1 and V = X_sum W_2 come from the summary of the tokens; tau is the length S of
-    a full sequence, a constant.
+    K = X_sum W_1 and V = X_sum W_2 come from the summary of the tokens; tau is a constant, the
+    length S of a full sequence.
     """
 
     def __init__(self, dim: int, num_heads: int, tau: float) -> None:
@@ -74,7 +74,7 @@ class SummaryAttention(nn.Module):
         self.key, self.value = (dense(dim, dim, bias=False) for _ in range(2))
 
     def forward(self, seq: Tensor, _mask: Tensor, _ages: Tensor | None, summary: Tensor) -> Tensor:
-        """(N, S, D), (N, S), (N, S), (N, T_x, D) -> (N, S, D)."""
+        """Sequence (N, S, D), mask and ages (N, S), summary (N, T_x, D) -> (N, S, D)."""
         parts = (self.norm(seq), self.key(summary), self.value(summary))
         query, key, value = (split_heads(x, self._num_heads) for x in parts)
         weights = F.gelu(query @ (key / self._tau).mT)
@@ -82,7 +82,7 @@ class SummaryAttention(nn.Module):
 
 
 class WindowAttention(nn.Module):
-    """SWA, sliding-window attention: LN(S + MHA_{|i - j| <= w}(S) W_O), by a dense band mask."""
+    """SWA, sliding-window attention: LN(S + MHA_{|i - j| <= w}(S) W_O), with a dense band mask."""
 
     band: Tensor
 
@@ -96,12 +96,12 @@ class WindowAttention(nn.Module):
         )
         self.norm = Norm("layer", dim)
         self.rotary = rotary
-        places = torch.arange(length)
-        band = (places[:, None] - places).abs() <= window
+        indices = torch.arange(length)
+        band = (indices[:, None] - indices).abs() <= window
         self.register_buffer("band", band, persistent=False)
 
     def forward(self, seq: Tensor, mask: Tensor, ages: Tensor | None, _summary: Tensor) -> Tensor:
-        """(N, S, D), (N, S), (N, S), (N, T_x, D) -> (N, S, D)."""
+        """Sequence (N, S, D), mask and ages (N, S), summary (N, T_x, D) -> (N, S, D)."""
         query, key = self.query(seq), self.key(seq)
         if self.rotary is not None:
             query, key = self.rotary(query, key, ages)

@@ -1,4 +1,4 @@
-"""Keys of `unified`: a local and a global pattern, chosen separately, and what is around them."""
+"""Hyperparameters of `unified`: the two patterns, and what surrounds them."""
 
 import math
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from mixfront.models._base import NormKind, StackKind, TemperatureConfig
-from mixfront.models.families.unimixer.config import SinkhornConfig, check_blocks, divisor_near
+from mixfront.models.families.unimixer.config import SinkhornConfig, check_blocks, nearest_divisor
 from mixfront.models.layers.attention import check_heads
 
 LocalPattern = Literal["identity", "shared", "per_block", "basis", "parameter"]
@@ -16,74 +16,80 @@ GlobalPattern = Literal[
 FFNChoice = Literal["swiglu", "gelu", "shared_swiglu", "shared_gelu", "none"]
 Projection = Literal["none", "shared", "per_token"]
 
-OF_THE_INPUT: tuple[GlobalPattern, ...] = ("attention", "fm")
+INPUT_DEPENDENT: tuple[GlobalPattern, ...] = ("attention", "fm")
 _LEARNED_LOCAL: tuple[LocalPattern, ...] = ("shared", "per_block", "basis")
 _SINKHORN_GLOBAL: tuple[GlobalPattern, ...] = ("dense", "low_rank", "factored")
-_BLOCK_SIZE = 4  # the paper's blocks are this small
+_DEFAULT_BLOCK_SIZE = 4  # as in the paper
 
 
 class UnifiedConfig(SinkhornConfig):
-    """Config of `unified`; keys of patterns that are not chosen have no effect."""
+    """Config of `unified`; hyperparameters of patterns not chosen have no effect."""
 
     local_pattern: LocalPattern = Field(
         "basis",
-        description="what each block becomes by itself; parameter = a learned Y, as in an FM",
+        description="how a block is transformed; parameter = replaced by a learned Y, as in an FM",
     )
     local_constraint: Literal["sinkhorn", "free"] = Field(
-        "sinkhorn", description="local matrices doubly stochastic, or any"
+        "sinkhorn", description="local matrices: doubly stochastic, or unconstrained"
     )
     global_pattern: GlobalPattern = Field(
         "low_rank",
-        description="how blocks mix; free = any matrix, factored = low rank and never formed",
+        description="how blocks are mixed; free = unconstrained matrix, factored = low rank and "
+        "never formed",
     )
     block_size: int = Field(
         0,
         ge=0,
         le=65536,
-        description="width B of the blocks; 0 = token_dim for attention and fm, a block for each "
-        "token and head for permutation, else about 4",
+        description="width B of the blocks; 0 = token_dim for attention and fm, one block per "
+        "token and head for permutation, otherwise about 4",
     )
     num_bases: int = Field(
         2, ge=1, le=256, description="bases b that local matrices are composed of"
     )
     rank: int = Field(
-        16, ge=1, le=65536, description="rank r of the low_rank or factored global matrix"
+        16, ge=1, le=65536, description="rank r of a low_rank or factored global pattern"
     )
     tied: bool = Field(
-        False, description="factored only: B_G = A_G^T, symmetric as far as converged"
+        False, description="for factored, B_G = A_G^T; symmetric once Sinkhorn has converged"
     )
     init: Literal["normal", "near_perm"] = Field(
         "normal",
-        description="start of dense global and full local logits: random, or RankMixer's "
-        "permutation",
+        description="initial logits of dense global and full local matrices: random, or "
+        "RankMixer's permutation",
     )
-    num_heads: int = Field(4, ge=1, le=256, description="attention heads H; divides token_dim")
+    num_heads: int = Field(
+        4, ge=1, le=256, description="attention heads H, a divisor of token_dim"
+    )
     query_key: Literal["shared", "per_token"] = Field(
-        "shared", description="attention's W_Q and W_K: one for all tokens, or each its own"
+        "shared", description="W_Q and W_K of attention: shared by all tokens, or one each"
     )
-    output: Projection = Field("none", description="projection W_O of what was mixed")
+    output: Projection = Field(
+        "none",
+        description="output projection W_O after mixing: none, shared by all tokens, or one each",
+    )
     ffn: FFNChoice = Field(
-        "swiglu", description="network after the mixing: per token, shared by tokens, or none"
+        "swiglu", description="FFN after mixing: per token, shared by all tokens, or none"
     )
     ffn_hidden: int = Field(
         0,
         ge=0,
         le=65536,
-        description="hidden width h of the network; 0 = 2 * token_dim, 2/3 of it for SwiGLU",
+        description="hidden width h of the FFN; 0 = 2 * token_dim, for SwiGLU 4/3 * token_dim",
     )
     stack: Literal["siamese", "plain", "pre", "post"] = Field(
         "siamese",
-        description="one residual a block (siamese, plain), or one each for mixing and network "
+        description="one residual per block (siamese, plain), or one each around mixing and FFN "
         "with norms before or after (pre, post)",
     )
-    norm: NormKind = Field("rms", description="RMSNorm or LayerNorm, everywhere")
+    norm: NormKind = Field("rms", description="RMSNorm or LayerNorm, for all norms")
 
     @model_validator(mode="after")
     def _blocks_fit(self) -> "UnifiedConfig":
-        if self.global_pattern in OF_THE_INPUT and self.block != self.token_dim:
+        if self.global_pattern in INPUT_DEPENDENT and self.block != self.token_dim:
             raise ValueError(
                 f"global_pattern {self.global_pattern} mixes whole tokens, so block_size must be "
-                f"token_dim {self.token_dim}, not {self.block_size}; give that, or 0"
+                f"token_dim {self.token_dim}, not {self.block_size}; set that, or 0"
             )
         check_blocks(self.num_tokens * self.token_dim, self.block)
         if self.global_pattern == "permutation" or self.starts_near_permutation:
@@ -92,10 +98,10 @@ class UnifiedConfig(SinkhornConfig):
 
     @model_validator(mode="after")
     def _patterns_fit(self) -> "UnifiedConfig":
-        if self.local_pattern == "parameter" and self.global_pattern not in OF_THE_INPUT:
+        if self.local_pattern == "parameter" and self.global_pattern not in INPUT_DEPENDENT:
             raise ValueError(
                 "local_pattern parameter is the same for every row, so global_pattern "
-                f"{self.global_pattern} would mix nothing of the input; take attention or fm"
+                f"{self.global_pattern} would ignore the input; set attention or fm"
             )
         if self.global_pattern == "attention":
             check_heads(self)
@@ -105,43 +111,43 @@ class UnifiedConfig(SinkhornConfig):
         if self.token_dim % self.block:
             raise ValueError(
                 "a permutation needs a block_size that divides token_dim "
-                f"{self.token_dim}, not {self.block}; change it, or leave it at 0"
+                f"{self.token_dim}, not {self.block}; set another, or 0"
             )
         if self.block == self.token_dim:
             raise ValueError(
                 f"a permutation of whole tokens mixes nothing: block_size {self.block} is "
-                "token_dim; choose a smaller divisor of it"
+                "token_dim; set a smaller divisor of it"
             )
 
     @property
     def block(self) -> int:
-        """B as it is used."""
+        """B, with the default applied."""
         if self.block_size:
             return self.block_size
-        if self.global_pattern in OF_THE_INPUT:
+        if self.global_pattern in INPUT_DEPENDENT:
             return self.token_dim
         if self.global_pattern == "permutation" or self.starts_near_permutation:
             return self.token_dim // math.gcd(self.token_dim, self.num_tokens)
-        return divisor_near(self.num_tokens * self.token_dim, _BLOCK_SIZE)
+        return nearest_divisor(self.num_tokens * self.token_dim, _DEFAULT_BLOCK_SIZE)
 
     @property
-    def mixed_blocks(self) -> int:
-        """n, the blocks of the flattened input."""
+    def num_mixed_blocks(self) -> int:
+        """n, the number of blocks of the flattened input."""
         return self.num_tokens * self.token_dim // self.block
 
     @property
     def starts_near_permutation(self) -> bool:
-        """Whether the dense global logits start at a permutation."""
+        """Whether the dense global logits are initialised to a permutation."""
         return self.init == "near_perm" and self.global_pattern == "dense"
 
     def temperature(self) -> TemperatureConfig | None:
-        """None where `tau_schedule` is off, or neither pattern is a Sinkhorn matrix."""
+        """None if `tau_schedule` is off, or neither pattern uses Sinkhorn."""
         local = self.local_constraint == "sinkhorn" and self.local_pattern in _LEARNED_LOCAL
         tempered = local or self.global_pattern in _SINKHORN_GLOBAL
         return super().temperature() if tempered else None
 
     def stack_kind(self) -> StackKind:
-        """Residual topology around the blocks; with `pre` and `post` they bring their own."""
+        """Residual topology around the blocks; with `pre` and `post` they have their own."""
         if self.stack == "siamese" or self.stack == "plain":
             return StackKind(topology=self.stack, norm=self.norm)
         return StackKind(topology="chain", norm=self.norm)

@@ -1,6 +1,6 @@
-"""The patterns that `unified` chooses from: how one is made, and what it costs a layer.
+"""The patterns that `unified` chooses from: how each is built, and its cost per layer.
 
-Symbols: n blocks of width B, b bases, r rank. A pattern that is not learned costs nothing.
+Symbols: n blocks of width B, b bases, r rank. A pattern without weights costs nothing.
 """
 
 from collections.abc import Callable
@@ -30,14 +30,14 @@ NO_COST = BlockCost(params=0, flops_per_sample=0)
 
 @dataclass(frozen=True, kw_only=True)
 class Pattern:
-    """A choice of a local or a global pattern."""
+    """One choice of local or global pattern."""
 
     make: Callable[[UnifiedConfig], nn.Module]
     cost: Callable[[UnifiedConfig], BlockCost]  # of one layer
 
 
 def _full_local(config: UnifiedConfig, *, shared: bool = False) -> nn.Module:
-    n, size = config.mixed_blocks, config.block
+    n, size = config.num_mixed_blocks, config.block
     if config.local_constraint == "free":
         return FreeLocal(n, size, shared=shared)
     return FullLocal(
@@ -51,7 +51,7 @@ def _full_local(config: UnifiedConfig, *, shared: bool = False) -> nn.Module:
 
 
 def _full_local_cost(config: UnifiedConfig, *, shared: bool = False) -> BlockCost:
-    n, size = config.mixed_blocks, config.block
+    n, size = config.num_mixed_blocks, config.block
     count = 1 if shared else n
     return BlockCost(
         params=count * size**2,
@@ -61,15 +61,15 @@ def _full_local_cost(config: UnifiedConfig, *, shared: bool = False) -> BlockCos
 
 
 def _basis_local(config: UnifiedConfig) -> nn.Module:
-    n, size, bases = config.mixed_blocks, config.block, config.num_bases
+    n, size, bases = config.num_mixed_blocks, config.block, config.num_bases
     if config.local_constraint == "free":
         return FreeBasisLocal(n, size, bases)
     return BasisLocal(n, size, bases, std=config.logit_init_std, options=config.sinkhorn_options())
 
 
 def _basis_local_cost(config: UnifiedConfig) -> BlockCost:
-    """bB^2 + nb parameters; once per step 2nbB^2 to compose."""
-    n, cells, b = config.mixed_blocks, config.block**2, config.num_bases
+    """bB^2 + nb parameters; per step, 2nbB^2 FLOPs to compose."""
+    n, cells, b = config.num_mixed_blocks, config.block**2, config.num_bases
     return BlockCost(
         params=b * cells + n * b,
         flops_per_sample=2 * n * cells,
@@ -85,17 +85,17 @@ def _local_sinkhorn(config: UnifiedConfig, count: int) -> int:
 
 def _dense_global(config: UnifiedConfig) -> nn.Module:
     heads = config.token_dim // config.block
-    near = config.starts_near_permutation
+    near_perm = config.starts_near_permutation
     return FullGlobal(
-        config.mixed_blocks,
+        config.num_mixed_blocks,
         std=config.logit_init_std,
         options=config.sinkhorn_options(),
-        start=permutation_matrix(config.num_tokens, heads) if near else None,
+        initial_logits=permutation_matrix(config.num_tokens, heads) if near_perm else None,
     )
 
 
 def _dense_global_cost(config: UnifiedConfig) -> BlockCost:
-    n = config.mixed_blocks
+    n = config.num_mixed_blocks
     return BlockCost(
         params=n * n,
         flops_per_sample=2 * n * n * config.block,
@@ -104,19 +104,19 @@ def _dense_global_cost(config: UnifiedConfig) -> BlockCost:
 
 
 def _low_rank_global_cost(config: UnifiedConfig) -> BlockCost:
-    """2nr parameters, all the FLOPs of the dense one, and once per step 2n^2 r for the logits."""
-    n, dense = config.mixed_blocks, _dense_global_cost(config)
+    """2nr parameters, the FLOPs of the dense pattern, and 2n^2 r per step for the logits."""
+    n, dense = config.num_mixed_blocks, _dense_global_cost(config)
     return replace(dense, params=2 * n * config.rank, flops_per_step=2 * n * n * config.rank)
 
 
 def _factored_global(config: UnifiedConfig) -> nn.Module:
     options = replace(config.sinkhorn_options(), symmetric=config.tied)
-    n, std = config.mixed_blocks, config.logit_init_std
+    n, std = config.num_mixed_blocks, config.logit_init_std
     return FactoredGlobal(n, config.rank, std=std, options=options)
 
 
 def _factored_global_cost(config: UnifiedConfig) -> BlockCost:
-    n, r = config.mixed_blocks, config.rank
+    n, r = config.num_mixed_blocks, config.rank
     return BlockCost(
         params=n * r if config.tied else 2 * n * r,
         flops_per_sample=4 * r * n * config.block,
@@ -125,7 +125,7 @@ def _factored_global_cost(config: UnifiedConfig) -> BlockCost:
 
 
 def _attention_cost(config: UnifiedConfig) -> BlockCost:
-    """W_Q and W_K, 2D^2 each set; 4TD^2 + 4T^2 D FLOPs."""
+    """2D^2 parameters per W_Q and W_K; 4TD^2 + 4T^2 D FLOPs."""
     tokens, dim = config.num_tokens, config.token_dim
     sets = 1 if config.query_key == "shared" else tokens
     return BlockCost(
@@ -142,8 +142,8 @@ LOCAL_PATTERNS: dict[LocalPattern, Pattern] = {
     "per_block": Pattern(make=_full_local, cost=_full_local_cost),
     "basis": Pattern(make=_basis_local, cost=_basis_local_cost),
     "parameter": Pattern(
-        make=lambda c: ParameterLocal(c.mixed_blocks, c.block),
-        cost=lambda c: BlockCost(params=c.mixed_blocks * c.block, flops_per_sample=0),
+        make=lambda c: ParameterLocal(c.num_mixed_blocks, c.block),
+        cost=lambda c: BlockCost(params=c.num_mixed_blocks * c.block, flops_per_sample=0),
     ),
 }
 
@@ -156,13 +156,13 @@ GLOBAL_PATTERNS: dict[GlobalPattern, Pattern] = {
     "dense": Pattern(make=_dense_global, cost=_dense_global_cost),
     "low_rank": Pattern(
         make=lambda c: LowRankGlobal(
-            c.mixed_blocks, c.rank, std=c.logit_init_std, options=c.sinkhorn_options()
+            c.num_mixed_blocks, c.rank, std=c.logit_init_std, options=c.sinkhorn_options()
         ),
         cost=_low_rank_global_cost,
     ),
     "factored": Pattern(make=_factored_global, cost=_factored_global_cost),
     "free": Pattern(
-        make=lambda c: FreeGlobal(c.mixed_blocks),
+        make=lambda c: FreeGlobal(c.num_mixed_blocks),
         cost=lambda c: replace(_dense_global_cost(c), sinkhorn_flops_per_step=0),
     ),
     "attention": Pattern(

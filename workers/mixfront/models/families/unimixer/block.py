@@ -1,4 +1,4 @@
-"""The block of UniMixer and its relatives, whatever the patterns of their mixing."""
+"""The block of the UniMixers, around any mixing."""
 
 from torch import Tensor, nn
 
@@ -15,7 +15,7 @@ class UniMixerBlock(Block):
     Args:
         mixing: (N, T, D) -> (N, T, D).
         norm: Over D.
-        ffn: (N, T, D) -> (N, T, D), the paper's is pSwiGLU.
+        ffn: (N, T, D) -> (N, T, D); pSwiGLU in the paper.
     """
 
     def __init__(self, mixing: nn.Module, norm: Norm, ffn: nn.Module) -> None:
@@ -33,7 +33,7 @@ class UniMixerBlock(Block):
 def unimixing_block(
     config: SinkhornMixerConfig, local: nn.Module, global_: nn.Module
 ) -> UniMixerBlock:
-    """One block of UniMixing with these patterns, and pSwiGLU."""
+    """A block with UniMixing of these two patterns and a pSwiGLU."""
     ffn = SwiGluFFN(config.num_tokens, config.token_dim, config.hidden, dropout=config.dropout)
     mixing = UniMixing(local, global_, config.block_size)
     return UniMixerBlock(mixing, Norm(config.norm, config.token_dim), ffn)

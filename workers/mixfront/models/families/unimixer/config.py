@@ -1,4 +1,4 @@
-"""Keys that the families with Sinkhorn-constrained mixing share."""
+"""Hyperparameters shared by the families with Sinkhorn-constrained mixing."""
 
 from typing import Literal
 
@@ -13,7 +13,7 @@ from mixfront.models.stack import stack_norm_params
 
 
 class SinkhornConfig(RankerConfig):
-    """Abstract: how mixing logits become matrices, and how the temperature falls."""
+    """Abstract: Sinkhorn, its temperature schedule, and the initial mixing logits."""
 
     tau_start: float = Field(
         1.0, gt=0, le=10, description="Sinkhorn temperature at the first step"
@@ -21,16 +21,16 @@ class SinkhornConfig(RankerConfig):
     tau_end: float = Field(0.05, gt=0, le=10, description="Sinkhorn temperature at the last step")
     tau_schedule: Literal["linear", "two_stage", "off"] = Field(
         "linear",
-        description="how tau falls; off = it stays 1 throughout (ablation of the paper)",
+        description="how tau falls; off = it stays 1 (the paper's ablation)",
     )
     hot_share: float = Field(
-        0.5, gt=0, lt=1, description="two_stage only: share of all steps at tau_start"
+        0.5, gt=0, lt=1, description="for two_stage, share of the steps at tau_start"
     )
     sinkhorn_iters: int = Field(
-        20, ge=1, le=100, description="rounds of rows and columns in Sinkhorn"
+        20, ge=1, le=100, description="Sinkhorn rounds, each normalising rows, then columns"
     )
     logit_init_std: float = Field(
-        0.1, gt=0, le=3, description="standard deviation of the mixing logits at the start"
+        0.1, gt=0, le=3, description="standard deviation of the initial mixing logits"
     )
     symmetric: bool = Field(True, description="symmetrise the mixing logits before Sinkhorn")
     resymmetrise: bool = Field(False, description="symmetrise the matrices after Sinkhorn too")
@@ -40,12 +40,12 @@ class SinkhornConfig(RankerConfig):
         if self.tau_end > self.tau_start:
             raise ValueError(
                 f"tau_end {self.tau_end} is above tau_start {self.tau_start}; "
-                "the temperature falls, so choose it lower"
+                "the temperature falls, so set tau_end lower"
             )
         return self
 
     def temperature(self) -> TemperatureConfig | None:
-        """None where `tau_schedule` is off."""
+        """None if `tau_schedule` is off."""
         if self.tau_schedule == "off":
             return None
         return TemperatureConfig(
@@ -66,10 +66,13 @@ class SinkhornConfig(RankerConfig):
 
 
 class SinkhornMixerConfig(SinkhornConfig):
-    """Abstract: blocks and topology; `unimixer*` add how the matrices are made."""
+    """Abstract: all hyperparameters that the three UniMixers share."""
 
     block_size: int = Field(
-        4, ge=1, le=65536, description="width B of the blocks that are mixed; divides T * D"
+        4,
+        ge=1,
+        le=65536,
+        description="width B of the mixed blocks, a divisor of num_tokens * token_dim",
     )
     ffn_hidden: int = Field(
         0, ge=0, le=65536, description="hidden width h of the pSwiGLU; 0 = round(4/3 * token_dim)"
@@ -78,9 +81,9 @@ class SinkhornMixerConfig(SinkhornConfig):
         False, description="one local matrix for all blocks instead of one each (ablation)"
     )
     stack: Literal["siamese", "plain"] = Field(
-        "siamese", description="SiameseNorm, or post-norm residual (ablation)"
+        "siamese", description="SiameseNorm, or plain post-norm residuals (ablation)"
     )
-    norm: NormKind = Field("rms", description="RMSNorm or LayerNorm, everywhere")
+    norm: NormKind = Field("rms", description="RMSNorm or LayerNorm, for all norms")
 
     @model_validator(mode="after")
     def _blocks_fill_the_input(self) -> "SinkhornMixerConfig":
@@ -88,18 +91,18 @@ class SinkhornMixerConfig(SinkhornConfig):
         return self
 
     @property
-    def mixed_blocks(self) -> int:
-        """n, the blocks of the flattened input."""
+    def num_mixed_blocks(self) -> int:
+        """n, the number of blocks of the flattened input."""
         return self.num_tokens * self.token_dim // self.block_size
 
     @property
-    def local_matrices(self) -> int:
-        """Local matrices of one layer: n, or one shared."""
-        return 1 if self.shared_local else self.mixed_blocks
+    def num_local_matrices(self) -> int:
+        """Number of local matrices per layer: n, or 1 if shared."""
+        return 1 if self.shared_local else self.num_mixed_blocks
 
     @property
     def hidden(self) -> int:
-        """Hidden width of the pSwiGLU."""
+        """Hidden width h of the pSwiGLU."""
         return swiglu_hidden(self.ffn_hidden, self.token_dim)
 
     def stack_kind(self) -> StackKind:
@@ -107,27 +110,27 @@ class SinkhornMixerConfig(SinkhornConfig):
         return StackKind(topology=self.stack, norm=self.norm)
 
     def shared_params(self) -> int:
-        """Parameters of all layers but for the mixing: pSwiGLU, the blocks' and stack's norms."""
+        """Parameters of all layers without the mixing: pSwiGLUs, and norms of blocks and stack."""
         ffn = SwiGluFFN.params(self.num_tokens, self.token_dim, self.hidden)
         per_block = ffn + norm_params(self.norm, self.token_dim)
         stack = stack_norm_params(self.stack_kind(), self.num_blocks, self.token_dim)
         return self.num_blocks * per_block + stack
 
     def flops_per_sample(self) -> int:
-        """Forward FLOPs of all layers: 2 (n^2 B + n B^2) for mixing, 6TDh for the pSwiGLU."""
-        n, b = self.mixed_blocks, self.block_size
+        """Forward FLOPs of all layers; each 2 (n^2 B + n B^2) for mixing, 6TDh for the pSwiGLU."""
+        n, b = self.num_mixed_blocks, self.block_size
         ffn = SwiGluFFN.flops(self.num_tokens, self.token_dim, self.hidden)
         return self.num_blocks * (2 * (n * n * b + n * b * b) + ffn)
 
     def sinkhorn_flops(self) -> int:
-        """Forward FLOPs of Sinkhorn in all layers, once per step: 4 iters (n^2 + n B^2)."""
-        n, iters = self.mixed_blocks, self.sinkhorn_iters
-        local = sinkhorn_flops(self.block_size, iters, count=self.local_matrices)
+        """Forward FLOPs of Sinkhorn in all layers, once per step; each 4 iters (n^2 + n B^2)."""
+        n, iters = self.num_mixed_blocks, self.sinkhorn_iters
+        local = sinkhorn_flops(self.block_size, iters, count=self.num_local_matrices)
         return self.num_blocks * (sinkhorn_flops(n, iters) + local)
 
 
 def check_blocks(length: int, block_size: int) -> None:
-    """Refuse blocks that do not fill the flattened input.
+    """Check that the blocks fill the flattened input.
 
     Raises:
         ValueError: If B does not divide L.
@@ -135,11 +138,11 @@ def check_blocks(length: int, block_size: int) -> None:
     if length % block_size:
         raise ValueError(
             f"block_size {block_size} does not divide num_tokens * token_dim = {length}; "
-            f"choose a divisor, such as {divisor_near(length, block_size)}"
+            f"set a divisor, such as {nearest_divisor(length, block_size)}"
         )
 
 
-def divisor_near(length: int, wanted: int) -> int:
-    """The divisor of `length`, 65,536 at most, that lies nearest to `wanted`."""
+def nearest_divisor(length: int, target: int) -> int:
+    """The divisor of `length`, at most 65,536, that is nearest to `target`."""
     divisors = (d for d in range(1, min(length, 65536) + 1) if length % d == 0)
-    return min(divisors, key=lambda d: abs(d - wanted))
+    return min(divisors, key=lambda d: abs(d - target))

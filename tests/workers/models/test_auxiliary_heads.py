@@ -1,6 +1,5 @@
-"""Auxiliary heads by their formula; they are there in training only."""
+"""Auxiliary heads by their formula; only training has them."""
 
-import pytest
 import torch
 from torch import Tensor
 
@@ -17,32 +16,13 @@ def build(layout: FeatureLayout, *, auxiliary: bool = True, **values: object) ->
     return build_ranker("tokenmixer_large", config, layout, auxiliary=auxiliary)
 
 
-@pytest.mark.parametrize(
-    ("values", "layers"),
-    [
-        ({}, LAYERS),
-        ({"num_blocks": 4}, (2,)),  # never the last layer
-        ({"num_blocks": 2}, ()),
-        ({"inter_residual_every": 1, "num_blocks": 3}, (1, 2)),
-        ({"inter_residual_every": 0}, ()),
-        ({"aux_weight": 0.0}, ()),
-    ],
-)
-def test_layers_of_the_inter_layer_residuals(
-    values: dict[str, object], layers: tuple[int, ...]
-) -> None:
-    """l = s, 2s, ... < M."""
-    config = make_config("tokenmixer_large", {**SMALL, "aux_weight": 0.1, **values})
-    assert config.auxiliary_layers() == layers
-
-
 def test_other_families_have_none() -> None:
     config = make_config("unimixer", {})
     assert (config.auxiliary_layers(), config.auxiliary_weight()) == ((), 0.0)
 
 
 def test_logits_by_the_formula(layout: FeatureLayout, rows: tuple[Tensor, Tensor]) -> None:
-    """Of layer l, w_l . mean_t X^l_t + b_l, where X^l has what its residual adds."""
+    """w_l . mean_t X^l_t + b_l for layer l, where X^l includes the inter-layer residual."""
     ranker = build(layout)
     outputs: dict[int, Tensor] = {}
     for layer in LAYERS:
@@ -67,7 +47,7 @@ def test_float32_under_autocast(layout: FeatureLayout, rows: tuple[Tensor, Tenso
     assert [part.dtype for part in outputs] == [torch.float32] * 3
 
 
-def test_the_rest_of_the_model_is_the_same_without(
+def test_the_rest_of_the_model_is_the_same_without_them(
     layout: FeatureLayout, rows: tuple[Tensor, Tensor]
 ) -> None:
     ranker, plain = build(layout), build(layout, auxiliary=False)

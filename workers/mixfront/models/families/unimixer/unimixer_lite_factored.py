@@ -1,15 +1,16 @@
-"""UniMixing-Lite whose FLOPs fall too: the global matrix stays two factors, never n x n.
+"""UniMixing-Lite that saves FLOPs too: the global matrix stays two factors, never n x n.
 
-Lite (arXiv 2604.00590) saves parameters, not FLOPs. Here the factors are scaled as they are, so
-a sample costs 4rL instead of 2nL for the global half. The price: the matrix has rank r or less,
-so a row mixes about n / r blocks or more, and RankMixer's permutation is out of reach for r < n.
+Lite (arXiv 2604.00590) saves parameters, not FLOPs. Here Sinkhorn scales the factors themselves,
+and the global pattern costs 4rL FLOPs per sample instead of 2nL. The price is a matrix of rank r
+or less: a row mixes about n / r blocks or more, and RankMixer's permutation is out of reach if
+r < n.
 """
 
 from dataclasses import replace
 
 from pydantic import Field
 
-from mixfront.models._base import Block, BlockCost
+from mixfront.models._base import Block, BlockCost, Family, repeated
 from mixfront.models.families.unimixer.block import unimixing_block
 from mixfront.models.families.unimixer.config import SinkhornMixerConfig
 from mixfront.models.layers.per_token import SwiGluFFN
@@ -23,7 +24,8 @@ class UniMixerLiteFactoredConfig(SinkhornMixerConfig):
     """Config of `unimixer_lite_factored`."""
 
     symmetric: bool = Field(
-        False, description="tie the global factors, B_G = A_G^T; symmetric as far as converged"
+        False,
+        description="tie the global factors, B_G = A_G^T; symmetric once Sinkhorn has converged",
     )
     symmetric_local: bool = Field(
         True, description="symmetrise the local logits before Sinkhorn, as in unimixer_lite"
@@ -38,8 +40,8 @@ class UniMixerLiteFactoredConfig(SinkhornMixerConfig):
 
 
 def unimixer_lite_factored_block(config: UniMixerLiteFactoredConfig) -> Block:
-    """One block with basis-composed local matrices and a factored global one."""
-    n, std, options = config.mixed_blocks, config.logit_init_std, config.sinkhorn_options()
+    """A block with basis-composed local matrices and a factored global one."""
+    n, std, options = config.num_mixed_blocks, config.logit_init_std, config.sinkhorn_options()
     local = BasisLocal(
         n,
         config.block_size,
@@ -52,9 +54,9 @@ def unimixer_lite_factored_block(config: UniMixerLiteFactoredConfig) -> Block:
 
 
 def unimixer_lite_factored_cost(config: UniMixerLiteFactoredConfig) -> BlockCost:
-    """Closed form: Lite's parameters (nr less if tied); 4rL + 2LB FLOPs a sample for mixing."""
-    n, r, b = config.mixed_blocks, config.rank, config.num_bases
-    block, count, iters = config.block_size, config.local_matrices, config.sinkhorn_iters
+    """Closed form: Lite's parameters (nr less if tied); mixing has 4rL + 2LB FLOPs per sample."""
+    n, r, b = config.num_mixed_blocks, config.rank, config.num_bases
+    block, count, iters = config.block_size, config.num_local_matrices, config.sinkhorn_iters
     length = n * block
     factors = n * r if config.symmetric else 2 * n * r
     mixing = 4 * r * length + 2 * length * block
@@ -66,3 +68,13 @@ def unimixer_lite_factored_cost(config: UniMixerLiteFactoredConfig) -> BlockCost
         flops_per_step=config.num_blocks * 2 * count * b * block**2,
         sinkhorn_flops_per_step=config.num_blocks * scaling,
     )
+
+
+UNIMIXER_LITE_FACTORED = Family(
+    name="unimixer_lite_factored",
+    summary="UniMixing-Lite that never forms its global matrix (after arXiv 2604.00590)",
+    config=UniMixerLiteFactoredConfig,
+    blocks=repeated(unimixer_lite_factored_block),
+    cost=unimixer_lite_factored_cost,
+    stack=UniMixerLiteFactoredConfig.stack_kind,
+)

@@ -1,18 +1,20 @@
-"""TokenMixer-Large by its formulas."""
+"""TokenMixer-Large's block by the paper's formulas."""
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mixfront.exceptions import SpecError
-from mixfront.models import StackContext, count_cost, make_config
-from mixfront.models.families.tokenmixer_large import TokenMixerLargeBlock, TokenMixerLargeConfig
+from mixfront.data.batch import FeatureLayout
+from mixfront.models import StackContext, build_ranker, count_cost, make_config
+from mixfront.models.families.tokenmixer_large.block import TokenMixerLargeBlock
+from mixfront.models.families.tokenmixer_large.config import TokenMixerLargeConfig
 from mixfront.models.mixing.permutation import token_mixing
 from mixfront.models.stack import Chain
 
 T, D, H = 4, 6, 2
 DM = T * D // H
+SPARSE = {"num_experts": 4, "active_experts": 3}
 
 
 def make_block(**values: object) -> TokenMixerLargeBlock:
@@ -25,7 +27,7 @@ def rms(x: Tensor) -> Tensor:
 
 
 def test_mix_and_revert() -> None:
-    """The example for T = H = 2, D = 4; the revert is the inverse for any H."""
+    """An example with T = H = 2, D = 4; reverting inverts mixing for any H."""
     x = torch.arange(1.0, 9.0).view(1, 2, 4)
     mixed = token_mixing(x, 2)
     assert mixed.tolist() == [[[1, 2, 5, 6], [3, 4, 7, 8]]]
@@ -52,7 +54,7 @@ def test_block_by_the_formula(norm_pos: str) -> None:
 
 
 def test_inter_layer_residuals() -> None:
-    """Every second layer's output has what lay two layers earlier added; the last one's not."""
+    """Every second layer adds the output of two layers earlier, except the last one."""
     blocks = [make_block(inter_residual_every=2) for _ in range(6)]
     plain = [make_block(inter_residual_every=0) for _ in range(6)]
     for one, other in zip(blocks, plain, strict=True):
@@ -86,8 +88,28 @@ def test_closed_form(values: dict[str, object], params: int) -> None:
     assert cost.blocks.params == 2 * params
 
 
-def test_heads_must_fit() -> None:
-    with pytest.raises(SpecError, match="num_heads 5 does not divide token_dim 64"):
-        make_config("tokenmixer_large", {"num_heads": 5})
-    with pytest.raises(SpecError, match=r"num_heads \(0 = num_tokens\) 12 does not"):
-        make_config("tokenmixer_large", {"num_tokens": 12})
+def test_cost_of_sparse_ffns() -> None:
+    """Those of dense FFNs plus two routers, each TD (E - 1) because H = T."""
+    dense = count_cost("tokenmixer_large", make_config("tokenmixer_large", {}))
+    sparse = count_cost("tokenmixer_large", make_config("tokenmixer_large", SPARSE))
+    router = 16 * 64 * 3
+    assert sparse.dense_params - dense.dense_params == 2 * 2 * router
+    assert sparse.flops_per_sample - dense.flops_per_sample == 2 * 2 * 2 * router
+
+
+@pytest.mark.parametrize("ffn_bias", [False, True])
+def test_gradients_reach_every_parameter_of_sparse_ffns(
+    layout: FeatureLayout, ffn_bias: bool
+) -> None:
+    torch.manual_seed(0)
+    values = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8, "ffn_bias": ffn_bias, **SPARSE}
+    ranker = build_ranker("tokenmixer_large", make_config("tokenmixer_large", values), layout)
+    numeric = torch.randn(32, 2)
+    numeric[:3] = torch.nan
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = ranker(torch.randn(32, 3, 8), numeric)
+    torch.autograd.backward(logits.square().sum())
+    for name, parameter in ranker.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().max() > 0, name

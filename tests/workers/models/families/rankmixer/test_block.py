@@ -1,4 +1,4 @@
-"""ReLU-routed experts one by one, in training and when serving, and RankMixer with them."""
+"""RankMixer's block, dense and with experts, by the paper's formulas."""
 
 from typing import Any
 
@@ -10,64 +10,20 @@ from torch.nn import functional as F
 from mixfront.data.batch import FeatureLayout
 from mixfront.models import Ranker, StackContext, build_ranker, count_cost, make_config
 from mixfront.models.cost import forward_flops
-from mixfront.models.families.rankmixer import RankMixerBlock, RankMixerConfig
-from mixfront.models.layers.relu_experts import ReluExpertsFFN
+from mixfront.models.families.rankmixer.block import RankMixerBlock, RankMixerConfig
+from mixfront.models.mixing.permutation import token_mixing
 
-T, D, HIDDEN, EXPERTS = 3, 4, 5, 2
+EXPERTS = 2
 SMALL = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8}
 
 
-def make_ffn() -> ReluExpertsFFN:
-    """With routers that leave some gates open and shut others."""
-    ffn = ReluExpertsFFN(T, D, HIDDEN, num_experts=EXPERTS)
-    for parameter in ffn.parameters():
-        torch.nn.init.normal_(parameter)
-    return ffn
-
-
-def routed(ffn: ReluExpertsFFN, router: str, x: Tensor) -> Tensor:
-    """h(x) of one token-wise router, (N, T, E)."""
-    weight, bias = (ffn.get_parameter(f"{router}.{key}") for key in ("weight", "bias"))
-    return torch.einsum("ntd,tde->nte", x, weight) + bias[:, 0]
-
-
-def expert(ffn: ReluExpertsFFN, t: int, e: int, x: Tensor) -> Tensor:
-    """E_te(x) = W_2 GELU(W_1 x + b_1) + b_2."""
-    assert ffn.up.bias is not None
-    units = slice(e * HIDDEN, (e + 1) * HIDDEN)
-    hidden = F.gelu(x @ ffn.up.weight[t][:, units] + ffn.up.bias[t, 0, units])
-    return hidden @ ffn.down.weight[t][units] + ffn.down_bias[t, e]
-
-
-@pytest.mark.parametrize("training", [True, False])
-def test_by_the_formula(training: bool) -> None:
-    """v_t = sum_e g_te E_te(x_t), with g = (softmax(h_train) + ReLU(h_infer)) / 2 in training
-    and g = ReLU(h_infer) after it."""
-    ffn, x = make_ffn().train(training), torch.randn(6, T, D)
-    open_gates = torch.relu(routed(ffn, "infer_router", x))
-    gates = open_gates
-    if training:
-        gates = (routed(ffn, "train_router", x).softmax(-1) + open_gates) / 2
-    assert (open_gates == 0).any()
-    assert (open_gates > 0).any()
-    expected = torch.zeros_like(x)
-    for t in range(T):
-        for e in range(EXPERTS):
-            expected[:, t] += gates[:, t, e, None] * expert(ffn, t, e, x[:, t])
-
-    out, sums = ffn(x)
-
-    torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(sums, open_gates.sum((1, 2)))
-
-
-def test_every_gate_is_open_at_first_and_experts_start_as_one_network_would() -> None:
-    ffn = ReluExpertsFFN(2, 64, 64, num_experts=8)
-    for router in ("train_router", "infer_router"):
-        assert ffn.get_parameter(f"{router}.bias").eq(1).all()
-    bound = (6 / 128) ** 0.5
-    for weight in (ffn.up.weight, ffn.down.weight):
-        assert 0.95 * bound < float(weight.detach().abs().max()) <= bound
+def test_dense_block_by_the_formula() -> None:
+    """S = LN(TokenMixing(X) + X); X' = LN(PFFN(S) + S)."""
+    block = RankMixerBlock(RankMixerConfig(num_tokens=4, token_dim=8))
+    x = torch.randn(3, 4, 8)
+    s = F.layer_norm(token_mixing(x, 4) + x, (8,), eps=1e-6)
+    expected = F.layer_norm(block.ffn(s) + s, (8,), eps=1e-6)
+    torch.testing.assert_close(block(x, StackContext(x0=x)), expected)
 
 
 def make_block(**values: Any) -> RankMixerBlock:
@@ -75,19 +31,19 @@ def make_block(**values: Any) -> RankMixerBlock:
     return RankMixerBlock(RankMixerConfig.model_validate({**shape, **values}))
 
 
-def test_a_block_puts_its_weighted_gates_into_the_context() -> None:
-    """lambda times the sum over tokens and experts of ReLU(h_infer), for each row."""
+def test_the_penalty_is_the_weighted_sum_of_gates() -> None:
+    """lambda times the sum of ReLU(h_infer) over tokens and experts, per row."""
     block, x = make_block(router_penalty=0.5), torch.randn(3, 4, 8)
     context = StackContext(x0=x)
-    seen: list[Tensor] = []
-    block.ffn.register_forward_hook(lambda _m, _i, out: seen.append(out[1]))
+    gate_sums: list[Tensor] = []
+    block.ffn.register_forward_hook(lambda _m, _i, out: gate_sums.append(out[1]))
     block(x, context)
     (penalty,) = context.penalties
-    torch.testing.assert_close(penalty, 0.5 * seen[0])
+    torch.testing.assert_close(penalty, 0.5 * gate_sums[0])
 
 
-def test_a_block_with_all_gates_shut_passes_its_input_on() -> None:
-    """Serving X' = LN(S): the residual is left, and gradients of it."""
+def test_with_all_gates_closed_the_residual_remains() -> None:
+    """When serving, X' = LN(S), and gradients still flow."""
     block, x = make_block().eval(), torch.randn(3, 4, 8, requires_grad=True)
     torch.nn.init.constant_(block.get_parameter("ffn.infer_router.bias"), -1e3)
     mixed: list[Tensor] = []
@@ -108,7 +64,7 @@ def build(layout: FeatureLayout, **values: Any) -> Ranker:
 def test_penalties_of_all_layers_add_up(
     layout: FeatureLayout, rows: tuple[Tensor, Tensor]
 ) -> None:
-    """Linear in lambda, and the logits do not change with it."""
+    """They are linear in lambda, and the logits do not depend on it."""
     logits, auxiliary, penalty = build(layout, num_blocks=3)(*rows)
     stronger = build(layout, num_blocks=3, router_penalty=0.25)(*rows)
     assert auxiliary.shape == (6, 0)
@@ -119,7 +75,7 @@ def test_penalties_of_all_layers_add_up(
     assert bool((penalty > one_layer).all())
 
 
-def test_only_one_router_decides_when_serving(
+def test_serving_uses_only_the_inference_router(
     layout: FeatureLayout, rows: tuple[Tensor, Tensor]
 ) -> None:
     ranker = build(layout).eval()
@@ -155,8 +111,8 @@ def test_biases_are_not_decayed(layout: FeatureLayout) -> None:
 
 
 def test_closed_form() -> None:
-    """T E (2Dh + h + D) + 2 T E (D + 1) + 4D parameters a layer, h = kD; T E (4Dh + 4D) FLOPs
-    a sample when serving, 2 T E D more in training."""
+    """T E (2Dh + h + D) + 2 T E (D + 1) + 4D parameters per layer, h = kD; T E (4Dh + 4D) FLOPs
+    per sample when serving, 2 T E D more in training."""
     t, d, e, k = 8, 16, 3, 2
     values = {"num_tokens": t, "token_dim": d, "num_experts": e, "ffn_hidden": k * d}
     cost = count_cost("rankmixer", make_config("rankmixer", {**values, "num_blocks": 1})).blocks
@@ -165,7 +121,7 @@ def test_closed_form() -> None:
     assert cost.training_flops(7) == 3 * 7 * (cost.per_sample + 2 * t * e * d)
 
 
-def test_training_runs_what_is_counted(layout: FeatureLayout) -> None:
+def test_counted_training_flops_are_those_of_a_forward(layout: FeatureLayout) -> None:
     ranker = build(layout)
     cost = count_cost("rankmixer", ranker.config, layout=layout)
     assert 3 * forward_flops(ranker, layout, rows=5) == cost.training_flops(5)

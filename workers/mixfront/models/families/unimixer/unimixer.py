@@ -1,10 +1,10 @@
-"""UniMixer (Kuaishou, arXiv 2604.00590): full mixing matrices, n^2 + n B^2 parameters a layer."""
+"""UniMixer: full mixing matrices, n^2 + n B^2 parameters per layer (arXiv 2604.00590)."""
 
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from mixfront.models._base import Block, BlockCost
+from mixfront.models._base import Block, BlockCost, Family, repeated
 from mixfront.models.families.unimixer.block import unimixing_block
 from mixfront.models.families.unimixer.config import SinkhornMixerConfig
 from mixfront.models.mixing.global_patterns import FullGlobal
@@ -17,7 +17,7 @@ class UniMixerConfig(SinkhornMixerConfig):
 
     init: Literal["normal", "near_perm"] = Field(
         "normal",
-        description="start of the mixing logits: random, or RankMixer's permutation",
+        description="initial mixing logits: random, or RankMixer's permutation",
     )
 
     @model_validator(mode="after")
@@ -25,14 +25,14 @@ class UniMixerConfig(SinkhornMixerConfig):
         if self.init == "near_perm" and self.token_dim % self.block_size:
             raise ValueError(
                 f"init near_perm needs a block_size that divides token_dim {self.token_dim}, "
-                f"not {self.block_size}; change it, or take init normal"
+                f"not {self.block_size}; set another, or init normal"
             )
         return self
 
 
 def unimixer_block(config: UniMixerConfig) -> Block:
-    """One block with full local and global matrices."""
-    n, options = config.mixed_blocks, config.sinkhorn_options()
+    """A block with full local and global matrices."""
+    n, options = config.num_mixed_blocks, config.sinkhorn_options()
     near_perm = config.init == "near_perm"
     heads = config.token_dim // config.block_size
     local = FullLocal(
@@ -43,16 +43,26 @@ def unimixer_block(config: UniMixerConfig) -> Block:
         identity=near_perm,
         shared=config.shared_local,
     )
-    start = permutation_matrix(config.num_tokens, heads) if near_perm else None
-    global_ = FullGlobal(n, std=config.logit_init_std, options=options, start=start)
+    initial = permutation_matrix(config.num_tokens, heads) if near_perm else None
+    global_ = FullGlobal(n, std=config.logit_init_std, options=options, initial_logits=initial)
     return unimixing_block(config, local, global_)
 
 
 def unimixer_cost(config: UniMixerConfig) -> BlockCost:
-    """Closed form: n^2 + n B^2 a layer for mixing, 2 (n^2 B + n B^2) FLOPs a sample."""
-    mixing = config.mixed_blocks**2 + config.local_matrices * config.block_size**2
+    """Closed form of mixing per layer: n^2 + n B^2 parameters, 2 (n^2 B + n B^2) FLOPs."""
+    mixing = config.num_mixed_blocks**2 + config.num_local_matrices * config.block_size**2
     return BlockCost(
         params=config.num_blocks * mixing + config.shared_params(),
         flops_per_sample=config.flops_per_sample(),
         sinkhorn_flops_per_step=config.sinkhorn_flops(),
     )
+
+
+UNIMIXER = Family(
+    name="unimixer",
+    summary="learned doubly stochastic mixing of blocks (arXiv 2604.00590)",
+    config=UniMixerConfig,
+    blocks=repeated(unimixer_block),
+    cost=unimixer_cost,
+    stack=UniMixerConfig.stack_kind,
+)

@@ -1,4 +1,4 @@
-"""Heads that let inner layers predict the label too, while training (arXiv 2602.06563)."""
+"""Training-only heads that predict the label from inner layers (arXiv 2602.06563)."""
 
 from collections.abc import Mapping
 
@@ -8,15 +8,15 @@ from torch import Tensor, nn
 from mixfront.models._base import RankerConfig
 from mixfront.models.head import pooled
 from mixfront.models.layers.per_token import PerTokenLinear
-from mixfront.models.layers.precision import outside_autocast
+from mixfront.models.layers.precision import no_autocast
 
-PREFIX = "auxiliary."  # of their weights' names in a ranker
+PREFIX = "auxiliary."  # of their parameter names in a ranker
 
 
 class AuxiliaryHeads(nn.Module):
-    """For each of A layers the mean over its tokens, then a linear map to a logit.
+    """For each of A layers, the mean over its tokens, then a linear map to a logit.
 
-    Parameters of training only: they are no dense parameters and are not served.
+    Their parameters are neither served nor counted as dense parameters.
 
     Args:
         count: A.
@@ -28,19 +28,19 @@ class AuxiliaryHeads(nn.Module):
         self.output = PerTokenLinear(count, dim, 1)
 
     def forward(self, *layers: Tensor) -> Tensor:
-        """The A layers' tokens, (N, T, D) each, to logits (N, A) in float32."""
+        """Tokens (N, T, D) of each of the A layers -> logits (N, A) in float32."""
         x = torch.stack([pooled(layer, "mean") for layer in layers], dim=1)
-        with outside_autocast(x.device):
+        with no_autocast(x.device):
             logits: Tensor = self.output(x.to(self.output.weight.dtype))
         return logits.squeeze(-1)
 
 
 def make_auxiliary(config: RankerConfig) -> AuxiliaryHeads | None:
-    """The heads that a config asks for; None if it asks for none."""
+    """The auxiliary heads of a config; None if it has none."""
     count = len(config.auxiliary_layers())
     return AuxiliaryHeads(count, config.token_dim) if count else None
 
 
 def serving_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A ranker's weights without those of its auxiliary heads."""
+    """A ranker's weights without its auxiliary heads."""
     return {name: value for name, value in weights.items() if not name.startswith(PREFIX)}

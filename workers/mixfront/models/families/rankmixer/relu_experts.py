@@ -1,4 +1,4 @@
-"""Per-token mixture of experts with ReLU routing and two routers, DTSI (arXiv 2507.15551)."""
+"""RankMixer's per-token mixture of experts: ReLU routing and DTSI (arXiv 2507.15551)."""
 
 import math
 
@@ -12,19 +12,19 @@ from mixfront.models.layers.precision import at_least_fp32
 class ReluExpertsFFN(nn.Module):
     """v_t = sum_j g_tj E_tj(x_t): every token has E experts of its own, each a `GeluFFN`.
 
-    Dense training, sparse inference: g = ReLU(h_infer(x)) when serving, and
-    (softmax(h_train(x)) + ReLU(h_infer(x))) / 2 in training, where all experts learn. How the
-    two routers combine is not in the paper.
+    Dense training, sparse inference (DTSI): g = ReLU(h_infer(x)) when serving, and
+    (softmax(h_train(x)) + ReLU(h_infer(x))) / 2 in training, so that all experts learn. The paper
+    does not say how the two routers combine.
 
-    The experts are one network of E h hidden units, weighted by their experts' gates. All are
-    computed in either mode; a gate that is shut saves nothing here.
+    The experts are computed as one FFN of E h hidden units, weighted by the gates. All of them run
+    in both modes; a closed gate saves no time here.
 
     Args:
         num_tokens: T.
-        dim: Width of a token.
-        hidden: h of one expert.
+        dim: Width D of a token.
+        hidden: Hidden width h of one expert.
         num_experts: E.
-        dropout: On the hidden units.
+        dropout: Rate on the hidden units.
     """
 
     def __init__(
@@ -32,15 +32,15 @@ class ReluExpertsFFN(nn.Module):
     ) -> None:
         super().__init__()
         self.up = PerTokenLinear(num_tokens, dim, hidden, parts=num_experts)
-        own = math.sqrt((num_experts * hidden + dim) / (hidden + dim))  # as if E were 1
-        self.down = PerTokenLinear(num_tokens, num_experts * hidden, dim, bias=False, scale=own)
+        scale = math.sqrt((num_experts * hidden + dim) / (hidden + dim))  # Xavier of one expert
+        self.down = PerTokenLinear(num_tokens, num_experts * hidden, dim, bias=False, scale=scale)
         self.down_bias = nn.Parameter(torch.zeros(num_tokens, num_experts, dim))
         self.train_router = _router(num_tokens, dim, num_experts)
         self.infer_router = _router(num_tokens, dim, num_experts)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, T, D) -> (N, T, D), and each row's sum of ReLU(h_infer) over T and E (N,)."""
+        """(N, T, D) -> (N, T, D), and the sum of ReLU(h_infer) over T and E, (N,)."""
         routed = torch.relu(at_least_fp32(self.infer_router(x)))
         gates = routed
         if self.training:
@@ -53,24 +53,24 @@ class ReluExpertsFFN(nn.Module):
 
     @staticmethod
     def params(num_tokens: int, dim: int, hidden: int, num_experts: int) -> int:
-        """T E (2Dh + h + D) of experts and 2 T E (D + 1) of routers."""
+        """T E (2Dh + h + D) of the experts and 2 T E (D + 1) of the routers."""
         experts = num_experts * GeluFFN.params(num_tokens, dim, hidden)
         return experts + 2 * num_tokens * num_experts * (dim + 1)
 
     @staticmethod
     def flops(num_tokens: int, dim: int, hidden: int, num_experts: int) -> int:
-        """T E (4Dh + 4D) a sample: all experts, the one router, and gates times biases."""
+        """T E (4Dh + 4D) per sample: all experts, one router, and gates times biases."""
         experts = num_experts * GeluFFN.flops(num_tokens, dim, hidden)
         return experts + 4 * num_tokens * num_experts * dim
 
     @staticmethod
     def training_flops(num_tokens: int, dim: int, num_experts: int) -> int:
-        """2 T E D a sample more in training, where the other router runs too."""
+        """2 T E D per sample more in training, for the second router."""
         return 2 * num_tokens * num_experts * dim
 
 
 def _router(num_tokens: int, dim: int, num_experts: int) -> PerTokenLinear:
-    """Biases start at 1, so that every gate is open at first."""
+    """Biases are initialised to 1, so that every gate is open at first."""
     router = PerTokenLinear(num_tokens, dim, num_experts)
     assert router.bias is not None
     nn.init.ones_(router.bias)

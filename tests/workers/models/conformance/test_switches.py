@@ -1,4 +1,4 @@
-"""Every switch of every family: counted, trainable, and not without effect."""
+"""Every switch of every family: its cost is right, it trains, and it has an effect."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from mixfront.data.batch import FeatureLayout
 from mixfront.models import Ranker, build_ranker, count_cost, make_config
 
 SMALL = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8}
-FEWER = {"kunlun": {"sequence_tokens": 2}}  # than the default, which 4 tokens do not hold
+FEWER = {"kunlun": {"sequence_tokens": 2}}  # the default, 4, leaves no other of the 4 tokens
 SWITCHES: list[tuple[str, dict[str, Any]]] = [
     ("rankmixer", {"num_experts": 3}),
     ("rankmixer", {"num_experts": 2, "router_penalty": 0.5, "ffn_hidden": 7}),
@@ -73,9 +73,9 @@ def build(family: str, layout: FeatureLayout, values: dict[str, Any]) -> Ranker:
 def test_switch(
     family: str, values: dict[str, Any], layout: FeatureLayout, rows: tuple[Tensor, ...]
 ) -> None:
-    """`count_cost` compares the closed forms with the module as it builds it.
+    """`count_cost` compares the closed forms with the module.
 
-    What a model gives for its loss beside the logits counts as an effect too.
+    A change of auxiliary logits or penalties counts as an effect too.
     """
     ranker, default = build(family, layout, values), build(family, layout, {})
     params = count_cost(family, ranker.config, layout=layout).dense_params

@@ -1,4 +1,4 @@
-"""Sparse per-token mixture of experts with a shared expert, SP-MoE (arXiv 2602.06563)."""
+"""TokenMixer-Large's per-token mixture of experts with a shared one, SP-MoE (arXiv 2602.06563)."""
 
 import torch
 from torch import Tensor, nn
@@ -9,20 +9,20 @@ from mixfront.models.layers.per_token import PerTokenLinear, SwiGluFFN, swiglu
 class SparseSwiGluFFN(nn.Module):
     """y_t = alpha sum_{i in Top-(a-1)} g_i E_i(x_t) + Shared(x_t), every expert a pSwiGLU.
 
-    The E experts, the shared one included, have h / E hidden units each, so they are one dense
-    pSwiGLU whose hidden units are weighted by expert: alpha g_i, 0 where not picked, 1 for the
-    shared expert. All experts are computed. g is the softmax over the logits picked, alpha =
-    E / a; training and inference are equally sparse.
+    The E experts, including the shared one, have h / E hidden units each and are computed as one
+    dense pSwiGLU with weighted hidden units: alpha g_i for the selected experts, 0 for the others,
+    1 for the shared one. g is the softmax over the selected logits, and alpha = E / a. Routing is
+    the same in training and inference.
 
     Args:
         num_tokens: T.
-        dim: Width of a token.
-        hidden: h; `num_experts` divides it.
+        dim: Width D of a token.
+        hidden: h, a multiple of `num_experts`.
         num_experts: E, at least 2.
-        active: a, 2 to E, the shared expert included. At 2, g is always 1.
-        dropout: On the hidden units.
+        active: a, from 2 to E, including the shared expert. With 2, g is always 1.
+        dropout: Rate on the hidden units.
         bias: Biases in the experts; the one after the down matrix is the shared expert's.
-        down_scale: Factor on the down matrices at the start.
+        down_scale: Factor on the initial down matrices.
     """
 
     def __init__(
@@ -47,29 +47,29 @@ class SparseSwiGluFFN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
         hidden = swiglu(self.gate_up(x))
-        share = self.factors(x).to(hidden.dtype)
-        experts = hidden.reshape(*share.shape, -1) * share.unsqueeze(-1)
+        weights = self.expert_weights(x).to(hidden.dtype)
+        experts = hidden.reshape(*weights.shape, -1) * weights.unsqueeze(-1)
         out: Tensor = self.down(self.dropout(experts.flatten(-2)))
         return out
 
-    def factors(self, x: Tensor) -> Tensor:
-        """(N, T, D) -> weights of the experts (N, T, E), the shared one's last."""
+    def expert_weights(self, x: Tensor) -> Tensor:
+        """(N, T, D) -> (N, T, E), the shared expert last."""
         logits = self.router(x).float()
-        best, picked = logits.topk(self._active - 1, dim=-1)
-        weights = best.softmax(-1) * (self._num_experts / self._active)
-        routed = torch.zeros_like(logits).scatter(-1, picked, weights)
+        top, experts = logits.topk(self._active - 1, dim=-1)
+        weights = top.softmax(-1) * (self._num_experts / self._active)
+        routed = torch.zeros_like(logits).scatter(-1, experts, weights)
         return torch.cat([routed, torch.ones_like(routed[..., :1])], dim=-1)
 
     @staticmethod
     def params(
         num_tokens: int, dim: int, hidden: int, num_experts: int, *, bias: bool = False
     ) -> int:
-        """Those of a dense pSwiGLU and TD (E - 1) of the router."""
+        """Those of a dense pSwiGLU, and TD (E - 1) of the router."""
         experts = SwiGluFFN.params(num_tokens, dim, hidden, bias=bias)
         return experts + num_tokens * dim * (num_experts - 1)
 
     @staticmethod
     def flops(num_tokens: int, dim: int, hidden: int, num_experts: int) -> int:
-        """6TDh + 2TD (E - 1) a sample: experts that are not picked are computed too."""
+        """6TDh + 2TD (E - 1) per sample, because all experts are computed."""
         router = 2 * num_tokens * dim * (num_experts - 1)
         return SwiGluFFN.flops(num_tokens, dim, hidden) + router

@@ -1,11 +1,11 @@
-"""UniMixing-Lite (arXiv 2604.00590): composed and low-rank mixing matrices.
+"""UniMixing-Lite (arXiv 2604.00590): basis-composed local matrices, low-rank global logits.
 
-It saves parameters, not FLOPs: after Sinkhorn the n x n matrix is dense again.
+Saves parameters but no FLOPs, because Sinkhorn makes the n x n matrix dense again.
 """
 
 from pydantic import Field
 
-from mixfront.models._base import Block, BlockCost
+from mixfront.models._base import Block, BlockCost, Family, repeated
 from mixfront.models.families.unimixer.block import unimixing_block
 from mixfront.models.families.unimixer.config import SinkhornMixerConfig
 from mixfront.models.mixing.global_patterns import LowRankGlobal
@@ -24,8 +24,8 @@ class UniMixerLiteConfig(SinkhornMixerConfig):
 
 
 def unimixer_lite_block(config: UniMixerLiteConfig) -> Block:
-    """One block with basis-composed local and low-rank global matrices."""
-    n, std, options = config.mixed_blocks, config.logit_init_std, config.sinkhorn_options()
+    """A block with basis-composed local and low-rank global matrices."""
+    n, std, options = config.num_mixed_blocks, config.logit_init_std, config.sinkhorn_options()
     local = BasisLocal(
         n,
         config.block_size,
@@ -38,9 +38,9 @@ def unimixer_lite_block(config: UniMixerLiteConfig) -> Block:
 
 
 def unimixer_lite_cost(config: UniMixerLiteConfig) -> BlockCost:
-    """Closed form: 2nr + bB^2 + nb a layer; once per step 2n^2 r + 2nbB^2 to form the logits."""
-    n, r, b = config.mixed_blocks, config.rank, config.num_bases
-    cells, count = config.block_size**2, config.local_matrices
+    """Closed form per layer: 2nr + bB^2 + nb; per step, 2n^2 r + 2nbB^2 to compose the logits."""
+    n, r, b = config.num_mixed_blocks, config.rank, config.num_bases
+    cells, count = config.block_size**2, config.num_local_matrices
     mixing = 2 * n * r + b * cells + count * b
     return BlockCost(
         params=config.num_blocks * mixing + config.shared_params(),
@@ -48,3 +48,13 @@ def unimixer_lite_cost(config: UniMixerLiteConfig) -> BlockCost:
         flops_per_step=config.num_blocks * (2 * n * n * r + 2 * count * b * cells),
         sinkhorn_flops_per_step=config.sinkhorn_flops(),
     )
+
+
+UNIMIXER_LITE = Family(
+    name="unimixer_lite",
+    summary="UniMixer with basis-composed and low-rank matrices (arXiv 2604.00590)",
+    config=UniMixerLiteConfig,
+    blocks=repeated(unimixer_lite_block),
+    cost=unimixer_lite_cost,
+    stack=UniMixerLiteConfig.stack_kind,
+)

@@ -1,0 +1,24 @@
+"""Global patterns: rank and initial values of the logits."""
+
+import pytest
+import torch
+
+from mixfront.models.mixing.global_patterns import FullGlobal, LowRankGlobal
+from mixfront.models.mixing.sinkhorn_pattern import SinkhornOptions
+
+OPTIONS = SinkhornOptions(num_iters=10, tau=0.2)
+
+
+def test_logits_are_of_low_rank_but_the_matrix_is_not() -> None:
+    pattern = LowRankGlobal(6, 2, std=1.0, options=OPTIONS)
+    assert torch.linalg.matrix_rank(pattern.logits()) == 2
+    assert torch.linalg.matrix_rank(pattern.matrix()) > 2
+
+
+@pytest.mark.parametrize("std", [0.01, 0.1, 1.0])
+def test_initial_logits_have_the_given_standard_deviation(std: float) -> None:
+    torch.manual_seed(0)
+    full = FullGlobal(256, std=std, options=OPTIONS)
+    low_rank = LowRankGlobal(256, 32, std=std, options=OPTIONS)
+    for pattern in (full, low_rank):
+        assert pattern.logits().std().item() == pytest.approx(std, rel=0.15)

@@ -1,0 +1,35 @@
+"""Local patterns: shared matrices, composed logits, initial values."""
+
+import pytest
+import torch
+
+from mixfront.models.mixing.local_patterns import BasisLocal, FullLocal
+from mixfront.models.mixing.sinkhorn_pattern import SinkhornOptions
+
+OPTIONS = SinkhornOptions(num_iters=10, tau=0.2)
+
+
+def test_a_shared_matrix_serves_all_blocks() -> None:
+    shared = FullLocal(6, 4, std=1.0, options=OPTIONS, shared=True)
+    separate = FullLocal(6, 4, std=1.0, options=OPTIONS)
+    with torch.no_grad():
+        separate.weight.copy_(shared.weight.expand(6, -1, -1))
+    x = torch.randn(6, 3, 4)
+    assert shared.weight.numel() == 16
+    torch.testing.assert_close(shared(x), separate(x))
+
+
+def test_logits_are_composed_of_bases() -> None:
+    """sum_l omega_l^i Z_l."""
+    local = BasisLocal(6, 4, 2, std=1.0, options=OPTIONS)
+    composed = sum(local.omega[:, k, None, None] * local.bases[k] for k in range(2))
+    torch.testing.assert_close(local.logits(), composed)
+
+
+@pytest.mark.parametrize("std", [0.01, 0.1, 1.0])
+def test_initial_logits_have_the_given_standard_deviation(std: float) -> None:
+    torch.manual_seed(0)
+    full = FullLocal(512, 8, std=std, options=OPTIONS)
+    composed = BasisLocal(4096, 8, 64, std=std, options=OPTIONS)
+    for pattern in (full, composed):
+        assert pattern.logits().std().item() == pytest.approx(std, rel=0.15)

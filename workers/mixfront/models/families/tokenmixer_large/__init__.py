@@ -1,0 +1,10 @@
+"""TokenMixer-Large (ByteDance, arXiv 2602.06563).
+
+config        hyperparameters and the sizes derived from them
+block         layer, closed-form cost
+sparse_ffn    the sparse variant of its per-token FFN
+"""
+
+from mixfront.models.families.tokenmixer_large.block import TOKENMIXER_LARGE
+
+__all__ = ["TOKENMIXER_LARGE"]
