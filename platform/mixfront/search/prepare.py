@@ -1,4 +1,4 @@
-"""All that must hold before a lane is started: data, study, tracking. Then the search exists."""
+"""Prepares a search: checks data, space and tracking before any lane starts, then creates it."""
 
 import time
 import uuid
@@ -21,16 +21,16 @@ def prepare_search(
 ) -> tuple[RecordStore, SearchRecord]:
     """Check everything that can be checked, fit the encoder, and write the search's record.
 
-    Whatever is wrong is found here, before anything is written and before a worker is started.
+    Mistakes surface here, before anything is written and before a worker starts.
 
     Args:
-        spec: What to search.
-        console: Where progress is shown, and what was found.
+        spec: The search to prepare.
+        console: Where progress and a summary of the data are printed.
         encoder_url: A fitted encoder to use instead of fitting one on the training rows.
 
     Raises:
         SpecError: If the name is taken, or the spec cannot be run.
-        DataError, SchemaError: If the data is not as the spec says.
+        DataError, SchemaError: If the data does not match the spec.
         TrackingError: If MLflow cannot be reached.
     """
     store = RecordStore(spec.storage, spec.name)
@@ -61,8 +61,8 @@ def prepare_search(
 
 
 def _encode(spec: SearchSpec, console: Console, encoder_url: str | None) -> Encoder:
-    """Fit the encoder on the training rows, and encode every split once for this node."""
-    started = time.time()
+    """Fit the encoder on the training rows, and encode every split once on this node."""
+    start = time.time()
     with waiting(console, "reading the training rows"):
         encoder = (
             Encoder.fit(spec.data, load_schema(spec.data.schema_))
@@ -74,12 +74,12 @@ def _encode(spec: SearchSpec, console: Console, encoder_url: str | None) -> Enco
         "validation": spec.data.validation,
         "test": spec.data.test,
     }
-    wanted = {name: text for name, text in filters.items() if text or name == "training"}
+    splits = {name: text for name, text in filters.items() if text or name == "training"}
     rows = {}
-    for name, text in wanted.items():
+    for name, text in splits.items():
         with waiting(console, f"encoding the {name} rows"):
             rows[name] = open_split(spec.data.path, text, encoder).num_rows
-    seconds = time.time() - started
+    seconds = time.time() - start
     counts = ", ".join(f"{count:,} {name}" for name, count in rows.items())
     fields = len(encoder.layout.fields)
     console.print(
