@@ -21,7 +21,7 @@ from mixfront.locations import absolute, is_local, is_path
         ("postgresql+psycopg2://db/optuna", False),
     ],
 )
-def test_only_paths_and_file_urls_are_local(location: str, local: bool) -> None:
+def test_paths_file_urls_and_sqlite_urls_are_local(location: str, local: bool) -> None:
     assert is_local(location) is local
 
 

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from mixfront.exceptions import UsageError, nearest
 
 M = TypeVar("M", bound=BaseModel)
-_MAX_VALUE_LENGTH = 80  # characters of a wrong value that an error shows
+_MAX_VALUE_LENGTH = 80  # error messages truncate longer values
 
 
 class _StrictLoader(yaml.SafeLoader):

@@ -74,7 +74,7 @@ class AbortedError(TrialError):
 
 
 class LaneError(MixfrontError):
-    """Raised when a lane's worker group cannot work."""
+    """Raised when a lane or its worker group cannot be used."""
 
 
 class LaneRestarted(LaneError):

@@ -48,7 +48,7 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
                 include_dashboard=False,
                 **_QUIET,
             )
-    except Exception as error:  # Ray raises many kinds, for node timeouts or a full disk
+    except Exception as error:  # Ray raises many kinds, e.g. for a node timeout or a full disk
         raise _start_error(address, error) from error
     gcs = str(ray.get_runtime_context().gcs_address)
     os.environ["RAY_ADDRESS"] = gcs  # Ray Train's cleanup reads it

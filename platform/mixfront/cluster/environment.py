@@ -14,7 +14,7 @@ from mixfront.exceptions import UsageError
 
 FILE = "environment.json"
 HOOK = f"{__name__}.load_in_worker"
-DRIVER_ONLY = ("MLFLOW_", "OPTUNA_")  # workers get no credentials of tracking server and study
+DRIVER_ONLY = ("MLFLOW_", "OPTUNA_")  # workers get no credentials for tracking and study
 
 
 def write_environment(

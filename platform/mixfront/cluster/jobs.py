@@ -220,7 +220,7 @@ class SearchJobs:
 
 
 def is_configured() -> bool:
-    """Whether the environment has a cluster address."""
+    """Whether a cluster address is set in the environment."""
     return any(os.environ.get(name) for name in ADDRESS_VARIABLES)
 
 

@@ -176,7 +176,7 @@ def _line(xs: Sequence[float], ys: Sequence[float], name: str, shape: str = "hv"
 
 
 def focused_range(front: Front, y: Objective) -> list[float] | None:
-    """The y range without outliers, models that learned nothing; None = show all."""
+    """The y range without the few models that learned nothing; None = show all."""
     values = np.array([trial.values[y.metric] for trial in front.candidates])
     if len(values) < FEW or describe_metric(y.metric).log10:
         return None

@@ -28,7 +28,7 @@ NO_FRONT = "<p>No trial is complete and feasible yet.</p>"
 
 
 def front_page(search: SearchRecord, trials: Sequence[TrialRecord]) -> str:
-    """The page of a search: its trials, its front, the hypervolume over trials, and the models.
+    """The page of a search: its trials, front and hypervolume, and the models on the front.
 
     It includes plotly's script (4.5 MB), so that it works offline.
     """

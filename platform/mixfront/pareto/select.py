@@ -69,9 +69,7 @@ def pick_trial(pick: Pick | str, front: Front) -> TrialRecord:
     """
     pick = parse_pick(pick) if isinstance(pick, str) else pick
     if not front.members:
-        raise UsageError(
-            "the front is empty, because no trial is complete and feasible yet; wait for one"
-        )
+        raise UsageError("the front is empty; wait until a feasible trial has completed")
     if isinstance(pick, Knee):
         return _knee(front)
     if isinstance(pick, Best):
@@ -150,5 +148,7 @@ def _number(text: str) -> float:
     except ValueError:
         value = math.nan
     if math.isnan(value):
-        raise SpecError(f"the limit {text!r} is not a number; write 'max:flops<=1e11', say")
+        raise SpecError(
+            f"the limit {text!r} is not a number; write, for example, 'max:flops<=1e11'"
+        )
     return value

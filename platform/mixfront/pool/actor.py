@@ -32,7 +32,7 @@ class LaneGrant:
     lane: str  # name of its actor
     token: int
     workers: int
-    max_failures: int  # dead worker groups that the trial survives
+    max_failures: int  # worker groups that may die before the trial fails
     lease_s: float  # seconds until the lease expires unless renewed
 
 
@@ -62,7 +62,7 @@ class LaneStatus:
 
 
 class PoolActor:
-    """The Ray actor that LanePool calls; see there for the methods.
+    """The Ray actor behind LanePool, which documents these methods.
 
     Args:
         plans: One per lane.
@@ -114,7 +114,7 @@ class PoolActor:
         if not isinstance(lease, Lease):
             return lease
         lane = self._lanes[lease.lane]
-        with contextlib.suppress(RayActorError):  # its watcher replaces it, the trial retries
+        with contextlib.suppress(RayActorError):  # its watcher replaces it and the trial retries
             await lane.grant.remote(lease.token)
             await lane.open.remote()
         plan = self._plans[lease.lane]
@@ -250,7 +250,9 @@ class PoolActor:
         while self._closed is None:
             await asyncio.sleep(self._settings.lease_s / 4)
             for lease in self._leases.expired():
-                logger.warning("trial %s stopped renewing its lease: released", lease.trial_id)
+                logger.warning(
+                    "trial %s stopped renewing its lease; releasing its lane", lease.trial_id
+                )
                 await self.release(lease.trial_id)
 
     async def _shut_down(self, number: int, grace_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Clients with which a trial calls the pool and its leased lane; every call has a deadline."""
+"""The clients through which a trial calls the pool and its lane; every call has a deadline."""
 
 import threading
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from mixfront.lanes import CommandKind, Outcome, Reply
 from mixfront.pool.actor import LaneGrant, LaneRefusal
 
 _SLICE_S = 10.0  # long waits are split into calls of this length
-_RESPONSE_S = 30.0  # on top of the wait itself
+_RESPONSE_S = 30.0  # for the response, after the wait itself
 _CALL_ERRORS = (RayActorError, GetTimeoutError, ValueError)  # ValueError: no actor of that name
 
 
@@ -34,7 +34,7 @@ class LaneLost(LaneError):
 
 
 class LaneClient:
-    """Calls a leased lane.
+    """Client of a leased lane.
 
     Args:
         name: Name of the lane's actor.
@@ -93,7 +93,7 @@ class LaneClient:
 
 
 class PoolClient:
-    """Calls the lane pool.
+    """Client of the lane pool.
 
     Args:
         name: Name of the pool's actor.
@@ -133,12 +133,12 @@ class PoolClient:
 
 
 class LeasedLane:
-    """A leased lane, whose lease a thread renews until `give_back`.
+    """A leased lane; a thread renews the lease until `give_back`.
 
     Args:
         pool: The pool that granted the lease.
         trial_id: The trial that holds it.
-        grant: The pool's answer.
+        grant: The lease that the pool granted.
     """
 
     def __init__(self, pool: PoolClient, trial_id: str, grant: LaneGrant) -> None:
@@ -167,7 +167,7 @@ class LeasedLane:
 
 
 class _ActorClient:
-    """Calls a named actor, looked up at the first call."""
+    """Client of a named actor, which is looked up at the first call."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -1,4 +1,4 @@
-"""Bookkeeping of which trial holds which lane; no Ray calls, no waiting."""
+"""Keeps track of which trial holds which lane; makes no Ray calls and never waits."""
 
 import itertools
 import time
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class LaneUse(StrEnum):
-    """What a lane is in use for."""
+    """The current use of a lane."""
 
     FREE = "free"
     LEASED = "leased"
@@ -98,12 +98,12 @@ class Leases:
             self._lanes[number].use = LaneUse.FREE
 
     def mark_broken(self, number: int, error: str) -> None:
-        """Never lease a lane again."""
+        """Mark a lane as broken; it is never leased again."""
         lane = self._lanes[number]
         lane.use, lane.error, lane.lease = LaneUse.BROKEN, error, None
 
     def use_of(self, number: int) -> LaneUse:
-        """What a lane is in use for."""
+        """The current use of a lane."""
         return self._lanes[number].use
 
     def lease_of(self, number: int) -> Lease | None:

@@ -119,5 +119,5 @@ class LanePool:
 
 
 def _this_node() -> NodeAffinitySchedulingStrategy:
-    """The driver's node: elsewhere the pool could outlive the driver's node or die before it."""
+    """The driver's node; elsewhere, the pool could outlive the driver's node or die before it."""
     return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)

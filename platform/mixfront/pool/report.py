@@ -1,4 +1,4 @@
-"""A trial's report, as it travels through Ray Tune."""
+"""A trial's report, which passes through Ray Tune."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -21,15 +21,15 @@ class TrialStatus(StrEnum):
 class TrialReport(BaseModel):
     """One step of a trial, as the searcher and the scheduler read it.
 
-    It travels through Tune as one JSON string, because Tune flattens nested results and
-    overwrites our `trial_id` with its own.
+    It passes through Tune as one JSON string, because Tune flattens nested results and overwrites
+    our `trial_id` with its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     trial_id: str
     status: TrialStatus
-    number: int = 0  # of this report; Tune delivers a trial's last one twice
+    number: int = 0  # sequence number; Tune delivers a trial's last report twice
     step: int = 0  # optimizer steps so far
     fidelity: float = 0.0  # share of all steps of all passes
     metrics: dict[str, float] = Field(default_factory=dict)  # of the last evaluation
@@ -47,7 +47,7 @@ class TrialReport(BaseModel):
 
     @property
     def is_evaluation(self) -> bool:
-        """Whether it has metrics that no earlier report had."""
+        """Whether it has the metrics of a new evaluation."""
         is_new = self.status in (TrialStatus.RUNNING, TrialStatus.COMPLETE)
         return is_new and bool(self.metrics)
 

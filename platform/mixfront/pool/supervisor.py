@@ -54,7 +54,7 @@ class Supervisor:
 
     @property
     def is_active(self) -> bool:
-        """Whether the run is started and restarted when it ends."""
+        """Whether the supervisor keeps the run alive."""
         return self._active
 
     def start(self) -> None:
@@ -104,7 +104,7 @@ class Supervisor:
             state = await self._mailbox.state(version, _CHECK_S)
             version = state.version
             await self._check(state)
-            if not state.ready:  # a controller that died before it had workers may leave a group
+            if not state.ready:  # a controller may have died before its workers recorded a group
                 self._remove_groups([])
 
     async def _check(self, state: LaneState) -> None:
@@ -138,7 +138,7 @@ class Supervisor:
         if waited > settings.start_timeout_s:
             return (
                 f"the lane is broken: no worker group started within {waited:.0f} s; it needs "
-                f"{self._needs}, `ray status` shows what is free"
+                f"{self._needs}; `ray status` shows what is free"
                 + (f"; the last error was: {state.last_error}" if state.last_error else "")
             )
         return None

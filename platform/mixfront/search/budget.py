@@ -44,14 +44,14 @@ class Budget:
         self._charged[trial_id] = accelerator_seconds
 
     def stops_new_trials(self) -> str | None:
-        """Why no trial may be started, in one sentence, or None; running ones may continue."""
+        """The reason to start no more trials, in one sentence, or None; running ones continue."""
         limit = self._limits.trials
         if limit is not None and len(self._charged) >= limit:
             return f"the trial budget is spent: {len(self._charged)} of {limit} trials"
         return self.stops_running_trials()
 
     def stops_running_trials(self) -> str | None:
-        """Why running trials must stop, in one sentence, or None: time or accelerator hours."""
+        """The reason to stop running trials too (time, accelerator hours), or None."""
         time_limit, hours_limit = self._limits.time, self._limits.accelerator_hours
         if time_limit is not None and self.seconds() >= time_limit:
             return f"the time budget is spent: {self.seconds():.0f} of {time_limit:.0f} s"
@@ -65,7 +65,7 @@ class Budget:
         return self._earlier_seconds + self._clock() - self._start
 
     def seconds_left(self) -> float | None:
-        """Rest of the time budget; None if there is no time limit."""
+        """Rest of the time budget; None without a time limit."""
         limit = self._limits.time
         return None if limit is None else max(0.0, limit - self.seconds())
 

@@ -19,7 +19,7 @@ class TrackingCallbacks:
 
     Args:
         search: The search.
-        store: Its records; on entry, MLflow gets what it missed of earlier trials.
+        store: The search's records; on entry, earlier trials that MLflow lacks are logged.
         space: The search space, logged as an artifact of the search's run.
         progress: The terminal output.
     """
@@ -75,7 +75,7 @@ class TrackingCallbacks:
         self._progress.on_end(record)
 
     def _save_run_ids(self) -> None:
-        """Save the ids that MLflow has given to runs; if it was away, they come late."""
+        """Save the run ids from MLflow, which come late if the server was unreachable."""
         self._search.run_id = self._search.run_id or self._writer.run_id()
         self._store.save_search(self._search)
         for trial in self._store.trials():

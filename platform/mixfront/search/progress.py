@@ -145,7 +145,7 @@ class ProgressDisplay:
         return time.monotonic() - self._started
 
     def _seconds_left(self) -> float | None:
-        """The rest of the time budget or of the planned trials at the current pace, if less."""
+        """Time left in the budget, or for the planned trials at this pace, whichever is less."""
         limits = [self._budget.seconds_left()]
         charged = [t.state for t in self._trials.values() if t.state is not TrialState.INFEASIBLE]
         finished = sum(state.is_finished for state in charged)
@@ -155,7 +155,7 @@ class ProgressDisplay:
         return min((limit for limit in limits if limit is not None), default=None)
 
     def _lane_text(self) -> str:
-        """How many lanes are still starting, which explains a wait; empty if none is."""
+        """How many lanes are still starting, to explain a wait; empty if none are."""
         try:
             lanes = self._lanes()
         except LaneError:  # the pool is closing

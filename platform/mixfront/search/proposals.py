@@ -106,7 +106,7 @@ class Proposals:
     def ask(self) -> TrialRecord:
         """The next configuration, as a record: RUNNING, or INFEASIBLE with the reason.
 
-        Its constraints are stored in the study; an infeasible record must still be told to it.
+        Its constraints are stored in the study. Pass an infeasible record to `tell`.
         """
         trial = self.study.ask()
         self._trials[trial.number] = trial

@@ -24,13 +24,13 @@ class Reconciliation:
 
     unfinished: tuple[TrialRecord, ...]  # suggested again before anything is sampled
     synced: tuple[TrialRecord, ...]  # finished in the records, still running in the study
-    orphans: tuple[TrialRecord, ...]  # asked from the study but never saved, hence FAILED
+    orphans: tuple[TrialRecord, ...]  # in the study but never saved; they are now FAILED
 
 
 def reconcile(store: RecordStore, proposals: Proposals) -> Reconciliation:
     """Compare records and study after a driver has ended in any way, and make them agree.
 
-    Records are saved before the study is told, so where the two differ, the record is right.
+    Records are saved before `Study.tell`, so where the two differ, the record is right.
 
     Raises:
         SpecError: If the study lacks a trial that has a record, so it belongs to another search.
@@ -61,7 +61,7 @@ def reconcile(store: RecordStore, proposals: Proposals) -> Reconciliation:
 
 
 def _copy_from_study(record: TrialRecord, proposals: Proposals) -> None:
-    """Take over the result of a trial that was finished in the study only, by another program."""
+    """Copy the result of a trial that another program has finished in the study."""
     frozen = proposals.study.get_trials(deepcopy=False)[int(record.trial_id)]
     record.state = _STATES[frozen.state]
     record.ended = frozen.datetime_complete.timestamp() if frozen.datetime_complete else None

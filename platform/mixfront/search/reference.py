@@ -1,4 +1,4 @@
-"""The reference point of the hypervolume, fixed when a search starts so that it never falls."""
+"""The reference point, fixed when a search starts so that the hypervolume never falls."""
 
 from collections.abc import Sequence
 

@@ -41,7 +41,7 @@ def run_search(
     Args:
         store: The search's records; trials of earlier drivers are resumed or kept.
         search: The search's record.
-        num_lanes: Number of lanes that fit on the cluster.
+        num_lanes: Number of lanes to start.
         console: Where progress is shown.
 
     Raises:
@@ -88,7 +88,7 @@ def run_search(
 def _lanes(
     search: SearchRecord, spec: SearchSpec, num_lanes: int, store: RecordStore
 ) -> Iterator[LanePool]:
-    """The lane pool, closed at the end; a search that is still running then is interrupted."""
+    """The lane pool, closed at the end; a search that has not ended by then is interrupted."""
     reason = "no lane could be started"
     try:
         pool = LanePool.start(search.search_id, num_lanes, spec.trial, store.url)

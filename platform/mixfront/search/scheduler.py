@@ -38,7 +38,7 @@ class SearchScheduler(FIFOScheduler):
         self._costs_of = costs_of
 
     def __getstate__(self) -> dict[str, Any]:
-        """Empty: Tune pickles a copy into its folder that is never read, so we store nothing."""
+        """Nothing: Tune pickles a copy into its folder, but nothing ever reads it."""
         return {}
 
     def on_trial_result(self, _controller: object, _trial: Trial, result: dict[str, Any]) -> str:

@@ -16,11 +16,11 @@ from mixfront.search.study import set_elapsed_seconds
 from mixfront.search.trial_state import apply_report, end_trial
 from mixfront.training.request import TrialRequest
 
-MAX_SAMPLING_S = 2.0  # per call while trials run, as Tune handles no results meanwhile
+MAX_SAMPLING_S = 2.0  # limit per call while trials run, since Tune handles no results meanwhile
 
 
 class TrialCallbacks(Protocol):
-    """Called on every event of a trial. Starts and ends are saved and told to the study first."""
+    """Called on every event of a trial; starts and ends are in records and study by then."""
 
     def on_start(self, record: TrialRecord) -> None:
         """A trial was assigned to a lane; may set `record.run_id`, which is then saved."""
@@ -94,7 +94,7 @@ class LaneSearcher(Searcher):
         self._failed_in_a_row = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        """Empty: Tune pickles a copy into its folder that is never read, so we store nothing."""
+        """Nothing: Tune pickles a copy into its folder, but nothing ever reads it."""
         return {}
 
     def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
@@ -109,7 +109,7 @@ class LaneSearcher(Searcher):
         records = (running.record for running in self._running.values())
         return next((record.costs for record in records if record.trial_id == trial_id), {})
 
-    def suggest(self, trial_id: str) -> Any:  # Ray says dict | None, and means FINISHED too
+    def suggest(self, trial_id: str) -> Any:  # Ray's type, dict | None, lacks FINISHED
         """The next trial's config for Tune, None while every lane is taken, or FINISHED."""
         if (reason := self._budget.stops_running_trials()) is not None:
             self._prune_unresumed(reason)
@@ -119,7 +119,7 @@ class LaneSearcher(Searcher):
         if self._running and len(self._running) >= self._capacity():
             return None
         if self._capacity() < 1:
-            self.finish("no lane is left to run trials on; run `mixfront search resume`")
+            self.finish("no lane is left; resume the search with `mixfront search resume`")
             return self.FINISHED
         record = self._to_resume.popleft() if self._to_resume else self._propose()
         if record is not None:
@@ -200,7 +200,7 @@ class LaneSearcher(Searcher):
         )
 
     def _prune_unresumed(self, reason: str) -> None:
-        """Prune the trials that there is no budget left to resume."""
+        """Prune the trials that were to be resumed, because a budget is spent."""
         while self._to_resume:
             record = self._to_resume.popleft()
             record.state, record.error, record.ended = TrialState.PRUNED, reason, time.time()

@@ -42,7 +42,7 @@ def choose_config(spec: SearchSpec, overrides: Mapping[str, Any]) -> dict[str, A
         config = {**spec.search.enqueue[0], **overrides}
     else:
         raise SpecError(
-            "no family to train: the spec enqueues no configuration; add `-o family=NAME`"
+            "the spec enqueues no configuration and no family is named; add `-o family=NAME`"
         )
     family, model, _ = split_flat(config)
     make_config(family, model)

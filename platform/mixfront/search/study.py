@@ -52,7 +52,9 @@ def make_sampler(spec: SearchSpec, num_trials: int) -> optuna.samplers.BaseSampl
     if config.sampler == "random":
         return optuna.samplers.RandomSampler(seed=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # `group` handles our families
+        warnings.simplefilter(
+            "ignore", ExperimentalWarning
+        )  # for `group`, which suits conditional spaces
         return optuna.samplers.TPESampler(
             n_startup_trials=config.startup_trials, multivariate=True, group=True, seed=seed
         )
@@ -71,7 +73,7 @@ def running_trial(study: optuna.Study, number: int) -> Trial | None:
 
 
 def frozen_trial(study: optuna.Study, number: int) -> FrozenTrial | None:
-    """A trial of the study, or None if it has no such number."""
+    """A trial of the study, or None if there is no such trial."""
     trials = study.get_trials(deepcopy=False)
     return trials[number] if 0 <= number < len(trials) else None
 

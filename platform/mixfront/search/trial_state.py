@@ -68,7 +68,7 @@ def end_trial(
         report: The trial's last report, if any.
         objectives: All must be finite for a trial to be COMPLETE.
         died: Whether Tune lost the trial's actor.
-        budget_spent: Why a spent budget stopped the running trials, if it did.
+        budget_spent: Which spent budget stopped the running trials, if any.
     """
     record.ended = time.time()
     record.state, reason = _end_state(record, report, objectives, died, budget_spent)

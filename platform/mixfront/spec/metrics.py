@@ -34,7 +34,7 @@ class Metric:
     unit: str = ""
     direction: Direction  # which way is better
     available: Availability
-    is_cost: bool = False  # a cost of the model, not its quality
+    is_cost: bool = False  # as opposed to quality
     log10: bool = False  # spans decades, so its logarithm is compared; true for every cost
     is_optimizable: bool = True  # can be an objective or a constraint
     worst: float | None = None  # of an uninformed model; None: the space's extremes decide

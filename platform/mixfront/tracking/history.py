@@ -7,7 +7,7 @@ from mixfront.tracking.run_update import RunUpdate
 
 
 def changes_page(update: RunUpdate, *, has_front: bool) -> bool:
-    """Whether an update outdates the interactive front: a new front, or the search's status."""
+    """Whether an update makes the interactive front stale: a new front, or the search's status."""
     is_status = update.trial_id is None and update.status is not None
     return FRONT_FILE in update.texts or (is_status and has_front)
 
@@ -55,7 +55,7 @@ class History:
         }
 
     def state_of(self, trial_id: str) -> str | None:
-        """A trial's last logged state; None if there is none."""
+        """A trial's last logged state, if any."""
         return self._states.get(trial_id)
 
     @staticmethod

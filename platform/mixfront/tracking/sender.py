@@ -170,11 +170,11 @@ class MlflowSender:
     def _notify(self, trial_id: str | None, run_id: str) -> None:
         try:
             self._on_run(trial_id, run_id)
-        except Exception:  # must not look like an error of MLflow
+        except Exception:  # must not be mistaken for an MLflow error
             logger.exception("the on_run callback failed")
 
     def _find_run(self, trial_id: str | None) -> str | None:
-        """Find a run that exists, but whose id was lost with a driver or a response."""
+        """Find an existing run, whose id was lost with a driver or a response."""
         condition = f"tags.`{TRIAL_TAG}` = '{trial_id}'"
         if trial_id is None:
             condition = f"tags.`{KIND_TAG}` = 'search'"

@@ -1,8 +1,8 @@
 """The spool of a search: updates for MLflow, stored in the search's folder.
 
-    spool/000001.jsonl      one segment per driver on a local file system; one per `sync`,
-                            written at once, on an object store
-    spool/delivered.json    how far delivery to MLflow is, and the ids of its runs
+    spool/000001.jsonl      one segment per driver on a local file system; one per `sync`, written
+                            by a single put, on an object store
+    spool/delivered.json    progress of delivery to MLflow, and the ids of its runs
 
 A process never appends to a segment of another process. A line torn by SIGKILL is therefore the
 last of its segment, and is skipped.
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class DeliveryMark(BaseModel):
-    """How far delivery to MLflow is."""
+    """Progress of delivery to MLflow."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,7 +57,7 @@ class Spool:
         """Append an update.
 
         Raises:
-            OSError: If the local file system cannot write it.
+            OSError: If it cannot be written to the local file system.
         """
         line = update.to_line()
         with self._lock:
@@ -144,4 +144,4 @@ def _parse(path: str, content: bytes) -> Iterator[RunUpdate]:
         try:
             yield RunUpdate.model_validate_json(line)
         except ValidationError:
-            logger.warning("skipping line %d of %s, which is torn", number, path)
+            logger.warning("skipping torn line %d of %s", number, path)

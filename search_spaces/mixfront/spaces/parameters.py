@@ -25,7 +25,7 @@ class Choice(_Frozen):
 
     `divides` and `multiple_of` name earlier parameters: only values that divide their product
     (or are a multiple of it) are allowed, so that every sampled model can be built. `only_with`
-    restricts single values to certain values of earlier parameters:
+    restricts individual values to certain values of earlier parameters:
     `{64: {global_pattern: [low_rank, factored]}}`.
     """
 
@@ -53,7 +53,7 @@ class Choice(_Frozen):
         return tuple(dict.fromkeys((*self.divides, *self.multiple_of, *conditions)))
 
     def narrowed(self, config: Mapping[str, Any]) -> "Choice | None":
-        """The choice among values allowed by the parameters sampled so far; None if none is."""
+        """The choice with only the values that earlier parameters allow; None if none are left."""
         if any(key not in config for key in self.needs):
             return self
         values = tuple(value for value in self.values if self._allows(value, config))

@@ -52,7 +52,7 @@ class Space:
         """Sample a flat configuration, define-by-run.
 
         Raises:
-            SpecError: If no value of a parameter is allowed by the values sampled before it.
+            SpecError: If the values sampled so far leave a parameter without an allowed value.
         """
         return self._walk(lambda name, _key, parameter: _suggest(trial, name, parameter))
 

@@ -28,15 +28,15 @@ def test_a_lane_is_leased_then_cleaned_then_leased_again() -> None:
 def test_an_unrenewed_lease_expires() -> None:
     clock = Clock()
     leases = Leases(2, lease_s=60, clock=clock)
-    kept, lost = leases.take("a"), leases.take("b")
-    assert kept is not None
-    assert lost is not None
+    renewed, expired = leases.take("a"), leases.take("b")
+    assert renewed is not None
+    assert expired is not None
     clock.now = 50.0
-    assert leases.renew(kept.token)
+    assert leases.renew(renewed.token)
     clock.now = 70.0
-    assert leases.expired() == [lost]
-    leases.drop(lost)
-    assert not leases.renew(lost.token)
+    assert leases.expired() == [expired]
+    leases.drop(expired)
+    assert not leases.renew(expired.token)
 
 
 def test_a_broken_lane_is_never_leased_again() -> None:

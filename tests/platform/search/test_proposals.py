@@ -122,7 +122,7 @@ def test_rungs_are_stored_in_the_study(proposals: Proposals) -> None:
     assert proposals.rung_values(0.5) == {}
 
 
-def test_a_trials_state_in_the_study(proposals: Proposals) -> None:
+def test_state_of_returns_the_state_in_the_study(proposals: Proposals) -> None:
     record = proposals.ask()
     assert proposals.state_of(record.trial_id) is OptunaState.RUNNING
     assert proposals.state_of("99") is None

@@ -95,7 +95,9 @@ def test_resuming_after_a_kill_at_any_write(
     assert all(t.state.is_finished() for t in study.trials)
 
 
-def test_a_trial_finished_in_the_records_only_is_told_to_the_study(make_driver: Any) -> None:
+def test_a_trial_finished_in_the_records_only_is_finished_in_the_study_too(
+    make_driver: Any,
+) -> None:
     driver = make_driver()
     driver.searcher.suggest("a")
     record = driver.store.trials()[-1]

@@ -26,7 +26,7 @@ def test_constraints_take_precedence_over_the_extremes(make_spec: Any) -> None:
     assert reference_point(spec, SPACE, costs) == [0.6, pytest.approx(math.log10(5e11))]
 
 
-def test_a_constraint_on_the_good_side_is_ignored(make_spec: Any) -> None:
+def test_a_constraint_in_the_other_direction_is_ignored(make_spec: Any) -> None:
     spec = make_spec(constraints={"flops": ">= 1e3"})
     assert reference_point(spec, SPACE, costs)[1] == pytest.approx(math.log10(8.8e9))
 

@@ -263,7 +263,7 @@ def test_each_packaged_ablation_changes_one_key(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59))
-def test_durations(hours: int, minutes: int, seconds: int) -> None:
+def test_durations_are_parsed_into_seconds(hours: int, minutes: int, seconds: int) -> None:
     expected: Any = 3600 * hours + 60 * minutes + seconds
     assert parse_duration(f"{hours}h{minutes}m{seconds}s") == expected
     assert parse_duration(f"{hours} h {minutes} m {seconds} s") == expected
