@@ -202,7 +202,8 @@ def test_unknown_search() -> None:
 def test_wrong_token_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
     told = _fails("search", "logs", "long", status=1)
-    assert re.fullmatch(r"mixfront: the Ray cluster at http://127\.0\.0\.1:\d+ said: .+\n", told)
+    sentence = r"mixfront: the Ray cluster at http://127\.0\.0\.1:\d+ cannot be used \(.+\); .+\n"
+    assert re.fullmatch(sentence, told)
 
 
 def test_no_cluster_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""One small tree, and sentences that name the remedy."""
+"""The tree of errors, and the hints in their messages."""
 
 import inspect
 
@@ -6,25 +6,25 @@ from mixfront import exceptions
 from mixfront.exceptions import MixfrontError, UnknownNameError, UsageError, nearest
 
 ERRORS: list[type[MixfrontError]] = [
-    found
-    for _, found in inspect.getmembers(exceptions, inspect.isclass)
-    if issubclass(found, MixfrontError)
+    error
+    for _, error in inspect.getmembers(exceptions, inspect.isclass)
+    if issubclass(error, MixfrontError)
 ]
 
 
-def test_the_tree_in_the_docstring_is_the_tree() -> None:
+def test_the_docstring_lists_every_error() -> None:
     assert exceptions.__doc__ is not None
     assert len(ERRORS) > 10
-    assert [found.__name__ for found in ERRORS if found.__name__ not in exceptions.__doc__] == []
+    assert [error.__name__ for error in ERRORS if error.__name__ not in exceptions.__doc__] == []
 
 
-def test_wrong_usage_ends_with_2_and_failure_with_1() -> None:
-    for found in ERRORS:
-        assert found.exit_status == (2 if issubclass(found, UsageError) else 1)
+def test_the_exit_status_is_2_for_wrong_usage_and_1_for_failures() -> None:
+    for error in ERRORS:
+        assert error.exit_status == (2 if issubclass(error, UsageError) else 1)
 
 
-def test_unknown_names() -> None:
+def test_an_unknown_name_suggests_the_nearest_or_lists_all() -> None:
     error = UnknownNameError("family", "unimixr", ["unimixer", "rankmixer"])
     assert str(error) == "unknown family 'unimixr': did you mean 'unimixer'?"
-    assert nearest("zzz", ["b", "a"]) == "known are b, a"
-    assert nearest("zzz", []) == "none is known"
+    assert nearest("zzz", ["b", "a"]) == "choose one of b, a"
+    assert nearest("zzz", []) == "there are none"

@@ -1,4 +1,4 @@
-"""What a piece of text points at."""
+"""Paths, URLs and bare names."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from mixfront.locations import absolute, is_local, is_path
         ("postgresql+psycopg2://db/optuna", False),
     ],
 )
-def test_what_only_this_machine_sees(location: str, local: bool) -> None:
+def test_paths_file_urls_and_sqlite_urls_are_local(location: str, local: bool) -> None:
     assert is_local(location) is local
 
 
@@ -34,7 +34,7 @@ def test_a_bare_name_is_not_a_path(reference: str, path: bool) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["", "file://", "local://"])
-def test_local_places_become_absolute_paths(scheme: str, tmp_path: Path) -> None:
+def test_local_locations_become_absolute_paths(scheme: str, tmp_path: Path) -> None:
     assert absolute(f"{scheme}{tmp_path}/logs/") == str(tmp_path / "logs")
 
 

@@ -1,4 +1,4 @@
-"""YAML files into typed config: a safe loader, and errors that fit one sentence."""
+"""Reads YAML files into typed config, with a safe loader and one-sentence errors."""
 
 import re
 from collections.abc import Hashable
@@ -12,23 +12,23 @@ from pydantic_core import ErrorDetails
 from mixfront.exceptions import UsageError, nearest
 
 M = TypeVar("M", bound=BaseModel)
-_LONGEST = 80  # characters of a wrong value that are told
+_MAX_VALUE_LENGTH = 80  # error messages truncate longer values
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Plain data only, `1e6` is a number, and a key may stand once."""
+    """Loads plain data only, reads `1e6` as a number, and refuses repeated keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", node.start_mark
+                    None, None, f"the key {key!r} appears twice", node.start_mark
                 )
         return super().construct_mapping(node, deep)
 
 
-# YAML 1.1 reads 1e6 and 5e11 as text: it wants a dot and a signed exponent.
+# YAML 1.1 reads 1e6 and 5e11 as text, because it requires a dot and a signed exponent.
 _StrictLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
@@ -37,22 +37,22 @@ _StrictLoader.add_implicit_resolver(
 
 
 def parse_yaml(text: str, source: str, error: type[UsageError]) -> Any:
-    """YAML text as plain data.
+    """Parse YAML text into plain data.
 
     Raises:
-        UsageError: As `error`, if it is no YAML, repeats a key, or tries to run code.
+        UsageError: As `error`, if it is not YAML, repeats a key, or tries to run code.
     """
     try:
-        return yaml.load(text, Loader=_StrictLoader)  # a SafeLoader; the tests hold it to that
+        return yaml.load(text, Loader=_StrictLoader)  # a SafeLoader, which the tests check
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        what = getattr(problem, "problem", None) or str(problem)
-        raise error(f"{source}{where}: {what}; plain YAML is expected") from None
+        line = f" line {mark.line + 1}" if mark else ""
+        reason = getattr(problem, "problem", None) or str(problem)
+        raise error(f"{source}{line}: {reason}; write plain YAML") from None
 
 
 def read_yaml(url: str, error: type[UsageError]) -> Any:
-    """The YAML file at a path or fsspec URL, as plain data.
+    """Read the YAML file at a path or fsspec URL into plain data.
 
     Raises:
         UsageError: As `error`, if it cannot be read or is not plain YAML.
@@ -63,16 +63,16 @@ def read_yaml(url: str, error: type[UsageError]) -> Any:
     except OSError as problem:
         raise error(f"cannot read {url}: {problem.strerror or problem}; check the path") from None
     except UnicodeDecodeError:
-        raise error(f"{url} is not text; plain YAML is expected") from None
+        raise error(f"{url} is not a text file; give a YAML file") from None
     return parse_yaml(text, url, error)
 
 
 def validate(model: type[M], data: Any, source: str, error: type[UsageError]) -> M:
-    """Plain data as a typed config.
+    """Validate plain data into a typed config.
 
     Raises:
-        UsageError: As `error`, one sentence on the first thing that is wrong; an unknown key
-            comes with the nearest known one.
+        UsageError: As `error`, one sentence on the first mistake; for an unknown key it names
+            the nearest valid one.
     """
     try:
         return model.model_validate(data)
@@ -83,23 +83,24 @@ def validate(model: type[M], data: Any, source: str, error: type[UsageError]) ->
 def _sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
     path = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        keys = _known_keys(model, detail["loc"][:-1])
+        keys = _valid_keys(model, detail["loc"][:-1])
         return f"unknown key {path!r}: {nearest(str(detail['loc'][-1]), keys)}"
     if detail["type"] == "missing":
         return f"{path!r} is missing; add it"
     message = detail["msg"].removeprefix("Value error, ")
-    given = repr(detail["input"])
-    told = given if len(given) <= _LONGEST else given[:_LONGEST] + " ..."
-    return f"{path!r} is {told}: {message}" if path else message
+    value = repr(detail["input"])
+    if len(value) > _MAX_VALUE_LENGTH:
+        value = value[:_MAX_VALUE_LENGTH] + " ..."
+    return f"{path!r} is {value}: {message}" if path else message
 
 
-def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Keys of the model that `path` leads to; of all members where a union stands there."""
+def _valid_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """The keys of the model at `path`; for a union, the keys of all its members."""
     models = [model]
     for part in path:
         fields = [m.model_fields[part] for m in models if part in m.model_fields]
-        found = [inner for f in fields for inner in _models_in(f.annotation)]
-        models = found or models  # an index or a union's tag names no field
+        inner_models = [inner for f in fields for inner in _models_in(f.annotation)]
+        models = inner_models or models  # list indices and union tags are not fields
     return sorted({name for m in models for name in m.model_fields})
 
 

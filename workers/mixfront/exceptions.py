@@ -1,20 +1,20 @@
-"""Every error that mixfront raises on purpose.
+"""All errors that mixfront raises on purpose.
 
     MixfrontError                   exit status 1
-    ├── UsageError                  exit status 2: the caller's words are wrong
+    ├── UsageError                  exit status 2: wrong input
     │   ├── SpecError               a search spec, space or override
     │   ├── SchemaError             a schema.yaml, or data that does not fit it
     │   └── UnknownNameError        a family, search, trial, metric or model that does not exist
-    ├── DataError                   Parquet that cannot be used as it is
-    ├── TrialError                  a trial cannot go on
+    ├── DataError                   Parquet data that cannot be used
+    ├── TrialError                  a trial cannot continue
     │   ├── DivergedError           loss or gradients are not finite
     │   └── AbortedError            stopped from outside, after a checkpoint
     ├── LaneError                   the worker group of a lane
     │   ├── LaneRestarted           it was replaced while a command was in flight
-    │   └── LaneTimeout             it did not answer in time
+    │   └── LaneTimeout             it did not respond in time
     ├── ClusterError                a Ray cluster that refuses a job or cannot be reached
-    ├── TrackingError               MLflow refused or cannot be reached
-    └── PromotionError              the gate before the registry said no
+    ├── TrackingError               MLflow refuses a request or cannot be reached
+    └── PromotionError              the promotion gate refuses a trial
 
 A message says what was wrong, the value, and what to do.
 """
@@ -24,32 +24,32 @@ from collections.abc import Iterable
 
 
 class MixfrontError(Exception):
-    """Base of all. `exit_status` is what the command line ends with."""
+    """Base of all errors. `exit_status` is the exit status of the command line."""
 
     exit_status = 1
 
 
 class UsageError(MixfrontError, ValueError):
-    """Raised when what the caller asked for cannot be meant."""
+    """Raised when the user's input is wrong."""
 
     exit_status = 2
 
 
 class SpecError(UsageError):
-    """Raised when a search spec, a space or an override cannot be used."""
+    """Raised when a search spec, a space or an override is invalid."""
 
 
 class SchemaError(UsageError):
-    """Raised when a schema is wrong, or does not fit the data it is used on."""
+    """Raised when a schema is invalid, or does not fit the data."""
 
 
 class UnknownNameError(UsageError):
-    """Raised when a name is not among the known ones; names the nearest.
+    """Raised when a name does not exist; suggests the nearest one.
 
     Args:
         kind: What was looked up, e.g. "family".
-        name: The name that is not known.
-        known: Every name that is.
+        name: The unknown name.
+        known: All existing names.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
@@ -58,11 +58,11 @@ class UnknownNameError(UsageError):
 
 
 class DataError(MixfrontError):
-    """Raised when Parquet data is damaged, incomplete or holds values it must not."""
+    """Raised when Parquet data is damaged, incomplete or has invalid values."""
 
 
 class TrialError(MixfrontError):
-    """Raised when a trial cannot go on; the trial ends as FAIL."""
+    """Raised when a trial cannot continue; it ends as FAILED."""
 
 
 class DivergedError(TrialError):
@@ -70,11 +70,11 @@ class DivergedError(TrialError):
 
 
 class AbortedError(TrialError):
-    """Raised inside a trial that was asked to stop; its checkpoint is written."""
+    """Raised inside a trial that was asked to stop, after its checkpoint is written."""
 
 
 class LaneError(MixfrontError):
-    """Raised when a lane's worker group cannot do its work."""
+    """Raised when a lane or its worker group cannot be used."""
 
 
 class LaneRestarted(LaneError):
@@ -82,7 +82,7 @@ class LaneRestarted(LaneError):
 
 
 class LaneTimeout(LaneError):
-    """Raised when a lane did not answer before its deadline."""
+    """Raised when a lane did not respond before its deadline."""
 
 
 class ClusterError(MixfrontError):
@@ -94,13 +94,13 @@ class TrackingError(MixfrontError):
 
 
 class PromotionError(MixfrontError):
-    """Raised when a trial may not be promoted; names the reason."""
+    """Raised when a trial may not be promoted; gives the reason."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The remedy half of a sentence about an unknown name."""
+    """The hint after an unknown name: the closest match, or all known names."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1)
     if close:
         return f"did you mean {close[0]!r}?"
-    return f"known are {', '.join(names)}" if names else "none is known"
+    return f"choose one of {', '.join(names)}" if names else "there are none"

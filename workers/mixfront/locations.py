@@ -1,8 +1,8 @@
-"""Paths, URLs and bare names: what a piece of text points at."""
+"""Classifies paths, URLs and bare names, and makes paths absolute."""
 
 from pathlib import Path
 
-LOCAL_SCHEMES = ("file://", "local://")  # fsspec takes both for this machine's files
+LOCAL_SCHEMES = ("file://", "local://")  # fsspec uses both for local files
 
 
 def is_path(reference: str) -> bool:
@@ -11,7 +11,7 @@ def is_path(reference: str) -> bool:
 
 
 def is_local(location: str) -> bool:
-    """Whether a path or URL means something only on the machine where it is read."""
+    """Whether a path or URL is only valid on this machine."""
     return "://" not in location or location.startswith((*LOCAL_SCHEMES, "sqlite"))
 
 
@@ -23,7 +23,7 @@ def local_path(location: str) -> str:
 
 
 def absolute(location: str) -> str:
-    """A path made absolute, symbolic links resolved; a URL without its trailing slash."""
+    """An absolute path with symbolic links resolved, or a URL without its trailing slash."""
     if not is_local(location):
         return location.rstrip("/")
     return str(Path(local_path(location)).expanduser().resolve())

@@ -1,4 +1,4 @@
-"""The Ray cluster: joining it, and sending it a search as a job.
+"""The Ray cluster: connecting to it, and submitting searches as jobs.
 
-Nothing is re-exported: every worker of a job imports `cluster.environment` when it starts.
+Nothing is re-exported, because every worker of a job imports `cluster.environment` at start.
 """

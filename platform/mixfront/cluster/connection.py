@@ -1,4 +1,4 @@
-"""One Ray cluster for one command: the one that RAY_ADDRESS names, or a local one."""
+"""Connects a command to a Ray cluster: the one at RAY_ADDRESS, or a local one."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ NAMESPACE = "mixfront"
 
 @dataclass(frozen=True)
 class Cluster:
-    """What a search has to work with."""
+    """The cluster that a search runs on."""
 
     address: str
     local: bool
@@ -26,13 +26,13 @@ class Cluster:
 
 @contextmanager
 def connect(trial: TrialConfig) -> Iterator[Cluster]:
-    """Join the cluster at RAY_ADDRESS, or start one here and end it afterwards.
+    """Connect to the cluster at RAY_ADDRESS, or start a local one and stop it afterwards.
 
-    A local cluster gets one logical CPU more than the machine has, or than one lane needs:
-    the lanes' bundles and Tune's proxies must fit beside each other.
+    A local cluster gets one logical CPU more than the machine has or one lane needs, so that
+    Tune's trial actors fit next to the lanes.
 
     Raises:
-        LaneError: If the cluster cannot be reached, or holds not even one lane.
+        LaneError: If the cluster cannot be reached, or is too small for a lane.
     """
     address = os.environ.get("RAY_ADDRESS")
     _silence_ray()
@@ -48,10 +48,10 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
                 include_dashboard=False,
                 **_QUIET,
             )
-    except Exception as problem:  # Ray raises of every kind: a node that times out, a full disk
-        raise _start_error(address, problem) from problem
+    except Exception as error:  # Ray raises many kinds, e.g. for a node timeout or a full disk
+        raise _start_error(address, error) from error
     gcs = str(ray.get_runtime_context().gcs_address)
-    os.environ["RAY_ADDRESS"] = gcs  # Ray Train's clean-up asks for it
+    os.environ["RAY_ADDRESS"] = gcs  # Ray Train's cleanup reads it
     try:
         yield Cluster(address=gcs, local=address is None, num_lanes=_num_lanes(trial))
     finally:
@@ -62,16 +62,16 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
             os.environ["RAY_ADDRESS"] = address
 
 
-def _start_error(address: str | None, problem: Exception) -> LaneError:
-    lines = str(problem).strip().splitlines() or [type(problem).__name__]
+def _start_error(address: str | None, error: Exception) -> LaneError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
     if address:
         return LaneError(
             f"cannot reach Ray at {address!r}: {lines[0]}; check RAY_ADDRESS, or unset it to "
-            "work on this machine"
+            "use this machine"
         )
     return LaneError(
-        f"Ray did not start on this machine: {lines[0]}; try again when it is less busy, and see "
-        "`mixfront doctor` or the logs in /tmp/ray/session_latest/logs"
+        f"Ray did not start on this machine: {lines[0]}; try again when it is less busy, or check "
+        "`mixfront doctor` and the logs in /tmp/ray/session_latest/logs"
     )
 
 
@@ -84,20 +84,20 @@ def _silence_ray() -> None:
 
 
 def _num_lanes(trial: TrialConfig) -> int:
-    """How many lanes fit into the cluster at once.
+    """Number of lanes that fit on the cluster at once.
 
     Raises:
-        LaneError: If none does.
+        LaneError: If no lane fits.
     """
-    have = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray has no hint there
-    by_cpu = (have.get("CPU", 0) - 1) / (trial.workers * trial.cpus_per_worker)
-    by_gpu = have.get("GPU", 0) / (trial.workers * trial.gpus_per_worker or 1)
+    total = ray.cluster_resources()  # type: ignore[no-untyped-call]  # untyped in Ray
+    by_cpu = (total.get("CPU", 0) - 1) / (trial.workers * trial.cpus_per_worker)
+    by_gpu = total.get("GPU", 0) / (trial.workers * trial.gpus_per_worker or 1)
     lanes = int(min(by_cpu, by_gpu) if trial.gpus_per_worker else by_cpu)
     if lanes < 1:
         raise LaneError(
             f"a trial needs {trial.workers} workers with {trial.cpus_per_worker:g} CPUs and "
-            f"{trial.gpus_per_worker:g} GPUs each and one CPU is kept free, but the cluster has "
-            f"{have.get('CPU', 0):g} CPUs and {have.get('GPU', 0):g} GPUs: "
+            f"{trial.gpus_per_worker:g} GPUs each, plus one free CPU, but the cluster has "
+            f"{total.get('CPU', 0):g} CPUs and {total.get('GPU', 0):g} GPUs; "
             "lower trial.workers, or add nodes"
         )
     return lanes

@@ -1,4 +1,4 @@
-"""What the nodes of a Ray cluster compute with."""
+"""The nodes of a Ray cluster, and whether their devices support bf16."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,21 +10,21 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from mixfront.lanes.config import TrialConfig
 from mixfront.training.native_bf16 import has_native_bf16
 
-ANSWER_S = 60.0  # for a node to start a process that imports torch
-GPU_SHARE = 0.01  # of a GPU, so that the question sees one
+RESPONSE_S = 60.0  # time for a node to start a process and import torch
+GPU_SHARE = 0.01  # just enough for a task to see a GPU
 
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """A node that workers of a lane fit on."""
+    """A node with room for a lane's worker."""
 
     node_id: str
-    name: str  # address, for people
+    name: str  # its address, for messages
 
 
 def lane_nodes(trial: TrialConfig) -> list[Node]:
-    """The living nodes on which a worker of a trial fits."""
-    rows: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray has no hint
+    """The live nodes with enough resources for a trial's worker."""
+    rows: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # untyped in Ray
     return [
         Node(node_id=row["NodeID"], name=row["NodeManagerAddress"])
         for row in rows
@@ -35,24 +35,24 @@ def lane_nodes(trial: TrialConfig) -> list[Node]:
 
 
 def nodes_without_bf16(nodes: list[Node], trial: TrialConfig) -> list[str]:
-    """Names of the nodes whose devices only emulate bf16, or that did not say in time."""
+    """Names of the nodes whose devices only emulate bf16, or that did not respond in time."""
     device = "cuda" if trial.gpus_per_worker else "cpu"
-    ask: Any = ray.remote(has_native_bf16)
-    answers = {
-        node.name: ask.options(
+    probe: Any = ray.remote(has_native_bf16)
+    results = {
+        node.name: probe.options(
             num_cpus=0,
             num_gpus=GPU_SHARE if trial.gpus_per_worker else 0,
             scheduling_strategy=NodeAffinitySchedulingStrategy(node.node_id, soft=False),
         ).remote(device)
         for node in nodes
     }
-    ray.wait(list(answers.values()), num_returns=max(1, len(answers)), timeout=ANSWER_S)
-    return [name for name, answer in answers.items() if not _is_true(answer)]
+    ray.wait(list(results.values()), num_returns=max(1, len(results)), timeout=RESPONSE_S)
+    return [name for name, result in results.items() if not _is_true(result)]
 
 
-def _is_true(answer: Any) -> bool:
+def _is_true(result: Any) -> bool:
     try:
-        return bool(ray.get(answer, timeout=0.1))
+        return bool(ray.get(result, timeout=0.1))
     except RayError:
-        ray.cancel(answer)
+        ray.cancel(result)
         return False

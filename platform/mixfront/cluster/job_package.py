@@ -1,4 +1,4 @@
-"""What is sent to a cluster: the resolved spec, the files it names, and the environment."""
+"""Packs a job for a cluster: the resolved spec, the files it reads, and the environment."""
 
 import json
 import shutil
@@ -16,47 +16,48 @@ if TYPE_CHECKING:
     from mixfront.spec.search_spec import SearchSpec
 
 SPEC = "spec.yaml"
-_PLACES = (("data", "path"), ("storage",), ("tracking", "uri"), ("optuna_storage",))
+_LOCATIONS = (("data", "path"), ("storage",), ("tracking", "uri"), ("optuna_storage",))
 _FILES = {("data", "schema"): "schema.yaml", ("space",): "space.yaml"}
 
 
 def pack(spec: "SearchSpec", folder: Path, *, env: Sequence[str], shared: bool) -> None:
-    """Write into `folder` all that the job finds in its working directory.
+    """Write the job's working directory to `folder`.
 
     Args:
-        spec: The spec, every path absolute.
+        spec: The spec, with absolute paths.
         folder: An empty folder.
-        env: Names of environment variables to send; values are read here.
-        shared: Whether the cluster sees the same files as this machine. If it does not, the
-            schema and a space of the user's own are sent along.
+        env: Names of environment variables to send; the values are those of this process.
+        shared: Whether the cluster has the same files as this machine. If not, the schema and a
+            user's own space are sent too.
 
     Raises:
-        SpecError: If the spec names a place that the cluster cannot see.
+        SpecError: If the spec names a location that the cluster cannot access.
         UsageError: If an environment variable is not set.
     """
     data = spec.dump()
     if not shared:
         _refuse_local(data)
-        _send_files(data, folder)
-    servers = _take_servers(data)
+        _copy_files(data, folder)
+    server_uris = _pop_server_uris(data)
     (folder / SPEC).write_text(json.dumps(data, indent=1))  # JSON is YAML
-    write_environment(folder, env, servers)
+    write_environment(folder, env, server_uris)
 
 
 def _refuse_local(data: dict[str, Any]) -> None:
-    for keys in _PLACES:
-        place = _get(data, keys)
-        if isinstance(place, str) and is_local(place):
+    for keys in _LOCATIONS:
+        location = _get(data, keys)
+        if isinstance(location, str) and is_local(location):
             raise SpecError(
-                f"{'.'.join(keys)} is {place!r}, which only this machine sees: give a URL such "
-                "as s3://..., or --shared-filesystem if the cluster sees the same files"
+                f"{'.'.join(keys)} is {location!r}, which only this machine can access; give a "
+                "URL such as s3://..., or --shared-filesystem if the cluster has the same files"
             )
 
 
-def _take_servers(data: dict[str, Any]) -> dict[str, str]:
-    """Move the URIs that may hold a password from the spec to the environment.
+def _pop_server_uris(data: dict[str, Any]) -> dict[str, str]:
+    """Move the URIs that may contain a password from the spec to the environment.
 
-    There the file is private; and a resumed search, whose record holds no password, finds them.
+    The environment file is private, and a resumed search reads them there, as its record has no
+    passwords.
     """
     return {
         "MLFLOW_TRACKING_URI": data["tracking"].pop("uri"),
@@ -64,14 +65,14 @@ def _take_servers(data: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _send_files(data: dict[str, Any], folder: Path) -> None:
-    """Copy what the spec reads beside it, and name it so."""
+def _copy_files(data: dict[str, Any], folder: Path) -> None:
+    """Copy the files that the spec reads, and make the spec point to the copies."""
     for keys, name in _FILES.items():
         source = _get(data, keys)
         if keys == ("space",) and not is_path(source):
-            continue  # packaged: the wheel has it
-        with fsspec.open(source, "rb") as theirs, (folder / name).open("wb") as ours:
-            shutil.copyfileobj(theirs, ours)
+            continue  # packaged spaces are in the wheel
+        with fsspec.open(source, "rb") as original, (folder / name).open("wb") as copy:
+            shutil.copyfileobj(original, copy)
         _set(data, keys, name if keys != ("space",) else f"./{name}")
 
 

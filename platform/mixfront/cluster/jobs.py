@@ -1,4 +1,4 @@
-"""Searches as jobs of a Ray cluster, over its Jobs API."""
+"""Runs searches as jobs on a Ray cluster, through its Jobs API."""
 
 import asyncio
 import logging
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from mixfront.spec.search_spec import SearchSpec
 
-ADDRESS_VARIABLES = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")  # the first one wins, as in Ray
-STOP_WAIT_S = 150  # how long a stopped search may write checkpoints before it is killed
-_SEARCH = "mixfront.search"  # metadata: whose job it is
-LAUNCH = "python -m mixfront.cluster.launch"  # what follows is as after `mixfront`
+ADDRESS_VARIABLES = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")  # in Ray's order of precedence
+STOP_WAIT_S = 150  # time for a stopped search to write checkpoints before it is killed
+_SEARCH = "mixfront.search"  # metadata key: name of the job's search
+LAUNCH = "python -m mixfront.cluster.launch"  # takes the arguments of `mixfront`
 _UNFINISHED = ("PENDING", "RUNNING")
 _POLL_S = 0.5
 
@@ -45,24 +45,24 @@ class Job:
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the job has ended."""
         return self.status not in _UNFINISHED
 
 
 class SearchJobs:
-    """The jobs of the cluster that RAY_API_SERVER_ADDRESS or RAY_ADDRESS names.
+    """The search jobs on the cluster at RAY_API_SERVER_ADDRESS or RAY_ADDRESS.
 
-    Ray takes the token from RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token.
+    Ray reads the token from RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token.
 
     Raises:
         UsageError: If neither variable is set.
-        ClusterError: If the cluster cannot be reached, or refuses.
+        ClusterError: If the cluster cannot be reached, or refuses the request.
     """
 
     def __init__(self) -> None:
         if not is_configured():
             raise UsageError(
-                "no cluster is named: set RAY_API_SERVER_ADDRESS to its dashboard, "
+                "no Ray cluster is configured; set RAY_API_SERVER_ADDRESS to its dashboard, "
                 "for example http://head:8265"
             )
         with _translated_errors():
@@ -79,19 +79,19 @@ class SearchJobs:
         shared: bool | None = None,
         resume: bool = False,
     ) -> Job:
-        """Send a search to the cluster.
+        """Submit a search to the cluster.
 
         Args:
-            spec: The search.
-            env: Names of environment variables that the job gets. Those of the tracking
-                server and the study reach the driver only.
-            shared: Whether the cluster sees this machine's files; None = if it is this machine.
-            resume: Go on with a search that was interrupted.
+            spec: The search's spec.
+            env: Names of environment variables to pass to the job. Those of the tracking server
+                and the study are only passed to its driver.
+            shared: Whether the cluster has this machine's files; None = if it is this machine.
+            resume: Resume an interrupted search.
 
         Raises:
-            SpecError: If a job of this name is not over, or the cluster cannot see what the
-                spec names.
-            ClusterError: If the cluster refuses.
+            SpecError: If the search has an active job, or the spec names a location that the
+                cluster cannot access.
+            ClusterError: If the cluster refuses the job.
         """
         verb = "resume" if resume else "run"
         shared = is_this_machine(self.address) if shared is None else shared
@@ -102,29 +102,29 @@ class SearchJobs:
         )
 
     def send(self, search: str, entrypoint: str, fill: Callable[[Path], object]) -> Job:
-        """Run a command as a job, with this mixfront on its path.
+        """Run a command as a job that imports this version of mixfront.
 
         Args:
-            search: Name of the search that it belongs to.
+            search: Name of the job's search.
             entrypoint: The command.
-            fill: Puts into a folder what the job finds in its working directory.
+            fill: Fills a folder, which becomes the job's working directory.
 
         Raises:
-            SpecError: If a job of this search is not over.
-            ClusterError: If the cluster refuses.
+            SpecError: If the search has an active job.
+            ClusterError: If the cluster refuses the job.
         """
-        from mixfront.installation.wheel import build_wheel  # the registry imports much
+        from mixfront.installation.wheel import build_wheel  # slow to import
 
         submission_id = self._free_id(search)
         with tempfile.TemporaryDirectory(prefix="mixfront-submit-") as work, _translated_errors():
-            parcel = Path(work) / "parcel"
-            parcel.mkdir()
-            fill(parcel)
+            package = Path(work) / "package"
+            package.mkdir()
+            fill(package)
             wheel = build_wheel(Path(work), requires=False)
             self._client.submit_job(
                 entrypoint=entrypoint,
                 submission_id=submission_id,
-                runtime_env=_runtime_env(parcel, wheel),
+                runtime_env=_runtime_env(package, wheel),
                 metadata={_SEARCH: search},
             )
         return self._job(submission_id)
@@ -132,30 +132,30 @@ class SearchJobs:
     def all(self) -> list[Job]:
         """Every job of every search, oldest first."""
         with _translated_errors():
-            found = self._client.list_jobs()
-        jobs = [_as_job(details) for details in found if _SEARCH in (details.metadata or {})]
+            listed = self._client.list_jobs()
+        jobs = [_as_job(details) for details in listed if _SEARCH in (details.metadata or {})]
         return sorted(jobs, key=_start)
 
     def latest(self, search: str) -> Job:
-        """The last job of a search.
+        """The latest job of a search.
 
         Raises:
-            UnknownNameError: If it has none on this cluster.
+            UnknownNameError: If the search has no job on this cluster.
         """
         jobs = self.all()
-        mine = [job for job in jobs if job.search == search]
-        if not mine:
+        of_search = [job for job in jobs if job.search == search]
+        if not of_search:
             raise UnknownNameError("submitted search", search, {job.search for job in jobs})
-        return mine[-1]
+        return of_search[-1]
 
     def logs(self, search: str) -> str:
-        """What the last job of a search has printed so far."""
+        """The output of a search's latest job so far."""
         job = self.latest(search)
         with _translated_errors():
             return str(self._client.get_job_logs(job.submission_id))
 
     def follow(self, search: str) -> Iterator[str]:
-        """What the last job of a search prints, as it prints it, until it is over."""
+        """Stream the output of a search's latest job until it ends."""
         job = self.latest(search)
         loop = asyncio.new_event_loop()
         try:
@@ -171,12 +171,12 @@ class SearchJobs:
             loop.close()
 
     def stop(self, search: str, timeout: float = STOP_WAIT_S + 10) -> Job:
-        """Ask the last job of a search to stop, and wait until it has.
+        """Stop the latest job of a search, and wait until it has ended.
 
-        It gets SIGTERM: running trials write checkpoints, and the search can be resumed.
+        The job gets SIGTERM: running trials write checkpoints, and the search can be resumed.
 
         Raises:
-            ClusterError: If it is still there after `timeout` seconds.
+            ClusterError: If the job has not ended after `timeout` seconds.
         """
         job = self.latest(search)
         if not job.is_finished:
@@ -185,10 +185,10 @@ class SearchJobs:
         return self.wait(search, timeout)
 
     def wait(self, search: str, timeout: float) -> Job:
-        """Wait until the last job of a search is over.
+        """Wait until the latest job of a search has ended.
 
         Raises:
-            ClusterError: If it is not within `timeout` seconds.
+            ClusterError: If the job has not ended after `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
         while not (job := self.latest(search)).is_finished:
@@ -205,12 +205,12 @@ class SearchJobs:
             return _as_job(self._client.get_job_info(submission_id))
 
     def _free_id(self, search: str) -> str:
-        """`mixfront-<name>`, with a number if that was used: Ray takes an id once for ever."""
+        """`mixfront-<name>`, with a number if it is taken; Ray never accepts an id twice."""
         jobs = self.all()
         for job in jobs:
             if job.search == search and not job.is_finished:
                 raise SpecError(
-                    f"the search {search!r} is {job.status.lower()} as {job.submission_id}: "
+                    f"search {search!r} is already {job.status.lower()} as {job.submission_id}; "
                     f"stop it with `mixfront search stop {search}`, or choose another name"
                 )
         with _translated_errors():
@@ -220,26 +220,26 @@ class SearchJobs:
 
 
 def is_configured() -> bool:
-    """Whether the environment names a cluster."""
+    """Whether a cluster address is set in the environment."""
     return any(os.environ.get(name) for name in ADDRESS_VARIABLES)
 
 
 def is_this_machine(address: str) -> bool:
-    """Whether the cluster's address belongs to the machine that asks."""
+    """Whether an address belongs to this machine."""
     host = urlsplit(address).hostname or ""
     try:
-        family, _, _, _, place = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)[0]
+        family, _, _, _, sockaddr = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((place[0], 0))  # only an address of one's own can be bound
+            probe.bind((sockaddr[0], 0))  # only a local address can be bound
     except OSError:
         return False
     return True
 
 
-def _runtime_env(parcel: Path, wheel: Path) -> dict[str, Any]:
-    """Ray's runtime environment; it is logged and shown, so no value of the user's is in it."""
+def _runtime_env(package: Path, wheel: Path) -> dict[str, Any]:
+    """Ray's runtime environment; it has no user values, because Ray logs and shows it."""
     return {
-        "working_dir": str(parcel),
+        "working_dir": str(package),
         "py_modules": [str(wheel)],
         "worker_process_setup_hook": HOOK,
         "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S), "PYTHONUNBUFFERED": "1"},
@@ -247,7 +247,7 @@ def _runtime_env(parcel: Path, wheel: Path) -> dict[str, Any]:
 
 
 def _start(job: Job) -> float:
-    """For sorting; a job that has not started is the last one."""
+    """Sort key; a job that has not started sorts last."""
     return math.inf if job.started is None else job.started
 
 
@@ -264,25 +264,26 @@ def _as_job(details: "JobDetails") -> Job:
 
 @contextmanager
 def _translated_errors() -> Iterator[None]:
-    """Ray's errors as one sentence; Ray's own logging of them is left out.
+    """Turn Ray's errors into one sentence, and silence Ray's own logging of them.
 
     Raises:
-        ClusterError: For whatever Ray raises.
+        ClusterError: For any error from Ray.
     """
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
-    from ray.exceptions import RayError  # of a token that is missing or wrong
+    from ray.exceptions import RayError  # raised for a missing or wrong token
 
     try:
         yield
-    except (RayError, RuntimeError, OSError, ValueError) as problem:
-        if isinstance(problem, UsageError):
+    except (RayError, RuntimeError, OSError, ValueError) as error:
+        if isinstance(error, UsageError):
             raise
-        lines = [line for line in str(problem).splitlines() if line.strip()]
-        where = next((os.environ[n] for n in ADDRESS_VARIABLES if os.environ.get(n)), "")
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        address = next((os.environ[n] for n in ADDRESS_VARIABLES if os.environ.get(n)), "")
+        reason = lines[0] if lines else type(error).__name__
         raise ClusterError(
-            f"the Ray cluster at {scrub_text(where)} said: "
-            f"{scrub_text(lines[0] if lines else type(problem).__name__)}"
+            f"the Ray cluster at {scrub_text(address)} cannot be used ({scrub_text(reason)}); "
+            "check its address and token"
         ) from None
     finally:
         logging.disable(before)

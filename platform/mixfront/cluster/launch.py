@@ -1,7 +1,7 @@
-"""`python -m mixfront.cluster.launch ...`: where a job begins on the cluster.
+"""`python -m mixfront.cluster.launch ...`: the entrypoint of a job on the cluster.
 
-It sets the environment that travelled with the job and becomes the command line, in the same
-process, so that Ray's signals reach it.
+It sets the job's environment variables and becomes the command line in the same process, so that
+Ray's signals reach it.
 """
 
 import os
@@ -11,7 +11,7 @@ from mixfront.cluster.environment import load_in_driver
 
 
 def main() -> None:
-    """Replace this process by `python -m mixfront.cli` with the same words."""
+    """Replace this process with `python -m mixfront.cli` and the same arguments."""
     load_in_driver()
     os.execv(sys.executable, [sys.executable, "-m", "mixfront.cli", *sys.argv[1:]])
 

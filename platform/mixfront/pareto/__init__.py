@@ -1,4 +1,4 @@
-"""The Pareto front of a search: who is on it, how much it covers, how it looks."""
+"""The Pareto front of a search: its trials, hypervolume, charts and picks."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The interactive charts of a search, as plotly figures."""
+"""Interactive charts of a search, as plotly figures."""
 
 from collections.abc import Sequence
 from html import escape
@@ -13,53 +13,53 @@ from mixfront.records import TrialRecord, TrialState
 from mixfront.spec.metrics import describe_metric
 from mixfront.spec.objectives import Objective
 
-# Okabe and Ito's colours: told apart by the colour-blind too.
+# Okabe and Ito's palette, which colour-blind readers can distinguish.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#8C6D31")
 INK, FAINT, GRID = "#1d2733", "#9aa5b1", "#e8ecf0"
 FRONT_LINE = "#1d2733"
-FEW = 8  # trials; with fewer an axis shows them all
+FEW = 8  # with fewer trials, an axis shows all of them
 
 
 def family_colours(trials: Sequence[TrialRecord]) -> dict[str, str]:
-    """A colour for each family, in alphabetic order."""
+    """Colour by family, assigned in alphabetical order."""
     families = sorted({trial.family for trial in trials})
     return {family: COLOURS[i % len(COLOURS)] for i, family in enumerate(families)}
 
 
 def objective_pairs(objectives: Sequence[Objective]) -> list[tuple[Objective, Objective]]:
-    """(x, y) of each chart: the first objective that is not a cost is y, each other one is x."""
-    upward = next((o for o in objectives if not describe_metric(o.metric).is_cost), objectives[0])
-    return [(other, upward) for other in objectives if other is not upward]
+    """(x, y) per chart: y is the first objective that is not a cost, x is each other one."""
+    y = next((o for o in objectives if not describe_metric(o.metric).is_cost), objectives[0])
+    return [(x, y) for x in objectives if x is not y]
 
 
 def front_chart(
     trials: Sequence[TrialRecord], front: Front, x: Objective, y: Objective
 ) -> go.Figure:
-    """Every trial that has both values, by family, with the front through them."""
+    """Every trial with both values, by family, and the front as a line."""
     figure = go.Figure()
-    shown = [t for t in trials if x.metric in t.values and y.metric in t.values]
+    plotted = [t for t in trials if x.metric in t.values and y.metric in t.values]
     if len(front.objectives) == 2:
-        figure.add_trace(_step_line(front, x, y, shown))
-    figure.add_traces(_scatters(shown, front, x.metric, y.metric))
-    _name_axis(figure.layout.xaxis, x)
-    _name_axis(figure.layout.yaxis, y)
-    figure.update_yaxes(range=interesting_range(front, y))
+        figure.add_trace(_step_line(front, x, y, plotted))
+    figure.add_traces(_scatters(plotted, front, x.metric, y.metric))
+    _label_axis(figure.layout.xaxis, x)
+    _label_axis(figure.layout.yaxis, y)
+    figure.update_yaxes(range=focused_range(front, y))
     return _styled(figure)
 
 
 def progress_chart(trials: Sequence[TrialRecord], front: Front) -> go.Figure:
-    """A single objective, by trial number, with the best so far."""
+    """A single objective by trial number, and the best value so far."""
     objective = front.objectives[0]
     better = max if objective.direction == "max" else min
     numbers = [int(trial.trial_id) for trial in front.candidates]
     values = [trial.values[objective.metric] for trial in front.candidates]
     best = [better(values[: i + 1]) for i in range(len(values))]
     figure = go.Figure(_line(numbers, best, "best so far"))
-    shown = [trial for trial in trials if objective.metric in trial.values]
-    figure.add_traces(_scatters(shown, front, None, objective.metric))
+    plotted = [trial for trial in trials if objective.metric in trial.values]
+    figure.add_traces(_scatters(plotted, front, None, objective.metric))
     figure.update_xaxes(title="trial")
-    _name_axis(figure.layout.yaxis, objective)
-    figure.update_yaxes(range=interesting_range(front, objective))
+    _label_axis(figure.layout.yaxis, objective)
+    figure.update_yaxes(range=focused_range(front, objective))
     return _styled(figure)
 
 
@@ -112,7 +112,7 @@ def _scatter(
 
 
 def _others(trials: Sequence[TrialRecord], x: str | None, y: str) -> list[go.Scatter]:
-    """Trials that do not count: what they reached says little, so they are drawn faintly."""
+    """Pruned and running trials, drawn faintly because their values are not final."""
     kinds = {
         TrialState.PRUNED: ("stopped early", "x-thin"),
         TrialState.RUNNING: ("running", "star"),
@@ -146,7 +146,7 @@ def _markers(
 
 
 def hover(trial: TrialRecord) -> str:
-    """What is shown of a trial under the pointer."""
+    """The hover text of a trial."""
     values = [
         f"{escape(describe_metric(name).label)} <b>{format_value(name, value)}</b>"
         for name, value in trial.values.items()
@@ -157,15 +157,15 @@ def hover(trial: TrialRecord) -> str:
 
 
 def _step_line(
-    front: Front, x: Objective, y: Objective, shown: Sequence[TrialRecord]
+    front: Front, x: Objective, y: Objective, plotted: Sequence[TrialRecord]
 ) -> go.Scatter:
-    """The edge of what is attained: from the best x, flat until the next trial does better."""
+    """The front as a staircase from the best x: flat until the next trial is better in y."""
     sign = 1 if x.direction == "min" else -1
     members = sorted(front.members, key=lambda trial: sign * trial.values[x.metric])
     xs = [trial.values[x.metric] for trial in members]
     ys = [trial.values[y.metric] for trial in members]
     if members:
-        xs.append(max((t.values[x.metric] for t in shown), key=lambda value: sign * value))
+        xs.append(max((t.values[x.metric] for t in plotted), key=lambda value: sign * value))
         ys.append(ys[-1])
     return _line(xs, ys, "front", shape="hv")
 
@@ -175,8 +175,8 @@ def _line(xs: Sequence[float], ys: Sequence[float], name: str, shape: str = "hv"
     return go.Scatter(x=xs, y=ys, mode="lines", name=name, line=line, hoverinfo="skip")
 
 
-def interesting_range(front: Front, y: Objective) -> list[float] | None:
-    """The y axis without the few models that learned nothing; None = show all."""
+def focused_range(front: Front, y: Objective) -> list[float] | None:
+    """The y range without the few models that learned nothing; None = show all."""
     values = np.array([trial.values[y.metric] for trial in front.candidates])
     if len(values) < FEW or describe_metric(y.metric).log10:
         return None
@@ -190,15 +190,15 @@ def interesting_range(front: Front, y: Objective) -> list[float] | None:
 
 
 def axis_title(objective: Objective) -> str:
-    """Name, unit and the better direction."""
+    """Label, unit and which direction is better."""
     better = "lower" if objective.direction == "min" else "higher"
     return f"{describe_metric(objective.metric).title}, {better} is better"
 
 
-def _name_axis(axis: Any, objective: Objective) -> None:
+def _label_axis(axis: Any, objective: Objective) -> None:
     axis.title = escape(axis_title(objective))
     if describe_metric(objective.metric).log10:
-        # "D2" labels 1, 2 and 5 of a decade; plotly's own choice labels all nine, which overlap.
+        # "D2" labels 1, 2 and 5 of a decade; plotly's default labels all nine, which overlap.
         axis.update(type="log", tickformat="~s", minor={"showgrid": False}, dtick="D2")
 
 

@@ -1,4 +1,4 @@
-"""Values and configurations in a form that is quick to read."""
+"""Formats values, configurations and fronts for tables and charts."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from mixfront.spec.metrics import describe_metric
 from mixfront.spec.objectives import Objective
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
-# The keys that make a model what it is; a table has no room for all.
+# The most important model keys, as a table has no room for all of them.
 MODEL_KEYS = (
     "global_pattern",
     "local_pattern",
@@ -26,12 +26,12 @@ MODEL_KEYS = (
 
 
 def label(objective: Objective) -> str:
-    """An objective's name for people: "Training FLOPs"."""
+    """An objective's label, such as "Training FLOPs"."""
     return describe_metric(objective.metric).label
 
 
 def format_value(metric: str, value: float | None) -> str:
-    """A value as people read it: 12.3M parameters, 0.74125 AUC, 3.81 ms."""
+    """A value in short form: 12.3M parameters, 0.74125 AUC, 3.81 ms."""
     if value is None or math.isnan(value):
         return "-"
     row = describe_metric(metric)
@@ -43,22 +43,22 @@ def format_value(metric: str, value: float | None) -> str:
 
 
 def with_prefix(value: float) -> str:
-    """Three digits and a prefix: 12300000 -> 12.3M."""
+    """A number with three digits and an SI prefix: 12300000 -> 12.3M."""
     if not math.isfinite(value) or abs(value) < 1000:
         return f"{value:.3g}"
-    # Three digits first: 999999 is 1M, not 1e+03k.
+    # Round to three digits first: 999999 becomes 1M, not 1e+03k.
     rounded = float(f"{value:.3g}")
     power = min(int(math.log10(abs(rounded)) // 3), len(_PREFIXES) - 1)
     return f"{rounded / 1000**power:.3g}{_PREFIXES[power]}"
 
 
 def key_params(config: Mapping[str, Any]) -> str:
-    """The model keys of a configuration, on one line."""
+    """The most important model keys of a configuration, on one line."""
     return " ".join(f"{key}={config[key]}" for key in MODEL_KEYS if key in config)
 
 
 def ordered_config(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Every key but the family, the model's own first, with values cut to four digits."""
+    """Every key except the family, model keys first, with numbers rounded to four digits."""
     rest = [key for key in config if key not in MODEL_KEYS and key != "family"]
     keys = [key for key in MODEL_KEYS if key in config] + rest
     return [(key, _short(config[key])) for key in keys]

@@ -1,7 +1,7 @@
-"""The Pareto front of a search: which complete trials no other trial beats.
+"""The Pareto front of a search: the complete trials that no other trial dominates.
 
-Trial a dominates trial b if it is no worse in any objective and better in one. Only COMPLETE and
-feasible trials count. Equal trials stand on the front together.
+Trial a dominates trial b if it is no worse in any objective and better in at least one. Only
+COMPLETE and feasible trials count. Trials with equal values are all on the front.
 """
 
 import math
@@ -22,15 +22,15 @@ Points = NDArray[np.float64]  # (trials, objectives), scaled, smaller is better
 
 @dataclass(frozen=True)
 class Front:
-    """The front, and every complete feasible trial's place behind it.
+    """The front, and the rank of every complete, feasible trial.
 
     Attributes:
-        objectives: What is compared.
-        reference_point: One value an objective, costs in log10.
-        members: The front, best in the first objective first.
-        candidates: All complete feasible trials, in the order of their numbers.
-        ranks: Trial id -> 0 on the front, 1 on the front of the rest, and so on.
-        hypervolume: What the front dominates, up to the reference point; costs in log10.
+        objectives: The objectives compared.
+        reference_point: One value per objective, costs in log10.
+        members: The trials on the front, best in the first objective first.
+        candidates: All complete, feasible trials, by number.
+        ranks: Trial id -> 0 on the front, 1 on the front of the remaining trials, and so on.
+        hypervolume: Volume that the front dominates, up to the reference point; costs in log10.
     """
 
     objectives: tuple[Objective, ...]
@@ -41,11 +41,11 @@ class Front:
     hypervolume: float
 
     def dominated_by(self, trial: TrialRecord) -> list[TrialRecord]:
-        """The front's trials that dominate a trial; none if it belongs on the front."""
+        """The trials on the front that dominate a trial; empty if it is on the front."""
         point = points_of([trial], self.objectives)[0]
         others = points_of(self.members, self.objectives)
-        beats = np.all(others <= point, axis=1) & np.any(others < point, axis=1)
-        return [member for member, is_better in zip(self.members, beats, strict=True) if is_better]
+        dominates = np.all(others <= point, axis=1) & np.any(others < point, axis=1)
+        return [member for member, does in zip(self.members, dominates, strict=True) if does]
 
 
 def front_of(
@@ -56,8 +56,8 @@ def front_of(
     """The front of the trials so far.
 
     Args:
-        trials: In any state; those that do not count are left out.
-        objectives: What is compared.
+        trials: Trials in any state; incomplete and infeasible ones are left out.
+        objectives: The objectives to compare.
         reference_point: In the objectives' order, costs in log10.
     """
     candidates = [trial for trial in trials if is_candidate(trial, objectives)]
@@ -75,20 +75,20 @@ def front_of(
 
 
 def is_feasible(trial: TrialRecord) -> bool:
-    """Whether a trial breaks no constraint."""
-    broken = any(amount > 0 for amount in trial.violations.values())
-    return trial.state is not TrialState.INFEASIBLE and not broken
+    """Whether a trial satisfies every constraint."""
+    is_violated = any(amount > 0 for amount in trial.violations.values())
+    return trial.state is not TrialState.INFEASIBLE and not is_violated
 
 
 def is_candidate(trial: TrialRecord, objectives: Sequence[Objective]) -> bool:
-    """Whether a trial may be on the front: complete, feasible, every objective finite."""
+    """Whether a trial can be on the front: complete, feasible, and every objective finite."""
     values = [trial.values.get(objective.metric, math.nan) for objective in objectives]
     is_complete = trial.state is TrialState.COMPLETE
     return is_complete and is_feasible(trial) and all(map(math.isfinite, values))
 
 
 def points_of(trials: Sequence[TrialRecord], objectives: Sequence[Objective]) -> Points:
-    """Trials as points, (trials, objectives): costs in log10, smaller is better."""
+    """Trials as points of shape (trials, objectives): costs in log10, smaller is better."""
     rows = [
         [o.minimised(o.scaled(trial.values[o.metric])) for o in objectives] for trial in trials
     ]
@@ -100,7 +100,7 @@ def hypervolume_history(
     objectives: Sequence[Objective],
     reference_point: Sequence[float],
 ) -> list[tuple[TrialRecord, float]]:
-    """Hypervolume after each complete trial, in the order in which they ended; it never falls."""
+    """Hypervolume after each complete trial, in the order in which trials ended; never falls."""
     candidates = [trial for trial in trials if is_candidate(trial, objectives)]
     candidates.sort(key=lambda t: (math.inf if t.ended is None else t.ended, _number(t)))
     points = points_of(candidates, objectives)
@@ -108,20 +108,20 @@ def hypervolume_history(
         _hypervolume(points[: count + 1], objectives, reference_point)
         for count in range(len(candidates))
     ]
-    growing = np.maximum.accumulate(volumes).tolist() if volumes else []  # rounding must not show
-    return list(zip(candidates, growing, strict=True))
+    monotone = np.maximum.accumulate(volumes).tolist() if volumes else []  # hides rounding errors
+    return list(zip(candidates, monotone, strict=True))
 
 
 def count_states(trials: Iterable[TrialRecord]) -> dict[str, int]:
-    """How many trials are in each state; complete ones that break a constraint are infeasible."""
-    states = Counter(_true_state(trial) for trial in trials)
+    """Number of trials per state; complete trials that violate a constraint are infeasible."""
+    states = Counter(_effective_state(trial) for trial in trials)
     return {str(state): states[state] for state in TrialState}
 
 
 def front_json(
     search: SearchRecord, trials: Sequence[TrialRecord], front: Front | None = None
 ) -> dict[str, Any]:
-    """The front as `mixfront pareto --json` prints it."""
+    """The output of `mixfront pareto --json`."""
     front = front or front_of(trials, search.objectives, search.reference_point)
     return {
         "search_id": search.search_id,
@@ -133,9 +133,9 @@ def front_json(
     }
 
 
-def _true_state(trial: TrialRecord) -> TrialState:
-    is_broken = trial.state is TrialState.COMPLETE and not is_feasible(trial)
-    return TrialState.INFEASIBLE if is_broken else trial.state
+def _effective_state(trial: TrialRecord) -> TrialState:
+    is_infeasible = trial.state is TrialState.COMPLETE and not is_feasible(trial)
+    return TrialState.INFEASIBLE if is_infeasible else trial.state
 
 
 def _member_json(member: TrialRecord, objectives: Sequence[Objective]) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def _ranks(trials: Sequence[TrialRecord], points: Points) -> dict[str, int]:
 def _hypervolume(
     points: Points, objectives: Sequence[Objective], reference_point: Sequence[float]
 ) -> float:
-    """Of points that beat the reference point in every objective; the others add nothing."""
+    """Hypervolume of the points better than the reference point in every objective."""
     corner = np.array([o.minimised(r) for o, r in zip(objectives, reference_point, strict=True)])
     inside = points[np.all(points < corner, axis=1)]
     return float(moocore.hypervolume(inside, ref=corner)) if len(inside) else 0.0

@@ -1,4 +1,4 @@
-"""The interactive front: one HTML page that needs nothing but itself."""
+"""The interactive front, as one self-contained HTML page."""
 
 from collections.abc import Sequence
 from html import escape
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 HOW_TO_READ = (
-    "Outlined points are on the front. Point at one to read its configuration; "
-    "a double click shows those outside the picture."
+    "Outlined points are on the front. Hover over a point to see its configuration; "
+    "double-click to show points outside the axes."
 )
 CHART_CONFIG = {
     "displaylogo": False,
@@ -28,9 +28,9 @@ NO_FRONT = "<p>No trial is complete and feasible yet.</p>"
 
 
 def front_page(search: SearchRecord, trials: Sequence[TrialRecord]) -> str:
-    """The page of a search: its trials, its front, hypervolume over trials, the front's models.
+    """The page of a search: its trials, front and hypervolume, and the models on the front.
 
-    plotly's script (4.5 MB) is part of the page, so that it opens without a network.
+    It includes plotly's script (4.5 MB), so that it works offline.
     """
     from plotly.offline import get_plotlyjs
 
@@ -50,18 +50,18 @@ def front_page(search: SearchRecord, trials: Sequence[TrialRecord]) -> str:
 
 
 def _subtitle(search: SearchRecord) -> str:
-    words = {"max": "highest", "min": "lowest"}
-    wanted = ", ".join(f"{words[o.direction]} {label(o)}" for o in search.objectives)
-    ended = f" · {search.state}" + (f": {search.ended_because}" if search.ended_because else "")
-    return f"{wanted}{ended}"
+    adjectives = {"max": "highest", "min": "lowest"}
+    goal = ", ".join(f"{adjectives[o.direction]} {label(o)}" for o in search.objectives)
+    state = f" · {search.state}" + (f": {search.ended_because}" if search.ended_because else "")
+    return f"{goal}{state}"
 
 
 def _footer(search: SearchRecord) -> str:
-    corner = ", ".join(
+    point = ", ".join(
         f"{'log10 of ' if describe_metric(o.metric).log10 else ''}{label(o)} {value:.5g}"
         for o, value in zip(search.objectives, search.reference_point, strict=True)
     )
-    return f"{search.search_id} · hypervolume is measured from {corner}"
+    return f"{search.search_id} · reference point of the hypervolume: {point}"
 
 
 def _tiles(trials: Sequence[TrialRecord], front: Front) -> str:
@@ -84,7 +84,7 @@ def _charts(trials: Sequence[TrialRecord], front: Front) -> str:
         for x, y in charts.objective_pairs(front.objectives)
     ] or [("Every trial", HOW_TO_READ, charts.progress_chart(trials, front))]
     volume = charts.hypervolume_chart(trials, front)
-    cards.append(("Hypervolume", "What the front covers; it never falls.", volume))
+    cards.append(("Hypervolume", "After each complete trial; it never falls.", volume))
     return "".join(_card(f"chart-{i}", *card) for i, card in enumerate(cards))
 
 

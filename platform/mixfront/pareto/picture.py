@@ -1,4 +1,4 @@
-"""A still picture of the front, for documents: SVG, PNG or PDF."""
+"""A static picture of the front for documents, as SVG, PNG or PDF."""
 
 import math
 from collections.abc import Sequence
@@ -20,21 +20,26 @@ SUFFIXES = (".svg", ".png", ".pdf")
 
 
 def save_picture(search: SearchRecord, trials: Sequence[TrialRecord], path: Path) -> None:
-    """Draw the first two axes of the front and write it, in the format of the file's suffix.
+    """Draw two objectives of the front and write the picture in the format of the suffix.
 
     Raises:
-        UsageError: If the suffix is of no known format, or there is only one objective.
+        UsageError: If the format is not supported, or there is only one objective.
     """
     if path.suffix not in SUFFIXES:
-        raise UsageError(f"{path.name!r} is of no known format: end it in {', '.join(SUFFIXES)}")
+        raise UsageError(
+            f"the format of {path.name!r} is not supported; use one of {', '.join(SUFFIXES)}"
+        )
     if len(search.objectives) < 2:
-        raise UsageError(f"search {search.name!r} has one objective: a front needs two")
+        raise UsageError(
+            f"search {search.name!r} has only one objective, but a picture of the front needs "
+            "two; write the page with --html instead"
+        )
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     front = front_of(trials, search.objectives, search.reference_point)
     figure = Figure(figsize=(7.2, 4.4), layout="constrained")
-    FigureCanvasAgg(figure)  # draws without a display, and leaves pyplot's state alone
+    FigureCanvasAgg(figure)  # needs no display, and does not change pyplot's state
     _draw(figure.add_subplot(), front)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=160, metadata={"Date": None} if path.suffix == ".svg" else None)
@@ -45,7 +50,7 @@ def _draw(axes: "Axes", front: Front) -> None:
         FRONT_LINE,
         GRID,
         family_colours,
-        interesting_range,
+        focused_range,
         objective_pairs,
     )
 
@@ -58,9 +63,9 @@ def _draw(axes: "Axes", front: Front) -> None:
         members = sorted(front.members, key=lambda trial: sign * trial.values[x.metric])
         xs, ys = ([trial.values[o.metric] for trial in members] for o in (x, y))
         axes.step(xs, ys, where="post", color=FRONT_LINE, linewidth=1.2, zorder=2, label="front")
-    _name_axes(axes, x, y)
-    if (interesting := interesting_range(front, y)) is not None:
-        axes.set_ylim(*interesting)
+    _label_axes(axes, x, y)
+    if (y_range := focused_range(front, y)) is not None:
+        axes.set_ylim(*y_range)
     axes.grid(color=GRID)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -93,7 +98,7 @@ def _scatter(
         )
 
 
-def _name_axes(axes: "Axes", x: Objective, y: Objective) -> None:
+def _label_axes(axes: "Axes", x: Objective, y: Objective) -> None:
     from mixfront.pareto.charts import axis_title
 
     axes.set_xlabel(axis_title(x))
@@ -105,7 +110,7 @@ def _name_axes(axes: "Axes", x: Objective, y: Objective) -> None:
 
 
 def _label_decades(axis: "Axis") -> None:
-    """Label few ticks: matplotlib's own minor labels of a short log axis overlap."""
+    """Label only a few ticks, as matplotlib's minor labels overlap on a short log axis."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     low, high = axis.get_view_interval()

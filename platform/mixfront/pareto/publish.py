@@ -1,4 +1,4 @@
-"""The front into MLflow, after each trial that changes it."""
+"""Logs the front to MLflow after each complete trial."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from mixfront.tracking import MlflowWriter
 def publish_front(
     writer: MlflowWriter, search: SearchRecord, trials: Sequence[TrialRecord]
 ) -> Front:
-    """Compute the front of the trials so far and tell MLflow of it; returns at once.
+    """Compute the front of the trials so far and log it to MLflow; returns at once.
 
-    Call it after each trial that became complete. The metric `hypervolume` of the search's run
-    has the number of complete trials as its step.
+    Call it whenever a trial completes. The step of the metric `hypervolume` of the search's run
+    is the number of complete trials.
     """
     front = front_of(trials, search.objectives, search.reference_point)
     if front.members:

@@ -1,4 +1,4 @@
-"""Picking one point of a front: `knee`, `best:METRIC`, `max:METRIC<=VALUE`."""
+"""Picks one trial of a front: `knee`, `best:METRIC` or `max:METRIC<=VALUE`."""
 
 import math
 import re
@@ -19,19 +19,19 @@ _MAX = re.compile(r"max:(?P<metric>[\w.]+)\s*<=\s*(?P<limit>\S+)")
 
 @dataclass(frozen=True)
 class Knee:
-    """The point where giving up more of one objective stops paying for the others."""
+    """The knee, beyond which a gain in one objective costs too much in the others."""
 
 
 @dataclass(frozen=True)
 class Best:
-    """The point that is best in one metric."""
+    """The trial that is best in one metric."""
 
     metric: str
 
 
 @dataclass(frozen=True)
 class Max:
-    """The point with the largest value of a metric that is not above a limit."""
+    """The trial with the largest value of a metric up to a limit."""
 
     metric: str
     limit: float
@@ -41,10 +41,10 @@ Pick = Knee | Best | Max
 
 
 def parse_pick(text: str) -> Pick:
-    """The words of `--pick`.
+    """Parse the value of `--pick`.
 
     Raises:
-        UsageError: If they are of no known form, or name a metric of the test split.
+        UsageError: If it has no valid form, or names a metric of the test split.
     """
     text = text.strip()
     if text == "knee":
@@ -53,23 +53,23 @@ def parse_pick(text: str) -> Pick:
         return Best(_allowed(match["metric"]))
     if match := _MAX.fullmatch(text):
         return Max(_allowed(match["metric"]), _number(match["limit"]))
-    raise UsageError(f"{text!r} picks nothing: use {FORMS}, for example 'max:flops<=1e11'")
+    raise UsageError(f"{text!r} is not a valid pick; use {FORMS}, such as 'max:flops<=1e11'")
 
 
 def pick_trial(pick: Pick | str, front: Front) -> TrialRecord:
-    """The trial of the front that is meant; among equals the one with the lower number.
+    """Pick a trial of the front; among equal trials, the one with the lowest number.
 
     Args:
-        pick: What `parse_pick` returns, or its text.
+        pick: The result of `parse_pick`, or its text.
         front: The front of the search.
 
     Raises:
-        UsageError: If the front is empty, or nothing on it is below the limit.
-        UnknownNameError: If a trial of the front lacks the metric.
+        UsageError: If the front is empty, or no trial on it is within the limit.
+        UnknownNameError: If a trial on the front lacks the metric.
     """
     pick = parse_pick(pick) if isinstance(pick, str) else pick
     if not front.members:
-        raise UsageError("the front is empty: no trial is complete and feasible yet")
+        raise UsageError("the front is empty; wait until a feasible trial has completed")
     if isinstance(pick, Knee):
         return _knee(front)
     if isinstance(pick, Best):
@@ -78,12 +78,12 @@ def pick_trial(pick: Pick | str, front: Front) -> TrialRecord:
 
 
 def knee_distances(front: Front) -> list[float]:
-    """How far each member bulges out from the line (plane) between the extremes of the front.
+    """Distance of each member from the line (plane) through the extremes of the front.
 
-    Each objective is scaled to [0, 1] over the front (costs in log10, 0 = best). In two
-    objectives the extremes are then (0, 1) and (1, 0), and the distance of x from the line
-    between them, towards the ideal point (0, 0), is (1 - x1 - x2) / sqrt(2). With m objectives
-    the plane through the m unit points takes its place: (1 - sum of x) / sqrt(m). This is the
+    Each objective is scaled to [0, 1] over the front (costs in log10, 0 = best). With two
+    objectives, the extremes are then (0, 1) and (1, 0), and the distance of x from the line
+    between them, towards the ideal point (0, 0), is (1 - x1 - x2) / sqrt(2). With m objectives,
+    the line becomes the plane through the m unit points: (1 - sum of x) / sqrt(m). This is the
     knee of Das (1999), "On characterizing the knee of the Pareto curve", on unit extremes.
     """
     points = points_of(front.members, front.objectives)
@@ -112,8 +112,8 @@ def _max(front: Front, pick: Max) -> TrialRecord:
     allowed = [t for t in front.members if values[t.trial_id] <= pick.limit]
     if not allowed:
         raise UsageError(
-            f"no trial of the front has {pick.metric} <= {pick.limit:g}: "
-            f"the smallest is {min(values.values()):g}"
+            f"no trial on the front has {pick.metric} <= {pick.limit:g}; set a limit of at least "
+            f"{min(values.values()):g}, the smallest value"
         )
     return max(allowed, key=lambda t: (values[t.trial_id], -int(t.trial_id)))
 
@@ -126,17 +126,18 @@ def _direction(front: Front, metric: str) -> str:
 
 
 def _value(trial: TrialRecord, metric: str) -> float:
-    known = {**trial.costs, **trial.metrics, **trial.values}
-    if metric not in known or math.isnan(known[metric]):
-        names = [name for name in known if not name.startswith(TEST_PREFIX)]
+    values = {**trial.costs, **trial.metrics, **trial.values}
+    if metric not in values or math.isnan(values[metric]):
+        names = [name for name in values if not name.startswith(TEST_PREFIX)]
         raise UnknownNameError(f"metric of trial {trial.trial_id}", metric, names)
-    return known[metric]
+    return values[metric]
 
 
 def _allowed(metric: str) -> str:
     if metric.startswith(TEST_PREFIX):
         raise UsageError(
-            f"{metric!r} is reported and never chosen by: pick by a validation metric"
+            f"cannot pick by {metric!r}, because the test split is only reported; "
+            "use a validation metric"
         )
     return metric
 
@@ -147,5 +148,7 @@ def _number(text: str) -> float:
     except ValueError:
         value = math.nan
     if math.isnan(value):
-        raise SpecError(f"{text!r} is not a number: write the limit as in 'max:flops<=1e11'")
+        raise SpecError(
+            f"the limit {text!r} is not a number; write, for example, 'max:flops<=1e11'"
+        )
     return value

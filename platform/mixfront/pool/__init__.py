@@ -1,1 +1,1 @@
-"""Lanes, the driver side: who starts them, leases them to trials, and keeps them alive."""
+"""The driver side of lanes: starts them, leases them to trials, and keeps them alive."""

@@ -1,4 +1,4 @@
-"""The actor behind a LanePool: makes the lanes, leases them, keeps them clean."""
+"""The actor behind a LanePool: creates the lanes, leases them, and cleans them between trials."""
 
 import asyncio
 import contextlib
@@ -22,52 +22,52 @@ from mixfront.pool.train_run import RunPlan
 logger = logging.getLogger(__name__)
 
 _WATCH_S = 5.0
-_SWEEPS = 20  # for placement groups, until the last controller is dead
+_SWEEPS = 20  # attempts to remove leaked placement groups while the last controllers die
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaneGrant:
-    """A lane for a trial."""
+    """A lane leased to a trial."""
 
     lane: str  # name of its actor
     token: int
     workers: int
-    max_failures: int  # worker groups that may die under the trial
-    lease_s: float  # how long the lease lasts without being renewed
+    max_failures: int  # worker groups that may die before the trial fails
+    lease_s: float  # seconds until the lease expires unless renewed
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaneRefusal:
-    """No lane for a trial, now or ever."""
+    """The pool will never lease a lane to this trial."""
 
     reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaneStatus:
-    """One lane, for people and for the searcher."""
+    """The state of one lane, for display and for the searcher."""
 
     lane: int
     use: LaneUse
     warm: bool  # its worker group is up
     trial_id: str | None
-    generation: int  # worker groups so far
-    deaths: int  # of worker groups
-    last_error: str | None  # also why it last renewed itself
+    generation: int  # number of worker groups so far
+    deaths: int  # number of worker groups that died
+    last_error: str | None  # or the reason for the last renewal
 
     @property
     def available(self) -> bool:
-        """Whether a trial would get it now or in a moment."""
+        """Whether a trial can lease it now or in a moment."""
         return self.use in (LaneUse.FREE, LaneUse.CLEANING)
 
 
 class PoolActor:
-    """See LanePool, whose methods these are.
+    """The Ray actor behind LanePool, which documents these methods.
 
     Args:
         plans: One per lane.
-        isolation: "process": a fresh worker group for every lease.
-        settings: Clocks.
+        isolation: "process" starts a fresh worker group for every lease.
+        settings: Timeouts and intervals.
     """
 
     def __init__(
@@ -89,32 +89,32 @@ class PoolActor:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Make the lanes; they warm up by themselves."""
+        """Create the lanes; they warm up on their own."""
         for number in range(len(self._plans)):
             try:
-                await self._make_lane(number)
+                await self._create_lane(number)
                 self._spawn(self._watch(number))
             except (ValueError, RayError) as error:
-                self._leases.break_lane(number, f"lane {number} cannot be made: {error}")
+                self._leases.mark_broken(number, f"lane {number} could not be created: {error}")
         self._spawn(self._expire())
         self._opened = True
         await self._changes.notify()
 
     async def lease(self, trial_id: str, timeout_s: float) -> LaneGrant | LaneRefusal | None:
-        """Lease a lane for a trial; None if none became free in time."""
+        """Lease a lane to a trial; None if no lane became free within `timeout_s`."""
         await self.release(trial_id)
 
-        def found() -> Lease | LaneRefusal | None:
-            refused = self._refusal(trial_id)
-            if refused is not None or not self._opened:
-                return refused
+        def take() -> Lease | LaneRefusal | None:
+            refusal = self._refusal(trial_id)
+            if refusal is not None or not self._opened:
+                return refusal
             return self._leases.take(trial_id)
 
-        lease: Lease | LaneRefusal | None = await self._changes.until(found, timeout_s)
+        lease: Lease | LaneRefusal | None = await self._changes.until(take, timeout_s)
         if not isinstance(lease, Lease):
             return lease
         lane = self._lanes[lease.lane]
-        with contextlib.suppress(RayActorError):  # its watcher makes a new one, the asker retries
+        with contextlib.suppress(RayActorError):  # its watcher replaces it and the trial retries
             await lane.grant.remote(lease.token)
             await lane.open.remote()
         plan = self._plans[lease.lane]
@@ -127,17 +127,17 @@ class PoolActor:
         )
 
     async def renew(self, token: int) -> bool:
-        """Prolong a lease; False if it is over."""
+        """Extend a lease; False if it has ended."""
         return self._leases.renew(token)
 
     async def release(self, trial_id: str) -> None:
-        """End a trial's lease, if it has one; its lane is cleaned in the background."""
+        """End a trial's lease, if any; its lane is cleaned in the background."""
         lease = self._leases.find(trial_id)
         if lease is not None and self._leases.drop(lease):
             self._spawn(self._clean(lease.lane))
 
     async def abort(self, trial_id: str, reason: str) -> None:
-        """Have a trial stop after a checkpoint, now or as soon as it starts."""
+        """Make a trial checkpoint and stop, now or as soon as it starts."""
         self._aborted[trial_id] = reason
         lease = self._leases.find(trial_id)
         if lease is not None:
@@ -146,30 +146,31 @@ class PoolActor:
         await self._changes.notify()
 
     async def abort_all(self, reason: str) -> None:
-        """Abort every trial that holds a lane, and lease no more."""
+        """Abort every trial that holds a lane, and refuse new leases."""
         self._closed = self._closed or reason
-        held = [self._leases.lease_of(number) for number in range(len(self._plans))]
-        for lease in held:
+        leases = [self._leases.lease_of(number) for number in range(len(self._plans))]
+        for lease in leases:
             if lease is not None:
                 await self.abort(lease.trial_id, reason)
         await self._changes.notify()
 
     async def status(self) -> list[LaneStatus]:
-        """All lanes."""
+        """The status of every lane, by number."""
         return [self._status(number) for number in range(len(self._plans))]
 
     async def close(self, grace_s: float) -> None:
-        """End every lane: politely for a while, then not."""
+        """Shut down every lane; kill the lanes that are still alive after `grace_s`."""
         await self.abort_all("the lane pool is closing")
-        await asyncio.gather(*(self._end(number, grace_s) for number in range(len(self._plans))))
+        lanes = range(len(self._plans))
+        await asyncio.gather(*(self._shut_down(number, grace_s) for number in lanes))
         for _ in range(_SWEEPS):
             if remove_leaked() == 0:
                 return
             await asyncio.sleep(0.2)
 
-    # -- inside
+    # -- internals
 
-    async def _make_lane(self, number: int) -> None:
+    async def _create_lane(self, number: int) -> None:
         plan = self._plans[number]
         node = ray.get_runtime_context().get_node_id()
         options = {
@@ -182,7 +183,7 @@ class PoolActor:
             await self._lanes[number].open.remote()
 
     async def _watch(self, number: int) -> None:
-        """Keep the state of a lane at hand; replace its actor if it dies, drop it if it breaks."""
+        """Track a lane's state; replace its actor if it dies, drop the lane if it breaks."""
         deaths = 0
         while self._closed is None:
             state = self._states[number]
@@ -204,24 +205,24 @@ class PoolActor:
         if self._closed is not None:
             return
         if deaths > self._settings.max_strikes:
-            await self._drop_lane(number, f"the lane's own actor died {deaths} times: {error}")
+            await self._drop_lane(number, f"the lane's actor died {deaths} times: {error}")
             return
-        logger.warning("lane %d: its actor died, making a new one: %s", number, error)
+        logger.warning("lane %d: its actor died, starting a new one: %s", number, error)
         lease = self._leases.lease_of(number)
-        await self._make_lane(number)
+        await self._create_lane(number)
         if lease is not None:
             await self._lanes[number].grant.remote(lease.token)
             await self._lanes[number].open.remote()
 
     async def _drop_lane(self, number: int, error: str) -> None:
         logger.error("lane %d: %s", number, error)
-        self._leases.break_lane(number, error)
+        self._leases.mark_broken(number, error)
         await self._changes.notify()
-        await asyncio.sleep(1.0)  # for askers to hear of it
+        await asyncio.sleep(1.0)  # lets waiting trials read the error
         await self._kill_lane(number)
 
     async def _kill_lane(self, number: int) -> None:
-        """End a lane's processes; its Train controller goes with its owner, the lane's actor."""
+        """Kill a lane's processes; its Train controller dies with its owner, the lane's actor."""
         groups = await self._placement_groups(number)
         ray.kill(self._lanes[number])
         remove_groups(groups)
@@ -238,26 +239,28 @@ class PoolActor:
         try:
             if not self._fresh:
                 await lane.clean.remote(token)
-            elif not await lane.shut.remote(token, settle_s):
-                await self._kill_lane(number)  # its watcher makes a new one
+            elif not await lane.shut_down.remote(token, settle_s):
+                await self._kill_lane(number)  # its watcher creates a new one
         except RayActorError:
-            logger.info("lane %d: its actor died while it was cleaned", number)
-        self._leases.cleaned(number)
+            logger.info("lane %d: its actor died during cleaning", number)
+        self._leases.mark_clean(number)
         await self._changes.notify()
 
     async def _expire(self) -> None:
         while self._closed is None:
             await asyncio.sleep(self._settings.lease_s / 4)
             for lease in self._leases.expired():
-                logger.warning("trial %s does not renew its lease any more", lease.trial_id)
+                logger.warning(
+                    "trial %s stopped renewing its lease; releasing its lane", lease.trial_id
+                )
                 await self.release(lease.trial_id)
 
-    async def _end(self, number: int, grace_s: float) -> None:
+    async def _shut_down(self, number: int, grace_s: float) -> None:
         if self._leases.use_of(number) is LaneUse.BROKEN:
             return
         with contextlib.suppress(RayActorError, TimeoutError):
-            shut = self._lanes[number].shut.remote(self._leases.new_token(), grace_s)
-            await asyncio.wait_for(shut, grace_s + 1.0)
+            done = self._lanes[number].shut_down.remote(self._leases.new_token(), grace_s)
+            await asyncio.wait_for(done, grace_s + 1.0)
         await self._kill_lane(number)
 
     def _refusal(self, trial_id: str) -> LaneRefusal | None:
@@ -277,7 +280,7 @@ class PoolActor:
         )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run in the background; the set keeps the task from being collected."""
+        """Run in the background; the set keeps the task from being garbage-collected."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -1,4 +1,4 @@
-"""A trial's line to the pool and to the lane it leased; every wait has a deadline."""
+"""The clients through which a trial calls the pool and its lane; every call has a deadline."""
 
 import threading
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ from mixfront.exceptions import AbortedError, LaneError, LaneRestarted
 from mixfront.lanes import CommandKind, Outcome, Reply
 from mixfront.pool.actor import LaneGrant, LaneRefusal
 
-_SLICE_S = 10.0  # of a long wait: between two slices the asker looks around
-_ANSWER_S = 30.0
-_LINE_ERRORS = (RayActorError, GetTimeoutError, ValueError)  # ValueError: no actor of that name
+_SLICE_S = 10.0  # long waits are split into calls of this length
+_RESPONSE_S = 30.0  # for the response, after the wait itself
+_CALL_ERRORS = (RayActorError, GetTimeoutError, ValueError)  # ValueError: no actor of that name
 
 
 class WorkerGroupLost(LaneRestarted):
-    """Raised when the worker group died under a command.
+    """Raised when the worker group dies during a command.
 
     Args:
-        message: Why.
-        retry: Whether another worker group may do better.
+        message: Why it died.
+        retry: Whether a new worker group might succeed.
     """
 
     def __init__(self, message: str, retry: bool = True) -> None:
@@ -30,55 +30,55 @@ class WorkerGroupLost(LaneRestarted):
 
 
 class LaneLost(LaneError):
-    """Raised when the lane itself is gone: another one may be leased."""
+    """Raised when the lane itself is gone; the trial may lease another one."""
 
 
 class LaneClient:
-    """A leased lane.
+    """Client of a leased lane.
 
     Args:
-        name: Of the lane's actor.
-        token: Of the lease.
+        name: Name of the lane's actor.
+        token: Token of the lease.
     """
 
     def __init__(self, name: str, token: int) -> None:
-        self._line = _ActorClient(name)
+        self._actor = _ActorClient(name)
         self._token = token
         self._generation = 0
 
     def wait_ready(self) -> None:
-        """Wait for a worker group.
+        """Wait until the lane has a worker group.
 
         Raises:
-            AbortedError: If the trial is aborted, or its lease is over.
+            AbortedError: If the trial is aborted or its lease has ended.
             LaneLost: If the lane is broken.
         """
         while True:
-            found = self._call("wait_ready", self._token, _SLICE_S)
-            if isinstance(found, Reply):
-                self._raise_for(found)
-            if isinstance(found, int):
-                self._generation = found
+            result = self._call("wait_ready", self._token, _SLICE_S)
+            if isinstance(result, Reply):
+                self._raise_for(result)
+            if isinstance(result, int):
+                self._generation = result
                 return
 
     def ask(self, kind: CommandKind, payload: Mapping[str, Any]) -> Reply:
-        """Have the worker group obey, and wait for the answer: OK, FAILED or INTERRUPTED.
+        """Send a command to the worker group and wait for OK, FAILED or INTERRUPTED.
 
         Raises:
-            WorkerGroupLost: If the worker group died under it.
-            AbortedError: If the lease is over.
+            WorkerGroupLost: If the worker group dies during the command.
+            AbortedError: If the lease has ended.
             LaneLost: If the lane is broken.
         """
-        found = self._call("ask", self._token, self._generation, kind, payload, _SLICE_S)
-        while not isinstance(found, Reply):
-            command_id = found
-            found = self._call("await_reply", command_id, _SLICE_S) or command_id
-        if found.outcome not in (Outcome.OK, Outcome.FAILED, Outcome.INTERRUPTED):
-            self._raise_for(found)
-        return found
+        result = self._call("ask", self._token, self._generation, kind, payload, _SLICE_S)
+        while not isinstance(result, Reply):
+            command_id = result
+            result = self._call("await_reply", command_id, _SLICE_S) or command_id
+        if result.outcome not in (Outcome.OK, Outcome.FAILED, Outcome.INTERRUPTED):
+            self._raise_for(result)
+        return result
 
     def _raise_for(self, reply: Reply) -> None:
-        error = reply.error or "no reason was given"
+        error = reply.error or "no reason given"
         if reply.outcome in (Outcome.INTERRUPTED, Outcome.REFUSED):
             raise AbortedError(error)
         if reply.outcome is Outcome.RESTARTED:
@@ -87,36 +87,36 @@ class LaneClient:
 
     def _call(self, method: str, *arguments: Any) -> Any:
         try:
-            return self._line.call(method, *arguments)
-        except _LINE_ERRORS as error:
-            raise LaneLost(f"the lane's actor is gone ({type(error).__name__})") from error
+            return self._actor.call(method, *arguments)
+        except _CALL_ERRORS as error:
+            raise LaneLost(f"the lane's actor does not respond: {type(error).__name__}") from error
 
 
 class PoolClient:
-    """The pool, as a trial sees it.
+    """Client of the lane pool.
 
     Args:
-        name: Of the pool's actor.
+        name: Name of the pool's actor.
     """
 
     def __init__(self, name: str) -> None:
-        self._line = _ActorClient(name)
+        self._actor = _ActorClient(name)
 
     def lease(self, trial_id: str) -> "LeasedLane":
-        """Lease a lane; waits until one is free.
+        """Lease a lane, waiting until one is free.
 
         Raises:
             AbortedError: If the trial is aborted, the pool is closing, or no lane is left.
         """
         while True:
-            found = self._call("lease", trial_id, _SLICE_S)
-            if isinstance(found, LaneRefusal):
-                raise AbortedError(found.reason)
-            if isinstance(found, LaneGrant):
-                return LeasedLane(self, trial_id, found)
+            result = self._call("lease", trial_id, _SLICE_S)
+            if isinstance(result, LaneRefusal):
+                raise AbortedError(result.reason)
+            if isinstance(result, LaneGrant):
+                return LeasedLane(self, trial_id, result)
 
     def renew(self, token: int) -> bool:
-        """Prolong a lease; False if it is over."""
+        """Extend a lease; False if it has ended."""
         return bool(self._call("renew", token))
 
     def release(self, trial_id: str) -> None:
@@ -125,27 +125,29 @@ class PoolClient:
 
     def _call(self, method: str, *arguments: Any) -> Any:
         try:
-            return self._line.call(method, *arguments)
-        except _LINE_ERRORS as error:
-            raise AbortedError(f"the lane pool is gone ({type(error).__name__})") from error
+            return self._actor.call(method, *arguments)
+        except _CALL_ERRORS as error:
+            raise AbortedError(
+                f"the lane pool does not respond: {type(error).__name__}"
+            ) from error
 
 
 class LeasedLane:
-    """A lease that renews itself until it is given back.
+    """A leased lane; a thread renews the lease until `give_back`.
 
     Args:
-        pool: Where it came from.
-        trial_id: Who holds it.
-        leased: What the pool gave.
+        pool: The pool that granted the lease.
+        trial_id: The trial that holds it.
+        grant: The lease that the pool granted.
     """
 
-    def __init__(self, pool: PoolClient, trial_id: str, leased: LaneGrant) -> None:
-        self.lane = LaneClient(leased.lane, leased.token)
-        self.workers = leased.workers
-        self.max_failures = leased.max_failures
+    def __init__(self, pool: PoolClient, trial_id: str, grant: LaneGrant) -> None:
+        self.lane = LaneClient(grant.lane, grant.token)
+        self.workers = grant.workers
+        self.max_failures = grant.max_failures
         self._pool = pool
         self._trial_id = trial_id
-        self._leased = leased
+        self._grant = grant
         self._returned = threading.Event()
         self._renewal = threading.Thread(target=self._renew, daemon=True, name="lane-lease")
         self._renewal.start()
@@ -156,24 +158,24 @@ class LeasedLane:
         self._pool.release(self._trial_id)
 
     def _renew(self) -> None:
-        while not self._returned.wait(self._leased.lease_s / 4):
+        while not self._returned.wait(self._grant.lease_s / 4):
             try:
-                if not self._pool.renew(self._leased.token):
+                if not self._pool.renew(self._grant.token):
                     return
-            except AbortedError:  # the pool is gone: the trial learns it from its lane
+            except AbortedError:  # the pool is gone; the trial notices when it calls its lane
                 return
 
 
 class _ActorClient:
-    """A named actor, looked up once."""
+    """Client of a named actor, which is looked up at the first call."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._actor: Any = None
+        self._handle: Any = None
 
     def call(self, method: str, *arguments: Any) -> Any:
-        """Call it and wait; raises one of _LINE_ERRORS."""
-        if self._actor is None:
-            self._actor = ray.get_actor(self._name)
-        call = getattr(self._actor, method).remote(*arguments)
-        return ray.get(call, timeout=_SLICE_S + _ANSWER_S)
+        """Call a method and wait for its result; raises one of _CALL_ERRORS."""
+        if self._handle is None:
+            self._handle = ray.get_actor(self._name)
+        call = getattr(self._handle, method).remote(*arguments)
+        return ray.get(call, timeout=_SLICE_S + _RESPONSE_S)

@@ -10,24 +10,24 @@ from mixfront.pool.placement_groups import remove_groups, remove_leaked
 from mixfront.pool.supervisor import Supervisor
 from mixfront.pool.train_run import RunPlan, run_lane, set_train_environment
 
-_NAME_FREE_S = 30.0  # Ray notices within seconds that a driver or an actor was killed
+_NAME_FREE_S = 30.0  # Ray frees the name of a killed actor or driver within seconds
 
 
 class LaneActor(Mailbox):
-    """A mailbox that also runs its own lane. Made by the pool, killed with it.
+    """A mailbox that also runs its lane. The pool creates it; it dies with the pool.
 
     Args:
-        plan: What to run.
+        plan: The lane's Train run.
     """
 
     def __init__(self, plan: RunPlan) -> None:
         super().__init__(plan.lane)
         set_train_environment()
-        me: Any = ray.get_runtime_context().current_actor
+        this_actor: Any = ray.get_runtime_context().current_actor
         self._settle_s = plan.settings.settle_s
         self._supervisor = Supervisor(
             self,
-            run=lambda: run_lane(plan, me),
+            run=lambda: run_lane(plan, this_actor),
             kill=_kill,
             remove_groups=_remove_groups,
             settings=plan.settings,
@@ -35,25 +35,26 @@ class LaneActor(Mailbox):
         )
 
     async def open(self) -> None:
-        """Start the lane's Train run, unless it runs."""
-        if not self._supervisor.wanted:
+        """Start the lane's Train run, unless it is already active."""
+        if not self._supervisor.is_active:
             await self.reopen()
             self._supervisor.start()
 
-    async def shut(self, token: int, grace_s: float) -> bool:
-        """Fence off the holder and end the Train run; False if it does not end by itself."""
+    async def shut_down(self, token: int, grace_s: float) -> bool:
+        """Fence off the lease holder and stop the Train run; False if it did not end in time."""
         await self.grant(token)
         return await self._supervisor.stop(grace_s)
 
     async def clean(self, token: int) -> None:
-        """Fence off the holder, abort and tear down what it left; a group that will not is killed.
+        """Fence off the lease holder, then abort and tear down what it left.
 
-        Afterwards the lane holds no session, or waits for a new worker group.
+        A worker group that does not finish in time is killed. Afterwards the lane holds no
+        session, or waits for a new worker group.
         """
         await self.grant(token)
         state = await self.state()
         if not await self.settle(self._settle_s):
-            error = f"a released command did not end within {self._settle_s:.0f} s"
+            error = f"the last trial's command did not end within {self._settle_s:.0f} s"
             await self.give_up(state.generation, error, retry=False)
         state = await self.state()
         if state.ready and state.holds is not None:
@@ -66,7 +67,7 @@ class LaneActor(Mailbox):
 
 
 def create_named(actor: type, options: dict[str, Any], *arguments: Any) -> Any:
-    """Make a named actor; waits while the name of a dead predecessor is still being freed.
+    """Create a named actor, waiting while Ray frees the name of a dead predecessor.
 
     Raises:
         ValueError: If the name stays taken.
@@ -87,6 +88,6 @@ def _kill(member: WorkerMember) -> None:
         ray.kill(member.handle)
 
 
-def _remove_groups(recorded: list[Any]) -> None:
-    remove_groups(recorded)
+def _remove_groups(groups: list[Any]) -> None:
+    remove_groups(groups)
     remove_leaked()

@@ -1,4 +1,4 @@
-"""Who holds which lane: bookkeeping only, no Ray and no waiting."""
+"""Keeps track of which trial holds which lane; makes no Ray calls and never waits."""
 
 import itertools
 import time
@@ -8,17 +8,17 @@ from enum import StrEnum
 
 
 class LaneUse(StrEnum):
-    """What a lane is used for right now."""
+    """The current use of a lane."""
 
     FREE = "free"
     LEASED = "leased"
-    CLEANING = "cleaning"  # what the last trial left is torn down; free in a moment
+    CLEANING = "cleaning"  # tearing down what the last trial left; free in a moment
     BROKEN = "broken"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lease:
-    """A trial's hold on a lane. Tokens rise, so that a mailbox can tell the latest holder."""
+    """A trial's hold on a lane. Tokens increase, so that a mailbox recognizes the latest one."""
 
     lane: int
     token: int
@@ -34,11 +34,11 @@ class _Lane:
 
 
 class Leases:
-    """Leases of a fixed number of lanes.
+    """The leases of a fixed number of lanes.
 
     Args:
-        num_lanes: How many there are.
-        lease_s: How long a lease lasts without being renewed.
+        num_lanes: Number of lanes.
+        lease_s: Seconds until a lease expires unless renewed.
         clock: Monotonic seconds.
     """
 
@@ -51,11 +51,11 @@ class Leases:
         self._tokens = itertools.count(1)
 
     def new_token(self) -> int:
-        """A token above all that were given out."""
+        """A token greater than every earlier one."""
         return next(self._tokens)
 
     def take(self, trial_id: str) -> Lease | None:
-        """Lease a free lane; None if there is none."""
+        """Lease a free lane; None if no lane is free."""
         for number, lane in enumerate(self._lanes):
             if lane.use is LaneUse.FREE:
                 lane.use = LaneUse.LEASED
@@ -65,12 +65,12 @@ class Leases:
         return None
 
     def find(self, trial_id: str) -> Lease | None:
-        """The lease that a trial holds."""
-        held = (lane.lease for lane in self._lanes)
-        return next((lease for lease in held if lease and lease.trial_id == trial_id), None)
+        """The lease that a trial holds, if any."""
+        leases = (lane.lease for lane in self._lanes)
+        return next((lease for lease in leases if lease and lease.trial_id == trial_id), None)
 
     def renew(self, token: int) -> bool:
-        """Prolong a lease; False if it is over."""
+        """Extend a lease; False if it has ended."""
         for lane in self._lanes:
             if lane.lease is not None and lane.lease.token == token:
                 lane.expires = self._clock() + self._lease_s
@@ -78,7 +78,7 @@ class Leases:
         return False
 
     def drop(self, lease: Lease) -> bool:
-        """End a lease; its lane is to be cleaned. False if it was over already."""
+        """End a lease; its lane must then be cleaned. False if it had already ended."""
         lane = self._lanes[lease.lane]
         if lane.lease is None or lane.lease.token != lease.token:
             return False
@@ -88,30 +88,30 @@ class Leases:
         return True
 
     def expired(self) -> list[Lease]:
-        """Leases that nobody renewed in time."""
+        """Leases that were not renewed in time."""
         now = self._clock()
         return [lane.lease for lane in self._lanes if lane.lease and lane.expires < now]
 
-    def cleaned(self, number: int) -> None:
-        """A lane is ready for the next trial."""
+    def mark_clean(self, number: int) -> None:
+        """Make a cleaned lane available to the next trial."""
         if self._lanes[number].use is LaneUse.CLEANING:
             self._lanes[number].use = LaneUse.FREE
 
-    def break_lane(self, number: int, error: str) -> None:
-        """A lane can never be leased again."""
+    def mark_broken(self, number: int, error: str) -> None:
+        """Mark a lane as broken; it is never leased again."""
         lane = self._lanes[number]
         lane.use, lane.error, lane.lease = LaneUse.BROKEN, error, None
 
     def use_of(self, number: int) -> LaneUse:
-        """What a lane is used for."""
+        """The current use of a lane."""
         return self._lanes[number].use
 
     def lease_of(self, number: int) -> Lease | None:
-        """Who holds a lane."""
+        """The current lease of a lane, if any."""
         return self._lanes[number].lease
 
     def all_broken(self) -> str | None:
-        """Why no lane will ever be free, if that is so."""
+        """The first lane's error if every lane is broken, else None."""
         if all(lane.use is LaneUse.BROKEN for lane in self._lanes):
             return self._lanes[0].error
         return None

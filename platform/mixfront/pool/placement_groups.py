@@ -1,7 +1,7 @@
-"""Placement groups that a dead Train controller left reserved.
+"""Removes placement groups that a dead Train controller left reserved.
 
-Ray frees a group when its creator actor *and* its job are dead: one whose controller was killed
-stays reserved for as long as the search lives, and with it the lane's resources.
+Ray frees a group only when its creator actor *and* its job are dead. The group of a killed
+controller, and with it the lane's resources, would stay reserved until the search ends.
 """
 
 import importlib
@@ -16,23 +16,23 @@ _Row: Any = importlib.import_module("ray.core.generated.gcs_pb2").PlacementGroup
 
 
 def remove_groups(groups: list[PlacementGroup]) -> None:
-    """Give groups back; those that are gone already do no harm."""
+    """Remove placement groups; those already gone are ignored."""
     for group in groups:
         remove_placement_group(group)
 
 
 def remove_leaked() -> int:
-    """Give back every group of this driver whose creator was an actor and is dead.
+    """Remove every group of this driver that was created by an actor that is dead.
 
-    Workers record their group when they start, but a controller may die before it has any.
-    Ray's public tables do not tell a group's creator, hence the look into its own state.
+    Workers record their group when they start, but a controller may die before it has workers.
+    Ray's public tables do not show a group's creator, so this reads Ray's internal state.
 
     Returns:
-        How many groups with a living creator are left.
+        Number of remaining groups, whose creators are alive.
     """
-    mine = _groups_of_actors()
-    remove_groups([_handle(group) for group in mine if group.creator_actor_dead])
-    return sum(not group.creator_actor_dead for group in mine)
+    groups = _groups_of_actors()
+    remove_groups([_handle(group) for group in groups if group.creator_actor_dead])
+    return sum(not group.creator_actor_dead for group in groups)
 
 
 def _groups_of_actors() -> list[Any]:
@@ -43,7 +43,7 @@ def _groups_of_actors() -> list[Any]:
         group
         for group in groups
         if group.creator_job_id == job
-        and group.creator_actor_id.strip(b"\xff")  # all ones: made by the driver itself
+        and group.creator_actor_id.strip(b"\xff")  # all ones: created by the driver itself
         and group.state != _Row.REMOVED
     ]
 

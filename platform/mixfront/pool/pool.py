@@ -1,4 +1,4 @@
-"""The lanes of a search, from the driver's side."""
+"""The driver's handle to the lanes of a search."""
 
 import contextlib
 from typing import Any
@@ -16,15 +16,15 @@ from mixfront.pool.train_run import RunPlan
 
 __all__ = ["LanePool", "LaneStatus"]
 
-_ANSWER_S = 30.0
+_RESPONSE_S = 30.0
 
 
 class LanePool:
-    """Handle of a pool of lanes. The pool and all that it started die with the driver.
+    """Handle to a pool of lanes. The pool and everything it starts die with the driver.
 
     Args:
-        name: Of the pool's actor; trials find it by that.
-        actor: Its handle.
+        name: Name of the pool's actor, by which trials find it.
+        actor: Handle to that actor.
     """
 
     def __init__(self, name: str, actor: Any) -> None:
@@ -45,14 +45,14 @@ class LanePool:
 
         Args:
             search_id: Part of every actor's name.
-            num_lanes: How many trials train at a time.
-            trial: Resources and isolation.
-            storage: URL that every node reaches; `lanes/` below it keeps Ray's bookkeeping.
-            session_factory: Makes a trial's session; TrialSession by default.
-            settings: Clocks; from the trial's collective timeout by default.
+            num_lanes: Number of trials that train at a time.
+            trial: Resources and isolation of a trial.
+            storage: URL that every node can reach; Ray's bookkeeping goes to `lanes/` below it.
+            session_factory: Creates a trial's session; TrialSession by default.
+            settings: Timeouts and intervals; by default from the trial's collective timeout.
 
         Raises:
-            LaneError: If another driver runs this search.
+            LaneError: If another driver is running this search.
         """
         settings = settings or LaneSettings.for_trial(trial)
         dump: Any = cloudpickle.dumps
@@ -74,31 +74,31 @@ class LanePool:
             actor = create_named(PoolActor, options, plans, trial.isolation, settings)
         except ValueError as error:
             raise LaneError(
-                f"the lanes of search {search_id!r} are in use: another driver runs it; "
-                "stop that one first"
+                f"the lanes of search {search_id!r} are in use by another driver; "
+                "stop that driver first"
             ) from error
         actor.open.remote()
         return cls(name, actor)
 
     def release(self, trial_id: str) -> None:
-        """End a trial's lease, if it has one; its lane is cleaned in the background."""
+        """End a trial's lease, if any; its lane is cleaned in the background."""
         self._call("release", trial_id)
 
     def abort(self, trial_id: str, reason: str) -> None:
-        """Have a trial stop after a checkpoint; it ends as interrupted."""
+        """Make a trial checkpoint and stop; it ends as interrupted."""
         self._call("abort", trial_id, reason)
 
     def abort_all(self, reason: str) -> None:
-        """Abort every trial and lease no more."""
+        """Abort every trial and refuse new leases."""
         self._call("abort_all", reason)
 
     def status(self) -> list[LaneStatus]:
-        """All lanes, by number."""
+        """The status of every lane, by number."""
         states: list[LaneStatus] = self._call("status")
         return states
 
     def close(self, grace_s: float = 5.0) -> None:
-        """End all lanes within a few seconds; trials that still run end as interrupted."""
+        """Shut down all lanes within a few seconds; running trials end as interrupted."""
         with contextlib.suppress(RayActorError, GetTimeoutError):
             ray.get(self._actor.close.remote(grace_s), timeout=grace_s + 5.0)
         ray.kill(self._actor)
@@ -107,17 +107,17 @@ class LanePool:
         """Call the pool's actor.
 
         Raises:
-            LaneError: If it is gone or does not answer.
+            LaneError: If it is gone or does not respond.
         """
         try:
-            return ray.get(getattr(self._actor, method).remote(*arguments), timeout=_ANSWER_S)
+            return ray.get(getattr(self._actor, method).remote(*arguments), timeout=_RESPONSE_S)
         except (RayActorError, GetTimeoutError) as error:
             raise LaneError(
-                f"the lane pool {self.name!r} does not answer ({type(error).__name__}): "
-                "continue the search with `mixfront search resume`"
+                f"the lane pool {self.name!r} does not respond ({type(error).__name__}); "
+                "resume the search with `mixfront search resume`"
             ) from error
 
 
 def _this_node() -> NodeAffinitySchedulingStrategy:
-    """The driver's: a pool elsewhere would outlive its node, or die of another's."""
+    """The driver's node; elsewhere, the pool could outlive the driver's node or die before it."""
     return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)

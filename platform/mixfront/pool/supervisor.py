@@ -1,4 +1,4 @@
-"""Keeps one lane's Train run alive, and ends what hangs."""
+"""Keeps one lane's Train run alive, and kills worker groups that hang."""
 
 import asyncio
 import contextlib
@@ -13,21 +13,21 @@ from mixfront.lanes.runner import describe
 
 logger = logging.getLogger(__name__)
 
-_LOOK_S = 0.5  # between two looks of the watchdog, when nothing happens
+_CHECK_S = 0.5  # watchdog interval while the lane's state does not change
 
 
 class Supervisor:
-    """Runs `run` again and again while the lane is wanted, and watches its workers.
+    """Restarts `run` whenever it ends, until stopped, and watches its workers.
 
-    It lives in one event loop with the mailbox, in the lane's actor, and so dies with the driver.
+    It shares the mailbox's event loop in the lane's actor, so it dies with the driver.
 
     Args:
-        mailbox: The lane's.
-        run: Blocks for as long as a Train run lives; raises when its controller dies.
-        kill: Ends one worker process.
-        remove_groups: Gives placement groups back; a dead controller leaks its own.
-        settings: Clocks.
-        needs: The resources of a lane in words, for the sentence when they never come.
+        mailbox: The lane's mailbox.
+        run: Blocks while a Train run is alive; raises when its controller dies.
+        kill: Kills one worker process.
+        remove_groups: Removes placement groups; a dead controller leaks its own.
+        settings: Timeouts and intervals.
+        needs: The resources of a lane, for the error when they never become available.
     """
 
     def __init__(
@@ -46,31 +46,31 @@ class Supervisor:
         self._remove_groups = remove_groups
         self._settings = settings
         self._needs = needs
-        self._wanted = False
+        self._active = False
         self._killed_generation = 0
         self._runner: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lane-run")
 
     @property
-    def wanted(self) -> bool:
-        """Whether the run is meant to live."""
-        return self._wanted
+    def is_active(self) -> bool:
+        """Whether the supervisor keeps the run alive."""
+        return self._active
 
     def start(self) -> None:
-        """Start the run, unless it is wanted already."""
-        if not self._wanted:
-            self._wanted = True
+        """Start the run, unless it is already active."""
+        if not self._active:
+            self._active = True
             self._runner = asyncio.create_task(self._keep_running())
             self._watcher = asyncio.create_task(self._watch())
 
     async def stop(self, grace_s: float) -> bool:
-        """Have the workers quit.
+        """Make the workers quit.
 
         Returns:
-            Whether the run ended by itself; if not, the lane's process must be killed.
+            Whether the run ended in time; if not, the lane's process must be killed.
         """
-        self._wanted = False
+        self._active = False
         if self._runner is None:
             return True
         await self._mailbox.quit()
@@ -81,7 +81,7 @@ class Supervisor:
 
     async def _keep_running(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._wanted:
+        while self._active:
             error = "the Train run ended"
             try:
                 await loop.run_in_executor(self._executor, self._run)
@@ -90,24 +90,24 @@ class Supervisor:
             await self._after_run(error)
 
     async def _after_run(self, error: str) -> None:
-        """The run is over: give back what a dead controller still holds."""
+        """Clean up after a run: remove the placement group that a dead controller still holds."""
         state = await self._mailbox.state()
         self._remove_groups([m.placement_group for m in state.members[:1] if m.placement_group])
-        if self._wanted:
+        if self._active:
             logger.warning("lane: %s", error)
             await self._mailbox.group_died(error)
             await asyncio.sleep(min(2.0, 0.1 * 2**state.strikes))
 
     async def _watch(self) -> None:
         version = -1
-        while self._wanted:
-            state = await self._mailbox.state(version, _LOOK_S)
+        while self._active:
+            state = await self._mailbox.state(version, _CHECK_S)
             version = state.version
-            await self._look(state)
-            if not state.ready:  # what a controller left that died before it had workers
+            await self._check(state)
+            if not state.ready:  # a controller may have died before its workers recorded a group
                 self._remove_groups([])
 
-    async def _look(self, state: LaneState) -> None:
+    async def _check(self, state: LaneState) -> None:
         hung = self._mailbox.hung(self._settings.hung_after_s)
         if hung is not None:
             await self._mailbox.give_up(state.generation, f"the workers hang: {hung}", retry=True)
@@ -116,7 +116,7 @@ class Supervisor:
             self._kill_group(state)
         broken = self._why_broken(state)
         if broken is not None:
-            self._wanted = False
+            self._active = False
             await self._mailbox.declare_broken(broken)
             self._kill_group(state)
 
@@ -124,21 +124,21 @@ class Supervisor:
         logger.warning("killing a worker group: %s", state.condemned or state.last_error)
         self._killed_generation = state.generation
         for member in state.members:
-            with contextlib.suppress(ValueError):  # it died meanwhile
+            with contextlib.suppress(ValueError):  # it is already dead
                 self._kill(member)
 
     def _why_broken(self, state: LaneState) -> str | None:
         settings = self._settings
         if state.strikes >= settings.max_strikes:
             return (
-                f"the lane is broken: its worker group died {state.strikes} times in a row with "
-                f"no command completed; the last error was: {state.last_error}"
+                f"the lane is broken: its worker group died {state.strikes} times in a row "
+                f"without completing a command; the last error was: {state.last_error}"
             )
         waited = self._mailbox.waiting_s()
         if waited > settings.start_timeout_s:
             return (
-                f"the lane is broken: no worker group came up within {waited:.0f} s; it needs "
-                f"{self._needs}, see `ray status` for what is free"
+                f"the lane is broken: no worker group started within {waited:.0f} s; it needs "
+                f"{self._needs}; `ray status` shows what is free"
                 + (f"; the last error was: {state.last_error}" if state.last_error else "")
             )
         return None

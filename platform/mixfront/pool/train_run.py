@@ -1,4 +1,4 @@
-"""One Ray Train run: the controller and worker group that a lane lives on."""
+"""The Ray Train run behind a lane: its controller and worker group."""
 
 import os
 from dataclasses import dataclass
@@ -16,33 +16,34 @@ _ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # 2 s by default
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # an actor more per run; a lost node is a death
+    # An extra actor per run that we do not need: a lost node counts as a dead worker group.
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5",
 }
-_INIT_TIMEOUT_S = 120  # of the default group while workers import; they shorten it afterwards
+_INIT_TIMEOUT_S = 120  # default process group, while workers import; they shorten it later
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunPlan:
-    """What a lane's Train run is started with."""
+    """The arguments of a lane's Train run."""
 
     lane: int
     name: str  # of the lane's actor, unique in the cluster
     trial: TrialConfig
-    storage: str  # URL that every node reaches; Ray Train keeps its bookkeeping there
+    storage: str  # URL that every node can reach, for Ray Train's bookkeeping
     settings: LaneSettings
     factory: bytes | None = None  # see LaneConfig
 
     def needs(self) -> str:
-        """The resources of a lane, in words."""
+        """The resources of a lane as text, such as "2 x (1 CPU)"."""
         trial = self.trial
         gpus = f" and {trial.gpus_per_worker:g} GPU" if trial.gpus_per_worker else ""
         return f"{trial.workers} x ({trial.cpus_per_worker:g} CPU{gpus})"
 
 
 class DeathReporter(UserCallback):
-    """Runs in the Train controller: tells the mailbox why a worker group died."""
+    """Reports to the mailbox why a worker group died; runs in the Train controller."""
 
     def __init__(self, mailbox: Any) -> None:
         self._mailbox = mailbox
@@ -52,31 +53,31 @@ class DeathReporter(UserCallback):
         run_context: Any,  # noqa: ARG002 - Ray passes it by name
         worker_exceptions: dict[int, Exception],
     ) -> None:
-        """Called once per dead worker group."""
+        """Report one dead worker group."""
         self._mailbox.group_died.remote(death_text(worker_exceptions))
 
 
 def death_text(errors: dict[int, Exception]) -> str:
-    """One line on why the workers of a group died."""
-    return "; ".join(f"rank {rank}: {_last_words(error)}" for rank, error in errors.items())
+    """Why the workers of a group died, in one line."""
+    return "; ".join(f"rank {rank}: {_error_line(error)}" for rank, error in errors.items())
 
 
-def _last_words(error: Exception) -> str:
-    """The line of an error that names it; Ray's own texts end in tracebacks and reprs."""
+def _error_line(error: Exception) -> str:
+    """The line that names the error; Ray's messages end in tracebacks and reprs."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
-    named = lines[-1] if any(line.startswith("Traceback") for line in lines) else lines[0]
-    return named[:300]
+    has_traceback = any(line.startswith("Traceback") for line in lines)
+    return (lines[-1] if has_traceback else lines[0])[:300]
 
 
 def set_train_environment() -> None:
-    """Set what Ray Train reads from the environment of the process that calls `fit`."""
+    """Set the variables that Ray Train reads in the process that calls `fit`."""
     os.environ.update(_ENVIRONMENT)
 
 
 def run_lane(plan: RunPlan, mailbox: Any) -> None:
-    """Run a lane until its workers quit; blocks.
+    """Run a lane; blocks until its workers quit.
 
     Raises:
         ray.exceptions.RayActorError: If the controller dies.
@@ -103,11 +104,11 @@ def run_lane(plan: RunPlan, mailbox: Any) -> None:
 
 
 def _run_options(plan: RunPlan, mailbox: Any) -> dict[str, Any]:
-    forever: dict[str, Any] = {"max_failures": -1, "controller_failure_limit": -1}
+    unlimited: dict[str, Any] = {"max_failures": -1, "controller_failure_limit": -1}
     return {
         "name": f"lane-{plan.lane}",
         "storage_path": plan.storage,
-        "failure_config": FailureConfig(**forever),
+        "failure_config": FailureConfig(**unlimited),
         "callbacks": [DeathReporter(mailbox)],
         "logging_config": LoggingConfig(log_level="CRITICAL"),
         "worker_runtime_env": {"env_vars": _worker_environment(plan.trial)},

@@ -1,4 +1,4 @@
-"""A trial as Ray Tune sees it."""
+"""The Ray Tune Trainable of a trial."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,21 +11,21 @@ from mixfront.training.request import TrialRequest
 
 
 class LaneTrial(tune.Trainable):
-    """One Tune trial: a proxy that has a leased lane train. Use it with `reuse_actors=True`.
+    """One Tune trial, which trains on a leased lane. Use it with `reuse_actors=True`.
 
     `config` is {"pool": name of the pool's actor, "request": a TrialRequest as JSON}; results are
-    `TrialReport.to_tune()`. A trial's own failure is a result too: Tune throws away an actor that
-    raised.
+    `TrialReport.to_tune()`. A trial's failure is a result too, because Tune discards an actor
+    that raises.
     """
 
     _proxy: TrialProxy | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Note what to train; the lane is leased with the first step."""
+        """Store the request; the first step leases a lane."""
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Give the last trial's lane back, aborting what it still runs; begin the next trial."""
+        """Give the last trial's lane back, aborting what still runs; begin the next trial."""
         self.cleanup()
         self._begin(new_config)
         return True
@@ -41,12 +41,12 @@ class LaneTrial(tune.Trainable):
             self._proxy.end()
             self._proxy = None
 
-    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:  # noqa: ARG002 - Tune's
-        """Nothing: checkpoints are the session's own."""
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:  # noqa: ARG002 - Tune's signature
+        """Do nothing: the session writes the checkpoints."""
         return {}
 
     def load_checkpoint(self, checkpoint: Any) -> None:
-        """Nothing: `request.resume_from` says where to continue."""
+        """Do nothing: `request.resume_from` says where to continue."""
 
     def _begin(self, config: Mapping[str, Any]) -> None:
         request = TrialRequest.model_validate(config["request"])

@@ -1,4 +1,4 @@
-"""What stands for a trial in Ray Tune: it leases a lane and has it train, step by step.
+"""Runs a trial on behalf of Ray Tune: leases a lane and trains on it, step by step.
 
 A plain class, so that it can be tested without Tune; LaneTrial is a thin wrapper around it.
 """
@@ -16,21 +16,21 @@ from mixfront.training.request import TrialRequest
 
 
 class Pool(Protocol):
-    """Where lanes are leased."""
+    """Leases lanes."""
 
     def lease(self, trial_id: str) -> LeasedLane:
-        """Lease a lane; waits until one is free."""
+        """Lease a lane, waiting until one is free."""
 
 
 class TrialProxy:
-    """One trial's way through one or more worker groups. Its steps never raise.
+    """Runs one trial on one or more worker groups. Its steps never raise.
 
-    A worker group that dies under the trial is replaced, and the trial continues from its last
-    checkpoint, as often as the spec's `trial.max_failures` says.
+    If a worker group dies, the trial continues on a new one from its last checkpoint, at most
+    `trial.max_failures` times.
 
     Args:
-        pool: Where lanes are leased.
-        request: The trial.
+        pool: Leases the lanes.
+        request: The trial to run.
         clock: Monotonic seconds.
     """
 
@@ -43,7 +43,7 @@ class TrialProxy:
         self._pool = pool
         self._request = request
         self._clock = clock
-        self._held: LeasedLane | None = None
+        self._leased: LeasedLane | None = None
         self._leased_at = 0.0
         self._accelerator_s = 0.0
         self._built = False
@@ -56,16 +56,16 @@ class TrialProxy:
         )
 
     def step(self) -> TrialReport:
-        """Train to the next evaluation; once the trial is over, its last report again."""
+        """Train to the next evaluation; once the trial has ended, return its last report again."""
         if self._report.is_last:
             return self._report
         self._seconds = {}
         try:
-            changes = self._outcome(self._advance())
-        except AbortedError as stop:
-            changes = {"status": TrialStatus.INTERRUPTED, "error": str(stop)}
-        except WorkerGroupLost as death:
-            changes = {"status": TrialStatus.FAILED, "error": str(death)}
+            changes = self._changes(self._advance())
+        except AbortedError as error:
+            changes = {"status": TrialStatus.INTERRUPTED, "error": str(error)}
+        except WorkerGroupLost as error:
+            changes = {"status": TrialStatus.FAILED, "error": str(error)}
         if changes["status"] is not TrialStatus.RUNNING:
             self.end()
         self._report = self._report.model_copy(
@@ -80,50 +80,50 @@ class TrialProxy:
         return self._report
 
     def end(self) -> None:
-        """Give the lane back; what the trial left there is aborted and torn down."""
-        held, self._held = self._held, None
-        if held is not None:
-            self._accelerator_s += held.workers * (self._clock() - self._leased_at)
+        """Give the lane back; the pool aborts and tears down what the trial left there."""
+        leased, self._leased = self._leased, None
+        if leased is not None:
+            self._accelerator_s += leased.workers * (self._clock() - self._leased_at)
             with contextlib.suppress(AbortedError):  # the pool is gone, and the lane with it
-                held.give_back()
+                leased.give_back()
 
     def _advance(self) -> Reply:
-        """Advance by one evaluation, over as many worker groups as it takes."""
+        """Train to the next evaluation, on as many worker groups as it takes."""
         while True:
-            held = self._hold()
+            leased = self._lease()
             try:
-                held.lane.wait_ready()
+                leased.lane.wait_ready()
                 if not self._built:
-                    reply = self._build(held)
+                    reply = self._build(leased)
                     if reply.outcome is not Outcome.OK:
                         return reply
-                return held.lane.ask(CommandKind.ADVANCE, {})
-            except WorkerGroupLost as death:
+                return leased.lane.ask(CommandKind.ADVANCE, {})
+            except WorkerGroupLost as error:
                 self._built = False
                 self._attempts += 1
-                if not death.retry or self._attempts > held.max_failures:
+                if not error.retry or self._attempts > leased.max_failures:
                     raise
             except LaneLost:
                 self._built = False
                 self.end()
 
-    def _hold(self) -> LeasedLane:
-        if self._held is None:
-            asked = self._clock()
-            self._held = self._pool.lease(self._request.trial_id)
+    def _lease(self) -> LeasedLane:
+        if self._leased is None:
+            start = self._clock()
+            self._leased = self._pool.lease(self._request.trial_id)
             self._leased_at = self._clock()
-            self._seconds["lease"] = self._leased_at - asked
-        return self._held
+            self._seconds["lease"] = self._leased_at - start
+        return self._leased
 
-    def _build(self, held: LeasedLane) -> Reply:
+    def _build(self, leased: LeasedLane) -> Reply:
         request = self._request.model_copy(update={"resume_from": self._report.checkpoint})
-        reply = held.lane.ask(CommandKind.SETUP, request.model_dump(mode="json"))
+        reply = leased.lane.ask(CommandKind.SETUP, request.model_dump(mode="json"))
         self._seconds["setup"] = reply.seconds
         self._built = reply.outcome is Outcome.OK
         return reply
 
-    def _outcome(self, reply: Reply) -> dict[str, Any]:
-        """What a reply changes in the report."""
+    def _changes(self, reply: Reply) -> dict[str, Any]:
+        """The fields of the report that a reply changes."""
         evaluation = reply.evaluation
         if reply.outcome is not Outcome.OK or evaluation is None:
             failed = reply.outcome is Outcome.FAILED
@@ -144,6 +144,6 @@ class TrialProxy:
         }
 
     def _accelerator_seconds(self) -> float:
-        if self._held is None:
+        if self._leased is None:
             return self._accelerator_s
-        return self._accelerator_s + self._held.workers * (self._clock() - self._leased_at)
+        return self._accelerator_s + self._leased.workers * (self._clock() - self._leased_at)

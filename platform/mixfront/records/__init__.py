@@ -1,4 +1,4 @@
-"""The system of record: what storage remembers of a search and its trials."""
+"""The system of record: the stored state of a search and its trials."""
 
 from mixfront.records.locate import locate_search
 from mixfront.records.scrub import scrub, scrub_text

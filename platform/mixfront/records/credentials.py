@@ -1,4 +1,4 @@
-"""Records hold no passwords: who resumes a search brings them again."""
+"""Restores the passwords that records leave out; resuming a search needs them again."""
 
 import os
 
@@ -8,28 +8,28 @@ from mixfront.records.scrub import HIDDEN
 
 
 def with_credentials(search: SearchRecord) -> SearchRecord:
-    """The record as its first driver had it, passwords from the environment.
+    """The record with full URIs, whose passwords come from the environment.
 
     Raises:
-        SpecError: If a URI had a password and the environment does not have that URI.
+        SpecError: If a URI had a password and the environment does not provide that URI.
     """
     path = str(search.spec.get("data", {}).get("path", ""))
     if HIDDEN in path:
         raise SpecError(
-            f"data.path {path!r} was kept without its credentials; give those to the storage by "
-            "its own environment variables, and start the search anew"
+            f"data.path {path!r} was stored without its credentials; set them in the storage's "
+            "own environment variables, and start a new search"
         )
     return search.model_copy(
         update={
-            "optuna_storage": _whole(search.optuna_storage, "OPTUNA_STORAGE"),
-            "tracking_uri": _whole(search.tracking_uri, "MLFLOW_TRACKING_URI"),
+            "optuna_storage": _full_uri(search.optuna_storage, "OPTUNA_STORAGE"),
+            "tracking_uri": _full_uri(search.tracking_uri, "MLFLOW_TRACKING_URI"),
         }
     )
 
 
-def _whole(uri: str, variable: str) -> str:
+def _full_uri(uri: str, variable: str) -> str:
     if HIDDEN not in uri:
         return uri
-    if not (stated := os.environ.get(variable)):
-        raise SpecError(f"{uri!r} was kept without its password; set {variable} to the whole URI")
-    return stated
+    if not (full := os.environ.get(variable)):
+        raise SpecError(f"{uri!r} was stored without its password; set {variable} to the full URI")
+    return full

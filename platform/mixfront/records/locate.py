@@ -1,4 +1,4 @@
-"""From what a person calls a search to its records."""
+"""Finds the records of a search by its name, folder or spec."""
 
 import fsspec
 
@@ -10,20 +10,20 @@ from mixfront.spec.storage import default_storage
 
 
 def locate_search(search: str, storage: str | None = None) -> RecordStore:
-    """Find a search by its name, its folder or the spec it was started from.
+    """Find a search by its name, its folder or its spec file.
 
     Args:
         search: A name in the storage, a path or URL of the search's folder, or a spec file.
-        storage: Where searches are kept; None = the spec's, else `MIXFRONT_STORAGE`, else
+        storage: The storage of the search; None = the spec's, else `MIXFRONT_STORAGE`, else
             `./mixfront-searches`.
 
     Raises:
         UnknownNameError: If there is no such search; names the nearest.
-        SpecError: If a spec file is named that cannot be read or has no name.
+        SpecError: If a spec file cannot be read or has no name.
     """
     store = _store_of(search, storage)
     if not store.exists():
-        store.search()  # raises with the names that are known
+        store.search()  # raises UnknownNameError with the existing names
     return store
 
 
@@ -41,13 +41,13 @@ def _store_of(search: str, storage: str | None) -> RecordStore:
 def _store_of_spec(path: str, storage: str | None) -> RecordStore:
     spec = read_yaml(path, SpecError)
     if not isinstance(spec, dict) or not isinstance(spec.get("name"), str):
-        raise SpecError(f"{path} has no name: a search spec begins with `name: ...`")
-    place = storage or spec.get("storage") or default_storage()
-    return RecordStore(absolute(str(place)), spec["name"])
+        raise SpecError(f"{path} has no name; start a search spec with `name: NAME`")
+    storage = storage or spec.get("storage") or default_storage()
+    return RecordStore(absolute(str(storage)), spec["name"])
 
 
 def _is_folder_of_search(search: str) -> bool:
-    """Only what looks like a place: a bare name is looked up in the storage."""
+    """Whether a path or URL is a search's folder; a bare name is looked up in the storage."""
     if "/" not in search:
         return False
     fs, root = fsspec.core.url_to_fs(search)

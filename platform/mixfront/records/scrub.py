@@ -1,4 +1,4 @@
-"""Takes credentials out of what is about to be shown to others."""
+"""Removes credentials from text and data before others can see them."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ _SECRET_KEY = re.compile(rf"(?:^|[._\-])(?:{_SECRET_WORDS})$", re.IGNORECASE)
 
 
 def scrub_text(text: str) -> str:
-    """Text with the user part and the secret query values of every URI replaced.
+    """Hide the user part and the secret query values of every URI in a text.
 
     >>> scrub_text("postgresql://me:secret@db/mlflow")
     'postgresql://***@db/mlflow'
@@ -25,7 +25,7 @@ def scrub_text(text: str) -> str:
 
 
 def scrub(value: Any) -> Any:
-    """Plain data with every URI scrubbed, and the values of keys such as `password` hidden."""
+    """Scrub every URI in plain data, and hide the values of keys such as `password`."""
     if isinstance(value, str):
         return scrub_text(value)
     if isinstance(value, dict):

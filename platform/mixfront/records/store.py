@@ -1,6 +1,6 @@
-"""What storage remembers of a search: one JSON record for it, one for each trial.
+"""Stores one JSON record per search and one per trial.
 
-Together with the Optuna study these are the truth; MLflow is told from them.
+Records and the Optuna study are the source of truth; MLflow is updated from them.
 """
 
 import json
@@ -19,41 +19,41 @@ R = TypeVar("R", bound=BaseModel)
 
 
 class TrialState(StrEnum):
-    """What is true of a trial. RUNNING and INTERRUPTED ones go on when a search is resumed."""
+    """State of a trial. RUNNING and INTERRUPTED trials continue when a search is resumed."""
 
     RUNNING = "running"
     INTERRUPTED = "interrupted"
     COMPLETE = "complete"  # trained to full fidelity, every objective finite
     PRUNED = "pruned"  # stopped early on purpose
     FAILED = "failed"
-    INFEASIBLE = "infeasible"  # breaks a constraint
+    INFEASIBLE = "infeasible"  # violates a constraint
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the state is final."""
         return self not in (TrialState.RUNNING, TrialState.INTERRUPTED)
 
 
 class TrialRecord(BaseModel):
     """One trial. `trial_id` is the Optuna number as a string."""
 
-    # JSON has no NaN, which metrics may be; pydantic's default null could not be read back.
+    # Metrics may be NaN, which JSON lacks; pydantic's default, null, could not be read back.
     model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
 
     trial_id: str
     family: str
-    config: dict[str, Any]  # flat: model keys, and dotted keys such as "optimizer.lr"
+    config: dict[str, Any]  # flat: model keys, and training keys such as "optimizer.lr"
     state: TrialState = TrialState.RUNNING
     fidelity: float = 0.0  # share of all steps of all passes
     values: dict[str, float] = Field(default_factory=dict)  # the objectives, last evaluation
     metrics: dict[str, float] = Field(default_factory=dict)  # all metrics, last evaluation
     costs: dict[str, float] = Field(default_factory=dict)  # params, flops, ...
-    violations: dict[str, float] = Field(default_factory=dict)  # constraint -> amount, > 0 breaks
-    run_id: str | None = None  # MLflow
-    checkpoint: str | None = None  # URL of the last one
+    violations: dict[str, float] = Field(default_factory=dict)  # by constraint; > 0 = violated
+    run_id: str | None = None  # of the MLflow run
+    checkpoint: str | None = None  # URL of the latest one
     model_url: str | None = None  # of the exported model (training.export), once COMPLETE
     error: str | None = None
-    attempts: int = 0  # worker groups that died under it
+    attempts: int = 0  # worker groups that died during the trial
     started: float | None = None  # unix seconds
     ended: float | None = None
     accelerator_seconds: float = 0.0
@@ -62,14 +62,14 @@ class TrialRecord(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read_version_0_1(cls, data: Any) -> Any:
-        """`model_url` was called `final` in the first records."""
+        """Read records of version 0.1, where `model_url` was called `final`."""
         if isinstance(data, dict) and "final" in data:
             return {k: v for k, v in data.items() if k != "final"} | {"model_url": data["final"]}
         return data
 
 
 class SearchRecord(BaseModel):
-    """One search; written when it starts, changed only by its driver."""
+    """One search; written when it starts, and changed only by its driver."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -86,7 +86,7 @@ class SearchRecord(BaseModel):
     dataset_digest: str | None = None
     state: Literal["running", "interrupted", "finished", "failed"] = "running"
     ended_because: str | None = None  # one sentence
-    versions: dict[str, str] = Field(default_factory=dict)  # of what it was started with
+    versions: dict[str, str] = Field(default_factory=dict)  # of packages, when it started
     created: float = 0.0
 
 
@@ -98,8 +98,8 @@ class RecordStore:
     trials/<id>/record.json       TrialRecord
     trials/<id>/step-<n>/         checkpoints
     trials/<id>/final/            the exported model
-    trials/<id>/mixing/           pictures of what was learned, copied to MLflow at the end
-    spool/                        what MLflow has yet to be told
+    trials/<id>/mixing/           pictures of mixing matrices, copied to MLflow at the end
+    spool/                        updates for MLflow
     """
 
     def __init__(self, storage: str, name: str) -> None:
@@ -108,7 +108,7 @@ class RecordStore:
         self._fs, self._root = fsspec.core.url_to_fs(self.url)
 
     def exists(self) -> bool:
-        """Whether a search of this name was ever started here."""
+        """Whether a search of this name exists."""
         return bool(self._fs.exists(f"{self._root}/search.json"))
 
     def create(self, record: SearchRecord) -> None:
@@ -121,15 +121,15 @@ class RecordStore:
         self.save_search(record)
 
     def refuse_existing(self) -> None:
-        """Nothing, if the name is free.
+        """Check that the name is free.
 
         Raises:
-            SpecError: If a search of this name was started here before.
+            SpecError: If a search of this name exists.
         """
         if self.exists():
             raise SpecError(
-                f"a search named {self.name!r} exists in {self.url}: "
-                f"choose another name, or continue it with `mixfront search resume {self.name}`"
+                f"a search named {self.name!r} already exists in {self.url}; "
+                f"choose another name, or resume it with `mixfront search resume {self.name}`"
             )
 
     def search(self) -> SearchRecord:
@@ -144,7 +144,7 @@ class RecordStore:
         return self._read(SearchRecord, f"{self._root}/search.json")
 
     def save_search(self, record: SearchRecord) -> None:
-        """Write or replace the search's record; passwords in its URIs are not written."""
+        """Write or replace the search's record, without the passwords in its URIs."""
         self._write("search.json", json.dumps(scrub(record.model_dump(mode="json")), indent=1))
 
     def trial(self, trial_id: str) -> TrialRecord:
@@ -167,7 +167,7 @@ class RecordStore:
         self._write(f"trials/{record.trial_id}/record.json", record.model_dump_json(indent=1))
 
     def trial_url(self, trial_id: str) -> str:
-        """Folder of one trial."""
+        """URL of a trial's folder."""
         return f"{self.url}/trials/{trial_id}"
 
     def _read_trials(self) -> Iterator[TrialRecord]:
@@ -180,12 +180,12 @@ class RecordStore:
             return kind.model_validate_json(self._fs.cat_file(path))
         except ValidationError:
             raise TrackingError(
-                f"{path} is not a {kind.__name__} that this version of mixfront can read: "
-                "it was damaged, or written by another version"
+                f"{path} is not a {kind.__name__} that this version of mixfront can read, because "
+                "it is damaged or from another version; restore it or use that version"
             ) from None
 
     def _write(self, name: str, text: str) -> None:
-        """Replace a file whole: a reader sees the old text or the new one, never half."""
+        """Replace a file atomically: a reader sees the old text or the new one."""
         path = f"{self._root}/{name}"
         self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
         if isinstance(self._fs, fsspec.implementations.local.LocalFileSystem):
@@ -200,5 +200,5 @@ def list_searches(storage: str, fs: Any = None) -> list[str]:
     if fs is None:
         fs, storage = fsspec.core.url_to_fs(storage)
     fs.invalidate_cache()
-    found = fs.glob(f"{storage}/*/search.json")
-    return sorted(json.loads(fs.cat_file(path))["name"] for path in found)
+    paths = fs.glob(f"{storage}/*/search.json")
+    return sorted(json.loads(fs.cat_file(path))["name"] for path in paths)

@@ -1,7 +1,6 @@
 """Searches from Python: load a spec, prepare the search, run it.
 
-Everything is imported when it is first asked for, so that `import mixfront.search` loads neither
-torch nor Ray.
+Names are imported at first use, so that `import mixfront.search` loads neither torch nor Ray.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Trials, time and accelerator hours: ours, because Tune's own budgets never tell the searcher."""
+"""Budget of trials, time and accelerator hours; Tune's own budgets bypass the searcher."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -10,10 +10,10 @@ HOUR = 3600.0
 
 
 class Budget:
-    """What a search may spend, over all the drivers that ever ran it.
+    """The budget of a search, over all drivers that have run it.
 
     Args:
-        limits: The spec's `search:` part.
+        limits: The spec's `search:` section.
         clock: Monotonic seconds.
     """
 
@@ -22,13 +22,13 @@ class Budget:
     ) -> None:
         self._limits = limits
         self._clock = clock
-        self._begun = clock()
-        self._seconds_before = 0.0
-        self._charged: dict[str, float] = {}  # accelerator seconds by trial that was started
+        self._start = clock()
+        self._earlier_seconds = 0.0
+        self._charged: dict[str, float] = {}  # id of a started trial -> accelerator seconds
 
     def resume(self, records: Iterable[TrialRecord], seconds: float) -> "Budget":
-        """Count what earlier drivers spent: the trials they started, and their wall time."""
-        self._seconds_before += seconds
+        """Charge what earlier drivers spent: the trials they started, and their wall time."""
+        self._earlier_seconds += seconds
         for record in records:
             if record.started is not None:
                 self.charge(record.trial_id, record.accelerator_seconds)
@@ -36,22 +36,22 @@ class Budget:
 
     @property
     def planned(self) -> int | None:
-        """Trials that the budget allows; None if it does not count them."""
+        """Maximum number of trials; None if there is no such limit."""
         return self._limits.trials
 
     def charge(self, trial_id: str, accelerator_seconds: float) -> None:
-        """Set what a started trial has cost so far; infeasible ones are never charged."""
+        """Set the cost of a started trial so far; infeasible trials are never charged."""
         self._charged[trial_id] = accelerator_seconds
 
-    def spent(self) -> str | None:
-        """Why no further trial may be started, in a sentence, or None. Running ones may go on."""
+    def stops_new_trials(self) -> str | None:
+        """The reason to start no more trials, in one sentence, or None; running ones continue."""
         limit = self._limits.trials
         if limit is not None and len(self._charged) >= limit:
             return f"the trial budget is spent: {len(self._charged)} of {limit} trials"
-        return self.overdrawn()
+        return self.stops_running_trials()
 
-    def overdrawn(self) -> str | None:
-        """Why running trials must stop too, in a sentence, or None: time, accelerator hours."""
+    def stops_running_trials(self) -> str | None:
+        """The reason to stop running trials too (time, accelerator hours), or None."""
         time_limit, hours_limit = self._limits.time, self._limits.accelerator_hours
         if time_limit is not None and self.seconds() >= time_limit:
             return f"the time budget is spent: {self.seconds():.0f} of {time_limit:.0f} s"
@@ -61,15 +61,15 @@ class Budget:
         return None
 
     def seconds(self) -> float:
-        """Wall time of all drivers of this search."""
-        return self._seconds_before + self._clock() - self._begun
+        """Wall time of all drivers so far."""
+        return self._earlier_seconds + self._clock() - self._start
 
     def seconds_left(self) -> float | None:
-        """Of the time budget; None if there is none."""
+        """Rest of the time budget; None without a time limit."""
         limit = self._limits.time
         return None if limit is None else max(0.0, limit - self.seconds())
 
     def accelerator_hours(self) -> float:
-        """Workers x wall time, in hours, of all trials."""
-        charged = tuple(self._charged.values())  # a copy: another thread may be asking
+        """Workers x wall time over all trials, in hours."""
+        charged = tuple(self._charged.values())  # a copy, as another thread may call this
         return sum(charged) / HOUR

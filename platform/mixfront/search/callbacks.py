@@ -1,4 +1,4 @@
-"""Who is told of every trial: MLflow, the front, the terminal, and the lane that it leaves."""
+"""Callbacks on a trial's events: MLflow, the front, the terminal, and its lane."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from mixfront.tracking.writer import MlflowWriter
 
 
 class TrackingCallbacks:
-    """Tells MLflow and the terminal of a search; use as a context manager around it.
+    """Reports a search to MLflow and the terminal; use it as a context manager around the search.
 
     Args:
         search: The search.
-        store: Its records; what MLflow missed of earlier trials is told on entry.
-        space: What is sampled from; an artifact of the search's run.
-        progress: The terminal.
+        store: The search's records; on entry, earlier trials that MLflow lacks are logged.
+        space: The search space, logged as an artifact of the search's run.
+        progress: The terminal output.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class TrackingCallbacks:
         self._progress = progress
         self._writer = MlflowWriter(search, store, page=_page_maker(search, store))
         self._trials = {trial.trial_id: trial for trial in store.trials()}
-        self.delivered = False  # after the search: whether MLflow knows everything
+        self.delivered = False  # after the search: whether MLflow has everything
 
     def __enter__(self) -> "TrackingCallbacks":
         trials = list(self._trials.values())
@@ -53,19 +53,19 @@ class TrackingCallbacks:
         self._save_run_ids()
 
     def on_start(self, record: TrialRecord) -> None:
-        """A trial goes to a lane; its run is made before it trains."""
+        """Create the trial's run, before it trains."""
         self._trials[record.trial_id] = record
         record.run_id = self._writer.open_trial(record) or record.run_id
         self._progress.on_start(record)
 
     def on_result(self, record: TrialRecord, report: TrialReport) -> None:
-        """A trial reached an evaluation."""
+        """Log an evaluation."""
         record.run_id = record.run_id or self._writer.run_id(record.trial_id)
         self._writer.log_evaluation(record, report.step, report.metrics)
         self._progress.on_result(record)
 
     def on_end(self, record: TrialRecord) -> None:
-        """A trial ended."""
+        """Close the trial's run; a complete trial updates the front."""
         self._trials[record.trial_id] = record
         if record.state is TrialState.INFEASIBLE and record.started is None:
             self._writer.open_trial(record)
@@ -75,7 +75,7 @@ class TrackingCallbacks:
         self._progress.on_end(record)
 
     def _save_run_ids(self) -> None:
-        """MLflow names a run when it makes it, which may be late; records keep the names."""
+        """Save the run ids from MLflow, which come late if the server was unreachable."""
         self._search.run_id = self._search.run_id or self._writer.run_id()
         self._store.save_search(self._search)
         for trial in self._store.trials():
@@ -86,10 +86,10 @@ class TrackingCallbacks:
 
 @dataclass(frozen=True)
 class LaneReleasingCallbacks:
-    """Gives a trial's lane back when it ends, also when Tune stopped it.
+    """Releases a trial's lane when the trial ends, also when Tune stopped it.
 
     Args:
-        callbacks: Who else is told.
+        callbacks: The callbacks to forward to.
         pool: The lanes.
     """
 
@@ -97,21 +97,21 @@ class LaneReleasingCallbacks:
     pool: LanePool
 
     def on_start(self, record: TrialRecord) -> None:
-        """A trial goes to a lane."""
+        """Forward only."""
         self.callbacks.on_start(record)
 
     def on_result(self, record: TrialRecord, report: TrialReport) -> None:
-        """A trial reached an evaluation."""
+        """Forward only."""
         self.callbacks.on_result(record, report)
 
     def on_end(self, record: TrialRecord) -> None:
-        """A trial ended."""
+        """Release the lane, then forward."""
         self.pool.release(record.trial_id)
         self.callbacks.on_end(record)
 
 
 def _page_maker(search: SearchRecord, store: RecordStore) -> Callable[[], str]:
-    """Makes the interactive front from the records as they are when it is called."""
+    """A function that renders the interactive front from the records at call time."""
 
     def page() -> str:
         from mixfront.pareto.page import front_page

@@ -1,4 +1,4 @@
-"""What a configuration costs, before a lane is asked for."""
+"""Counts a configuration's costs before it gets a lane."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,11 +10,11 @@ from mixfront.exceptions import SpecError
 from mixfront.models import count_cost, make_config
 from mixfront.spaces import split_flat
 from mixfront.spec.search_spec import SearchSpec
-from mixfront.spec.training_overrides import training_of
+from mixfront.spec.training_overrides import override_training
 from mixfront.training.config import TrainingConfig
 
-BATCH_OF_TABLES = 2048  # the papers' tables give FLOPs for this many samples
-ACTIVATIONS = "activation_mb"  # takes a forward to count, so it is counted where it is asked for
+BATCH_SIZE = 2048  # the papers report FLOPs for this many samples
+ACTIVATIONS = "activation_mb"  # needs a forward pass to count, so only counted when used
 
 Costs = dict[str, float]
 CostCheck = Callable[[Mapping[str, Any]], Costs]
@@ -22,43 +22,43 @@ CostCheck = Callable[[Mapping[str, Any]], Costs]
 
 @dataclass(frozen=True)
 class ModelCosts:
-    """Counts costs of flat configurations; each model once.
+    """Counts the costs of flat configurations, once per model.
 
     Args:
-        training: Base that a configuration's training keys override; checked, not counted.
-        layout: Of the encoded data; without it, a tokenizer fed with chunks of token width.
-        activations: Count `activation_mb` too, 0.1 s for a UniMixer instead of milliseconds.
+        training: Training settings that the configuration's keys override; only validated.
+        layout: Layout of the encoded data; without it, a tokenizer with chunks of token width.
+        activations: Also count `activation_mb`: 0.1 s for a UniMixer instead of milliseconds.
     """
 
     training: TrainingConfig
     layout: FeatureLayout | None = None
     activations: bool = False
-    _known: dict[str, Costs] = field(default_factory=dict, repr=False)
+    _cache: dict[str, Costs] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of_spec(cls, spec: SearchSpec, layout: FeatureLayout | None = None) -> "ModelCosts":
-        """What a search needs: activations only if it constrains or optimises them."""
-        return cls(spec.training, layout, ACTIVATIONS in spec.asked_metrics())
+        """The counter for a search, with activations only if it constrains or optimises them."""
+        return cls(spec.training, layout, ACTIVATIONS in spec.used_metrics())
 
     def __call__(self, flat: Mapping[str, Any]) -> Costs:
-        """params, params_total, flops, flops_per_sample, and activation_mb where it is asked for.
+        """Count params, params_total, flops, flops_per_sample and, if used, activation_mb.
 
         Raises:
-            SpecError: If it cannot be built.
+            SpecError: If the model cannot be built.
         """
         family, model, overrides = split_flat(flat)
-        training_of(self.training, overrides)
+        override_training(self.training, overrides)
         key = json.dumps([family, model], sort_keys=True)
-        if key not in self._known:
-            self._known[key] = self._count(family, model)
-        return dict(self._known[key])
+        if key not in self._cache:
+            self._cache[key] = self._count(family, model)
+        return dict(self._cache[key])
 
     def _count(self, family: str, model: dict[str, Any]) -> Costs:
         config = make_config(family, model)
         cost = count_cost(
             family,
             config,
-            batch_size=BATCH_OF_TABLES,
+            batch_size=BATCH_SIZE,
             layout=self.layout,
             checked=False,
             activations=self.activations,
@@ -67,7 +67,7 @@ class ModelCosts:
 
 
 def costs_if_buildable(costs: CostCheck, flat: Mapping[str, Any]) -> Costs | None:
-    """The costs, or None if the configuration cannot be built."""
+    """The costs of a configuration, or None if it cannot be built."""
     try:
         return costs(flat)
     except SpecError:

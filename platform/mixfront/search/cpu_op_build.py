@@ -1,4 +1,4 @@
-"""DeepSpeed's CPU operation, compiled while the data are encoded."""
+"""Compiles DeepSpeed's CPU op while the data is encoded."""
 
 import os
 import subprocess
@@ -17,16 +17,16 @@ _BUILD = "from mixfront.training.deepspeed.engine import import_deepspeed; impor
 
 @contextmanager
 def compiling_cpu_op(spec: SearchSpec, console: Console) -> Iterator[None]:
-    """Compile the operation in a process of its own, if workers on this machine will want it.
+    """Compile the op in a separate process, if workers on this machine will need it.
 
-    Left to the workers, it would be compiled once they are up, a minute in which nothing trains.
+    Otherwise the workers would compile it when they start, and nothing would train for a minute.
     """
     if os.environ.get("RAY_ADDRESS") or spec.trial.gpus_per_worker or is_built():
         yield
         return
     console.print(
-        "compiling DeepSpeed's CPU operation while the data are encoded; it happens once per "
-        "Python environment and takes about a minute",
+        "compiling DeepSpeed's CPU op while the data is encoded; this happens once per Python "
+        "environment and takes about a minute",
         highlight=False,
         soft_wrap=True,
     )
@@ -35,12 +35,12 @@ def compiling_cpu_op(spec: SearchSpec, console: Console) -> Iterator[None]:
     ) as process:
         try:
             yield
-            with waiting(console, "compiling DeepSpeed's CPU operation"):
+            with waiting(console, "compiling DeepSpeed's CPU op"):
                 process.wait()
         finally:
             process.terminate()
     if process.returncode:
         console.print(
-            "DeepSpeed's CPU operation could not be compiled; see `mixfront doctor`",
+            "DeepSpeed's CPU op could not be compiled; run `mixfront doctor`",
             highlight=False,
         )

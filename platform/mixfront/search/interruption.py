@@ -1,7 +1,7 @@
-"""Every way in which a running search is asked to stop, behind one flag.
+"""Watches for every reason to stop a running search.
 
 Ctrl-C, SIGTERM, `mixfront search stop` (a file in the search's folder) and a spent budget all
-end in the same cooperative stop: trials write a checkpoint and reply.
+lead to the same cooperative stop: trials write a checkpoint and reply.
 """
 
 import signal
@@ -17,11 +17,11 @@ STOP_FILE = "stop-requested"
 
 
 class Interruption:
-    """A watch over the reasons to stop; calls `on_stop(reason)` once, from its own thread.
+    """Watches for reasons to stop; calls `on_stop(reason)` once, from its own thread.
 
     Args:
         folder: URL of the search's folder, where a stop request may appear.
-        budget: Says in a sentence that a budget is spent, or None.
+        budget: Returns a sentence if a budget is spent, else None.
         on_stop: Called with the reason.
     """
 
@@ -29,26 +29,26 @@ class Interruption:
         self, folder: str, budget: Callable[[], str | None], on_stop: Callable[[str], None]
     ) -> None:
         self.reason: str | None = None
-        self.by_user = False  # the search can be resumed; a spent budget is an end
+        self.by_user = False  # then the search can be resumed; a spent budget ends it
         self._fs, root = fsspec.core.url_to_fs(folder)
         self._stop_file = f"{root}/{STOP_FILE}"
         self._budget = budget
         self._on_stop = on_stop
-        self._asked = threading.Event()
-        self._over = threading.Event()
+        self._wake = threading.Event()
+        self._ended = threading.Event()
 
     @contextmanager
     def watch(self) -> Iterator["Interruption"]:
-        """Handle signals and poll until the block ends; a second Ctrl-C is Python's own."""
-        self._take_stop_file()  # one left over from an earlier run means nothing now
+        """Handle signals and poll until the block ends; a second Ctrl-C is left to Python."""
+        self._consume_stop_file()  # ignores a request left over from an earlier run
         before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
         thread = threading.Thread(target=self._poll, name="mixfront-interruption", daemon=True)
         thread.start()
         try:
             yield self
         finally:
-            self._over.set()
-            self._asked.set()
+            self._ended.set()
+            self._wake.set()
             thread.join()
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -57,20 +57,20 @@ class Interruption:
         signal.signal(number, signal.default_int_handler)
         self.by_user = True
         self.reason = f"interrupted by {signal.Signals(number).name}"
-        self._asked.set()
+        self._wake.set()
 
     def _poll(self) -> None:
-        while not self._asked.wait(POLL_S):
-            if self._take_stop_file():
+        while not self._wake.wait(POLL_S):
+            if self._consume_stop_file():
                 self.by_user, self.reason = True, "stopped by `mixfront search stop`"
             elif (spent := self._budget()) is not None:
                 self.reason = spent
             if self.reason is not None:
                 break
-        if self.reason is not None and not self._over.is_set():
+        if self.reason is not None and not self._ended.is_set():
             self._on_stop(self.reason)
 
-    def _take_stop_file(self) -> bool:
+    def _consume_stop_file(self) -> bool:
         self._fs.invalidate_cache()
         if not self._fs.exists(self._stop_file):
             return False

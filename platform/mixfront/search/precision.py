@@ -1,4 +1,4 @@
-"""`precision: auto`, resolved once when a search starts: bf16 where every lane multiplies it."""
+"""Resolves `precision: auto` when a search starts: bf16 if every lane's device supports it."""
 
 from rich.console import Console
 
@@ -8,14 +8,14 @@ from mixfront.spec.search_spec import SearchSpec
 
 
 def resolve_precision(store: RecordStore, search: SearchRecord, console: Console) -> None:
-    """Replace `auto` in the search's record, and warn of a bf16 that the devices only emulate.
+    """Replace `auto` in the search's record; warn if `bf16` is set but only emulated.
 
-    Call it while connected to Ray. A resumed search finds its precision resolved already.
+    Call it while connected to Ray. In a resumed search the precision is already resolved.
 
     Args:
-        store: Where the record is saved if it changes.
+        store: Saves the record if it changes.
         search: Its `spec.training.precision` is changed in place.
-        console: Told what was chosen, or warned.
+        console: Prints the choice or the warning.
     """
     spec = SearchSpec.model_validate(search.spec)
     precision = spec.training.precision
@@ -26,20 +26,21 @@ def resolve_precision(store: RecordStore, search: SearchRecord, console: Console
     if precision == "bf16":
         if emulating:
             console.print(
-                f"warning: training.precision is bf16, but {_some(emulating)} of "
+                f"warning: training.precision is bf16, but {_count_with_names(emulating)} of "
                 f"{len(nodes)} nodes only emulate bf16, where a step takes up to 100 times as "
                 "long as in fp32; set training.precision to auto or fp32",
                 highlight=False,
                 soft_wrap=True,
             )
         return
-    chosen = "bf16" if nodes and not emulating else "fp32"
-    search.spec["training"]["precision"] = chosen
+    precision = "bf16" if nodes and not emulating else "fp32"
+    search.spec["training"]["precision"] = precision
     store.save_search(search)
-    reason = "native on every lane's device" if chosen == "bf16" else "not every device has bf16"
-    console.print(f"precision: {chosen} ({reason})", highlight=False)
+    native = precision == "bf16"
+    reason = "native on every lane's device" if native else "not native on every lane's device"
+    console.print(f"precision: {precision} ({reason})", highlight=False)
 
 
-def _some(nodes: list[str]) -> str:
+def _count_with_names(nodes: list[str]) -> str:
     shown = ", ".join(nodes[:3])
     return f"{len(nodes)} ({shown}{', ...' if len(nodes) > 3 else ''})"

@@ -1,4 +1,4 @@
-"""All that must hold before a lane is started: data, study, tracking. Then the search exists."""
+"""Prepares a search: checks data, space and tracking before any lane starts, then creates it."""
 
 import time
 import uuid
@@ -21,16 +21,16 @@ def prepare_search(
 ) -> tuple[RecordStore, SearchRecord]:
     """Check everything that can be checked, fit the encoder, and write the search's record.
 
-    Whatever is wrong is found here, before anything is written and before a worker is started.
+    Mistakes surface here, before anything is written and before a worker starts.
 
     Args:
-        spec: What to search.
-        console: Where progress is shown, and what was found.
+        spec: The search to prepare.
+        console: Where progress and a summary of the data are printed.
         encoder_url: A fitted encoder to use instead of fitting one on the training rows.
 
     Raises:
         SpecError: If the name is taken, or the spec cannot be run.
-        DataError, SchemaError: If the data is not as the spec says.
+        DataError, SchemaError: If the data does not match the spec.
         TrackingError: If MLflow cannot be reached.
     """
     store = RecordStore(spec.storage, spec.name)

@@ -1,4 +1,4 @@
-"""What a person sees while a search runs: a live table, or lines where there is no terminal."""
+"""Progress of a running search: a live table, or plain lines if the output is not a terminal."""
 
 import time
 from collections import Counter
@@ -30,15 +30,15 @@ SHOWN_STATES = (
 
 
 class ProgressDisplay:
-    """Follows a search; use as a context manager around it.
+    """Shows the progress of a search; use it as a context manager around the search.
 
     Args:
         search: The search, for its objectives.
-        trials: Trials of earlier runs, when resuming.
-        budget: What it may spend.
+        trials: Trials of earlier drivers, when resuming.
+        budget: The search's budget.
         console: Where to print.
-        every_s: Seconds without a line after which one says how the search stands, where the
-            output is not a terminal.
+        every_s: If the output is not a terminal, print a status line after this many seconds
+            without output.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ProgressDisplay:
         self._every_s = every_s
         self._started = self._last_line = time.monotonic()
         self._lanes: Callable[[], list[LaneStatus]] = list
-        self._ticker = Ticker(self._show_life, every_s / 4)
+        self._ticker = Ticker(self._print_status, every_s / 4)
         self._live = Live(
             get_renderable=self.table, console=console, refresh_per_second=REFRESH_PER_S
         )
@@ -79,29 +79,29 @@ class ProgressDisplay:
         self._ticker.stop()
 
     def watch_lanes(self, lanes: Callable[[], list[LaneStatus]]) -> None:
-        """Say what the lanes do while no trial runs.
+        """Show how many lanes are still starting.
 
         Args:
-            lanes: Returns their status.
+            lanes: Returns the status of every lane.
         """
         self._lanes = lanes
 
     def on_start(self, record: TrialRecord) -> None:
-        """A trial was handed to a lane."""
+        """Show that a trial started."""
         self._trials[record.trial_id] = record
 
     def on_result(self, record: TrialRecord) -> None:
-        """A trial reached an evaluation."""
+        """Show a trial's latest evaluation."""
         self._trials[record.trial_id] = record
 
     def on_end(self, record: TrialRecord) -> None:
-        """A trial ended, in whatever state."""
+        """Show how a trial ended."""
         self._trials[record.trial_id] = record
         if not self._console.is_terminal:
             self._print(self._line(record))
 
     def table(self) -> Table:
-        """Trials by state, the best of each objective, hypervolume, time."""
+        """Number of trials by state, best value per objective, hypervolume and times."""
         table = Table(title=f"search {self._search.name}", title_justify="left", box=None)
         for column in ("trials", "best", "hypervolume", "time"):
             table.add_column(column, vertical="top")
@@ -113,7 +113,7 @@ class ProgressDisplay:
         lines = [f"{counts[state]:>4} {state}" for state in SHOWN_STATES if counts[state]]
         if (planned := self._budget.planned) is not None:
             lines.append(f"{planned:>4} planned")
-        if lanes := self._lane_words():
+        if lanes := self._lane_text():
             lines.append(lanes)
         return "\n".join(lines)
 
@@ -145,7 +145,7 @@ class ProgressDisplay:
         return time.monotonic() - self._started
 
     def _seconds_left(self) -> float | None:
-        """The sooner of the time budget and what the planned trials need at the pace so far."""
+        """Time left in the budget, or for the planned trials at this pace, whichever is less."""
         limits = [self._budget.seconds_left()]
         charged = [t.state for t in self._trials.values() if t.state is not TrialState.INFEASIBLE]
         finished = sum(state.is_finished for state in charged)
@@ -154,8 +154,8 @@ class ProgressDisplay:
             limits.append(pace * max(0, self._budget.planned - finished))
         return min((limit for limit in limits if limit is not None), default=None)
 
-    def _lane_words(self) -> str:
-        """What the lanes do, as far as it explains a wait."""
+    def _lane_text(self) -> str:
+        """How many lanes are still starting, to explain a wait; empty if none are."""
         try:
             lanes = self._lanes()
         except LaneError:  # the pool is closing
@@ -163,10 +163,10 @@ class ProgressDisplay:
         starting = sum(not lane.warm and lane.use is not LaneUse.BROKEN for lane in lanes)
         return f"{starting} of {len(lanes)} lanes starting their workers" if starting else ""
 
-    def _show_life(self) -> None:
+    def _print_status(self) -> None:
         if time.monotonic() - self._last_line >= self._every_s:
             states = ", ".join(line.strip() for line in self._states().splitlines())
-            self._print(f"{clock_text(self._elapsed())} so far: {states or 'no trial yet'}")
+            self._print(f"{clock_text(self._elapsed())} so far: {states or 'no trials yet'}")
 
     def _print(self, line: str) -> None:
         self._last_line = time.monotonic()

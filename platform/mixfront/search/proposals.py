@@ -1,4 +1,4 @@
-"""Configurations from the study, refused before they cost anything; outcomes back to it."""
+"""Configurations from the study, checked before they cost anything, and results back to it."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -24,26 +24,26 @@ from mixfront.spec.constraints import Constraint
 from mixfront.spec.objectives import Objective
 from mixfront.spec.search_spec import SearchSpec
 
-UNBUILDABLE = "buildable"  # the constraint that every model must meet
+UNBUILDABLE = "buildable"  # name of the implicit constraint that the model can be built
 _EXTRA = "mixfront:extra"
 _RUNG = "mixfront:rung:"
 
 _TOLD_AS = {
     TrialState.COMPLETE: OptunaState.COMPLETE,
     TrialState.PRUNED: OptunaState.PRUNED,
-    TrialState.INFEASIBLE: OptunaState.PRUNED,  # told as FAIL, TPE would learn nothing from it
+    TrialState.INFEASIBLE: OptunaState.PRUNED,  # TPE learns nothing from FAIL
     TrialState.FAILED: OptunaState.FAIL,
 }
 
 
 class Proposals:
-    """The study of one search, in our terms.
+    """Asks the study of one search for configurations, and tells it the results.
 
     Args:
-        study: Where configurations come from and outcomes go.
-        space: What to sample.
+        study: The Optuna study.
+        space: The space to sample.
         objectives: In the study's order.
-        constraints: Those of the spec.
+        constraints: The spec's constraints, by metric.
         costs: Counts a configuration's costs.
     """
 
@@ -64,7 +64,7 @@ class Proposals:
 
     @classmethod
     def open(cls, spec: SearchSpec, search: SearchRecord) -> "Proposals":
-        """The proposals of a search that was prepared, from its study.
+        """The proposals of a prepared search, from its study.
 
         Raises:
             SpecError: If Optuna cannot open the study, or no encoder was fitted.
@@ -79,34 +79,34 @@ class Proposals:
     def of_spec(
         cls, spec: SearchSpec, study: optuna.Study, space: Space, costs: CostCheck
     ) -> "Proposals":
-        """Proposals of a spec, its `search.enqueue` first.
+        """The proposals of a spec, `search.enqueue` first.
 
         Raises:
-            SpecError: If a configuration to enqueue does not fit the space.
+            SpecError: If an enqueued configuration does not fit the space.
         """
         proposals = cls(study, space, spec.objectives, spec.constraints, costs)
         proposals.enqueue(spec.search.enqueue)
         return proposals
 
     def enqueue(self, configs: Sequence[Mapping[str, Any]]) -> None:
-        """Have these configurations tried first; the ones that the study took before are skipped.
+        """Try these configurations first; skip those already in the study.
 
         Raises:
-            SpecError: If one does not fit the space.
+            SpecError: If a configuration does not fit the space.
         """
-        found = [
+        items = [
             self.space.enqueue(config, f"search.enqueue[{position}]")
             for position, config in enumerate(configs)
         ]
-        for position in range(num_enqueued(self.study), len(found)):
-            item = found[position]
+        for position in range(num_enqueued(self.study), len(items)):
+            item = items[position]
             self.study.enqueue_trial(item.params, user_attrs={_EXTRA: item.extra})
             set_num_enqueued(self.study, position + 1)
 
     def ask(self) -> TrialRecord:
         """The next configuration, as a record: RUNNING, or INFEASIBLE with the reason.
 
-        Its constraints are in the study; an infeasible one has yet to be told.
+        Its constraints are stored in the study. Pass an infeasible record to `tell`.
         """
         trial = self.study.ask()
         self._trials[trial.number] = trial
@@ -114,21 +114,21 @@ class Proposals:
         try:
             record.config = self.space.suggest(trial) | trial.user_attrs.get(_EXTRA, {})
             record.costs = self._costs(record.config)
-        except SpecError as problem:
-            record.error = str(problem)
+        except SpecError as error:
+            record.error = str(error)
             record.violations = {UNBUILDABLE: 1.0}
         record.family = record.config.get("family") or str(trial.params.get("family", ""))
-        known = [c for c in self.constraints if c.before_training]
-        self._judge(record, known, record.costs)
+        counted = [c for c in self.constraints if c.before_training]
+        self._check(record, counted, record.costs)
         record.values = _objectives_in(self.objectives, record.costs)
         self._store_constraints(record)
         return record
 
-    def judge_measured(self, record: TrialRecord) -> None:
-        """Hold a finished trial's metrics against the constraints that only training can decide.
+    def check_measured(self, record: TrialRecord) -> None:
+        """Check a finished trial's metrics against the constraints that need training.
 
-        Adds to `record.violations`; a trial that breaks one is INFEASIBLE, one whose metric is
-        missing has FAILED.
+        Adds to `record.violations`. A trial that violates a constraint is INFEASIBLE; a trial
+        that lacks a constrained metric has FAILED.
         """
         measured = [c for c in self.constraints if not c.before_training]
         for constraint in measured:
@@ -136,13 +136,13 @@ class Proposals:
                 record.state = TrialState.FAILED
                 record.error = f"the constrained metric {constraint.metric!r} was not reported"
                 return
-        self._judge(record, measured, record.metrics)
+        self._check(record, measured, record.metrics)
 
     def tell(self, record: TrialRecord) -> None:
-        """Tell the study how a trial ended; telling it again changes nothing.
+        """Tell the study how a trial ended; a second call changes nothing.
 
         Raises:
-            ValueError: If the record is not finished, or the study never asked for it.
+            ValueError: If the record is not finished, or the study has no such trial.
         """
         number = int(record.trial_id)
         values = None
@@ -152,38 +152,40 @@ class Proposals:
         self.study.tell(number, values, state=_TOLD_AS[record.state], skip_if_finished=True)
         self._trials.pop(number, None)
 
-    def note_rung(self, trial_id: str, rung: float, values: Mapping[str, float]) -> None:
-        """Keep what a trial had reached at a rung; the study remembers it beyond this driver."""
+    def record_rung(self, trial_id: str, rung: float, values: Mapping[str, float]) -> None:
+        """Store a trial's objectives at a rung in the study, where later drivers find them."""
         if (trial := self._handle(int(trial_id))) is not None:
             trial.set_user_attr(f"{_RUNG}{rung:g}", dict(values))
 
     def rung_values(self, rung: float) -> dict[str, dict[str, float]]:
-        """Trial id -> the objectives it had at a rung, of all trials that reached it."""
+        """Trial id -> objectives at a rung, for all trials that reached it."""
         key = f"{_RUNG}{rung:g}"
         trials = self.study.get_trials(deepcopy=False)
         return {str(t.number): t.user_attrs[key] for t in trials if key in t.user_attrs}
 
-    def _judge(
-        self, record: TrialRecord, known: Sequence[Constraint], values: Mapping[str, float]
+    def _check(
+        self, record: TrialRecord, constraints: Sequence[Constraint], values: Mapping[str, float]
     ) -> None:
-        found = {c.metric: c.violation(values[c.metric]) for c in known if c.metric in values}
-        record.violations |= found
+        violations = {
+            c.metric: c.violation(values[c.metric]) for c in constraints if c.metric in values
+        }
+        record.violations |= violations
         if any(amount > 0 for amount in record.violations.values()):
             record.state = TrialState.INFEASIBLE
             record.ended = time.time()
-            record.error = record.error or self._reason(found, values)
+            record.error = record.error or self._reason(violations, values)
 
-    def _reason(self, found: Mapping[str, float], values: Mapping[str, float]) -> str:
-        broken = [c for c in self.constraints if found.get(c.metric, 0.0) > 0]
-        return "; ".join(f"{c.metric} is {values[c.metric]:.4g}, not {c}" for c in broken)
+    def _reason(self, violations: Mapping[str, float], values: Mapping[str, float]) -> str:
+        violated = [c for c in self.constraints if violations.get(c.metric, 0.0) > 0]
+        return "; ".join(f"{c.metric} is {values[c.metric]:.4g}, not {c}" for c in violated)
 
     def _store_constraints(self, record: TrialRecord) -> None:
         trial = self._handle(int(record.trial_id))
         if trial is None:
             return
-        known = trial.constraints
+        stored = trial.constraints
         for key, amount in record.violations.items():
-            if key not in known:
+            if key not in stored:
                 trial.set_constraint(key, amount)
 
     def _handle(self, number: int) -> Trial | None:
@@ -195,9 +197,9 @@ class Proposals:
         return self._trials[number]
 
     def state_of(self, trial_id: str) -> OptunaState | None:
-        """What the study holds of a trial, or None if it knows none of that number."""
-        found = frozen_trial(self.study, int(trial_id))
-        return None if found is None else found.state
+        """A trial's state in the study, or None if it has no such trial."""
+        trial = frozen_trial(self.study, int(trial_id))
+        return None if trial is None else trial.state
 
 
 def _objectives_in(

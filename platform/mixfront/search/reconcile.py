@@ -1,4 +1,4 @@
-"""After an interruption: records and study brought to one truth, so that nothing runs twice."""
+"""Makes records and study agree after an interruption, so that no trial runs twice."""
 
 import time
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from mixfront.exceptions import SpecError
 from mixfront.records.store import RecordStore, TrialRecord, TrialState
 from mixfront.search.proposals import Proposals
 
-_DIED = "the driver ended before this trial was written down"
+_DIED = "the driver died before it saved this trial"
 _STATES = {
     OptunaState.COMPLETE: TrialState.COMPLETE,
     OptunaState.PRUNED: TrialState.PRUNED,
@@ -19,49 +19,49 @@ _STATES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reconciled:
-    """What a resumed search has to know."""
+class Reconciliation:
+    """The trials that an earlier driver left open."""
 
-    unfinished: tuple[TrialRecord, ...]  # to be suggested again first
-    told: tuple[TrialRecord, ...]  # finished, and the study had not heard
-    orphans: tuple[TrialRecord, ...]  # asked for, never written down: FAILED
+    unfinished: tuple[TrialRecord, ...]  # suggested again before anything is sampled
+    synced: tuple[TrialRecord, ...]  # finished in the records, still running in the study
+    orphans: tuple[TrialRecord, ...]  # in the study but never saved; they are now FAILED
 
 
-def reconcile(store: RecordStore, proposals: Proposals) -> Reconciled:
-    """Compare records and study after the driver ended, however it ended.
+def reconcile(store: RecordStore, proposals: Proposals) -> Reconciliation:
+    """Compare records and study after a driver has ended in any way, and make them agree.
 
-    Records are written before the study is told, so where the two differ the record is right.
+    Records are saved before `Study.tell`, so where the two differ, the record is right.
 
     Raises:
-        SpecError: If the study lacks a trial that the records have: it is not this search's.
+        SpecError: If the study lacks a trial that has a record, so it belongs to another search.
     """
     records = {record.trial_id: record for record in store.trials()}
     unfinished: list[TrialRecord] = []
-    told: list[TrialRecord] = []
+    synced: list[TrialRecord] = []
     for record in records.values():
         state = proposals.state_of(record.trial_id)
         if state is None or state is OptunaState.WAITING:
             raise SpecError(
-                f"the study has no trial {record.trial_id} although {store.url} has its record; "
-                f"point `optuna_storage:` or OPTUNA_STORAGE at the storage this search began with"
+                f"the study has no trial {record.trial_id}, but {store.url} has its record; set "
+                "`optuna_storage:` or OPTUNA_STORAGE to the storage that the search started with"
             )
         if record.state.is_finished and not state.is_finished():
             proposals.tell(record)
-            told.append(record)
+            synced.append(record)
         elif not record.state.is_finished and state.is_finished():
-            _follow_study(record, proposals)
+            _copy_from_study(record, proposals)
             store.save_trial(record)
         elif not record.state.is_finished:
             unfinished.append(record)
-    return Reconciled(
+    return Reconciliation(
         unfinished=tuple(unfinished),
-        told=tuple(told),
+        synced=tuple(synced),
         orphans=tuple(_fail_orphans(store, proposals, set(records))),
     )
 
 
-def _follow_study(record: TrialRecord, proposals: Proposals) -> None:
-    """Someone else finished the trial in the study; it must not run again."""
+def _copy_from_study(record: TrialRecord, proposals: Proposals) -> None:
+    """Copy the result of a trial that another program has finished in the study."""
     frozen = proposals.study.get_trials(deepcopy=False)[int(record.trial_id)]
     record.state = _STATES[frozen.state]
     record.ended = frozen.datetime_complete.timestamp() if frozen.datetime_complete else None
@@ -70,10 +70,10 @@ def _follow_study(record: TrialRecord, proposals: Proposals) -> None:
         record.values = dict(zip(metrics, frozen.values, strict=True))
 
 
-def _fail_orphans(store: RecordStore, proposals: Proposals, known: set[str]) -> list[TrialRecord]:
+def _fail_orphans(store: RecordStore, proposals: Proposals, saved: set[str]) -> list[TrialRecord]:
     orphans = []
     for frozen in proposals.study.get_trials(deepcopy=False, states=(OptunaState.RUNNING,)):
-        if str(frozen.number) in known:
+        if str(frozen.number) in saved:
             continue
         record = _orphan(frozen, proposals)
         store.save_trial(record)
@@ -84,8 +84,8 @@ def _fail_orphans(store: RecordStore, proposals: Proposals, known: set[str]) -> 
 
 def _orphan(frozen: FrozenTrial, proposals: Proposals) -> TrialRecord:
     try:
-        config = proposals.space.suggest(frozen)  # replays what was drawn
-    except (ValueError, SpecError):  # the driver died half-way through drawing
+        config = proposals.space.suggest(frozen)  # replays the sampled values
+    except (ValueError, SpecError):  # the driver died while sampling
         config = dict(frozen.params)
     return TrialRecord(
         trial_id=str(frozen.number),

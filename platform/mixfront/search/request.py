@@ -1,17 +1,17 @@
-"""What a lane is sent for one trial."""
+"""The request that a lane gets for one trial."""
 
 from dataclasses import dataclass
 
 from mixfront.exceptions import SpecError
 from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
 from mixfront.spaces import split_flat
-from mixfront.spec.metrics import Known, get_metric
+from mixfront.spec.metrics import Availability, get_metric
 from mixfront.spec.search_spec import SearchSpec
-from mixfront.spec.training_overrides import training_of
+from mixfront.spec.training_overrides import override_training
 from mixfront.training.request import DataRequest, TrialRequest
 
-LATENCY_SECONDS = 0.2  # of every trial, so that its latency can be looked up
-DECISIVE_LATENCY_SECONDS = 0.5  # where it decides: more calls, a steadier p99
+LATENCY_SECONDS = 0.2  # measured in every trial, so that its latency can be looked up
+DECISIVE_LATENCY_SECONDS = 0.5  # if latency decides: more calls, a more stable p99
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class RequestMaker:
     """Makes the requests of one search.
 
     Args:
-        spec: What every trial has in common.
-        search: Its record.
-        store: Where checkpoints and models go.
+        spec: The search's spec.
+        search: The search's record.
+        store: Where checkpoints and models are written.
     """
 
     spec: SearchSpec
@@ -29,14 +29,14 @@ class RequestMaker:
     store: RecordStore
 
     def __call__(self, record: TrialRecord) -> TrialRequest:
-        """The request of one trial; it continues from its last checkpoint, if it has one."""
+        """The request for one trial, which continues from its last checkpoint, if any."""
         return make_request(self.spec, self.search, self.store, record)
 
 
 def make_request(
     spec: SearchSpec, search: SearchRecord, store: RecordStore, record: TrialRecord
 ) -> TrialRequest:
-    """The request of one trial; it continues from its last checkpoint, if it has one.
+    """The request for one trial, which continues from its last checkpoint, if any.
 
     Raises:
         SpecError: If the configuration does not fit `training:`, or no encoder was fitted.
@@ -56,7 +56,7 @@ def make_request(
             test=spec.data.test,
             encoder=search.encoder,
         ),
-        training=training_of(spec.training, overrides),
+        training=override_training(spec.training, overrides),
         zero_stage=spec.trial.zero_stage,
         latency_seconds=_latency_seconds(spec),
         folder=store.trial_url(record.trial_id),
@@ -65,5 +65,6 @@ def make_request(
 
 
 def _latency_seconds(spec: SearchSpec) -> float:
-    decides = any(get_metric(name).known is Known.AT_THE_END for name in spec.asked_metrics())
+    metrics = [get_metric(name) for name in spec.used_metrics()]
+    decides = any(metric.available is Availability.AFTER_TRAINING for metric in metrics)
     return DECISIVE_LATENCY_SECONDS if decides else LATENCY_SECONDS

@@ -1,4 +1,4 @@
-"""One driver of one search, from start to a true end."""
+"""Runs one driver of a search, from start to end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,28 +25,28 @@ from mixfront.spec.search_spec import SearchSpec
 
 @dataclass(frozen=True, kw_only=True)
 class SearchResult:
-    """How a driver's part of a search ended."""
+    """The state of a search after a driver has run it."""
 
     search: SearchRecord
     trials: list[TrialRecord]
     front: Front
-    delivered: bool  # whether MLflow knows everything
+    delivered: bool  # whether MLflow has everything
 
 
 def run_search(
     store: RecordStore, search: SearchRecord, num_lanes: int, console: Console
 ) -> SearchResult:
-    """Run a prepared search, or continue an interrupted one, until it ends.
+    """Run a prepared search, or resume an interrupted one, until it ends.
 
     Args:
-        store: Its records; trials of earlier drivers are resumed or kept.
-        search: Its record.
-        num_lanes: Lanes that the cluster has room for.
+        store: The search's records; trials of earlier drivers are resumed or kept.
+        search: The search's record.
+        num_lanes: Number of lanes to start.
         console: Where progress is shown.
 
     Raises:
         LaneError: If no lane can be kept alive.
-        SpecError: If the study does not belong to the records.
+        SpecError: If the study does not match the records.
     """
     spec = SearchSpec.model_validate(search.spec)
     proposals = Proposals.open(spec, search)
@@ -75,7 +75,7 @@ def run_search(
             max_failed_in_a_row=spec.search.max_failed_in_a_row,
         )
         scheduler = SearchScheduler(spec.stopping, proposals, budget, searcher.costs_of)
-        _run_until_the_end(searcher, scheduler, pool, budget, search, store)
+        _run_to_end(searcher, scheduler, pool, budget, search, store)
     return SearchResult(
         search=search,
         trials=store.trials(),
@@ -88,11 +88,11 @@ def run_search(
 def _lanes(
     search: SearchRecord, spec: SearchSpec, num_lanes: int, store: RecordStore
 ) -> Iterator[LanePool]:
-    """The pool, closed at the end; a search that broke off before its end is interrupted."""
+    """The lane pool, closed at the end; a search that has not ended by then is interrupted."""
     reason = "no lane could be started"
     try:
         pool = LanePool.start(search.search_id, num_lanes, spec.trial, store.url)
-        reason = "the driver broke off"
+        reason = "the driver failed"
         try:
             yield pool
         finally:
@@ -103,7 +103,7 @@ def _lanes(
         store.save_search(search)
 
 
-def _run_until_the_end(
+def _run_to_end(
     searcher: LaneSearcher,
     scheduler: SearchScheduler,
     pool: LanePool,
@@ -111,18 +111,18 @@ def _run_until_the_end(
     search: SearchRecord,
     store: RecordStore,
 ) -> None:
-    """Tune's loop, until a budget is spent or somebody stops it; then the search's state."""
+    """Run Tune until a budget is spent or the search is stopped, then set the search's state."""
 
     def on_stop(reason: str) -> None:
         searcher.finish(reason)
         pool.abort_all(reason)
 
-    interruption = Interruption(store.url, budget.overdrawn, on_stop)
+    interruption = Interruption(store.url, budget.stops_running_trials, on_stop)
     with interruption.watch():
         try:
             run_tune(searcher, scheduler, f"{store.url}/tune")
         finally:
-            searcher.interrupt(interruption.reason or "the driver's loop ended")
+            searcher.interrupt(interruption.reason or "Ray Tune ended")
             unfinished = [trial for trial in store.trials() if not trial.state.is_finished]
             interrupted = interruption.by_user or bool(unfinished)
             search.state = "interrupted" if interrupted else "finished"

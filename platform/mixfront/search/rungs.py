@@ -1,4 +1,4 @@
-"""Who goes on past a rung, with several objectives at once."""
+"""Multi-objective successive halving: which trials continue past a rung."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,23 +10,23 @@ import numpy.typing as npt
 from mixfront.spec.objectives import Objective
 
 Values = Mapping[str, float]
-MARGIN = 0.1  # of an objective's range: how far the reference point lies beyond the worst
+MARGIN = 0.1  # distance of the reference point from the worst value, as a share of the range
 
 
 def passes_rung(
     trial_id: str, reached: Mapping[str, Values], objectives: Sequence[Objective], keep: float
 ) -> bool:
-    """Whether a trial is among the best `keep` of those that reached the same rung.
+    """Whether a trial is in the best share `keep` of the trials that reached the same rung.
 
-    Trials are sorted by non-dominated rank. Within the front that the cut runs through, those
-    that add more hypervolume of their own come first (costs in log10), so that the ends of the
-    front and its sparse places survive; the order does not depend on the objectives' scales.
+    Trials are sorted by non-dominated rank. Within the front that the cut runs through, trials
+    with a larger exclusive hypervolume come first (costs in log10), so that the ends and the
+    sparse regions of the front survive. The order does not depend on the objectives' scales.
 
     Args:
         trial_id: One of the keys of `reached`.
         reached: Trial id -> its objectives at the rung.
-        objectives: Those of the search.
-        keep: Share that goes on, rounded up to whole trials.
+        objectives: The search's objectives.
+        keep: Share of trials that continue, rounded up to whole trials.
     """
     ids = list(reached)
     points = _to_minimise(list(reached.values()), objectives)
@@ -36,18 +36,18 @@ def passes_rung(
     better = int((ranks < ranks[own]).sum())
     front = np.flatnonzero(ranks == ranks[own])
     if better >= allowed or better + len(front) <= allowed or len(objectives) == 1:
-        return better < allowed  # with one objective a front is a tie
-    added = moocore.hv_contributions(points[front], ref=_reference(points))
-    mine = added[front == own][0]
-    return better + int((added > mine).sum()) < allowed
+        return better < allowed  # with one objective, a front is a tie
+    contributions = moocore.hv_contributions(points[front], ref=_reference(points))
+    own_contribution = contributions[front == own][0]
+    return better + int((contributions > own_contribution).sum()) < allowed
 
 
 def _to_minimise(
     values: Sequence[Values], objectives: Sequence[Objective]
 ) -> npt.NDArray[np.float64]:
-    """(trials, objectives), smaller is better everywhere, costs in log10."""
+    """Points of shape (trials, objectives): all minimised, costs in log10."""
     return np.asarray(
-        [[o.minimised(o.scaled(found[o.metric])) for o in objectives] for found in values]
+        [[o.minimised(o.scaled(trial[o.metric])) for o in objectives] for trial in values]
     )
 
 

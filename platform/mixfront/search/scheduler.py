@@ -1,4 +1,4 @@
-"""Tune's scheduler: lets trials go on, or stops them at a rung or when a budget is spent."""
+"""The Tune scheduler: continues trials, or stops them at a rung or when a budget is spent."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,11 +17,11 @@ CostsOf = Callable[[str], Mapping[str, float]]  # by our trial id
 
 
 class SearchScheduler(FIFOScheduler):
-    """First come, first served; `stopping:` of the spec decides who stops early.
+    """Runs trials first come, first served; the spec's `stopping:` decides which stop early.
 
-    What a trial had reached at a rung is kept in the study, so a resumed search compares with
-    the trials of earlier drivers too. A trial lacking an objective at a rung is not compared; the
-    searcher fails it if that is still so at the end.
+    A trial's objectives at a rung are stored in the study, so a resumed search also compares with
+    the trials of earlier drivers. A trial that lacks an objective at a rung is not compared; if
+    it still lacks it at the end, the searcher fails the trial.
     """
 
     def __init__(
@@ -38,23 +38,23 @@ class SearchScheduler(FIFOScheduler):
         self._costs_of = costs_of
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune pickles a copy into its folder that nobody reads; nothing of ours goes there."""
+        """Nothing: Tune pickles a copy into its folder, but nothing ever reads it."""
         return {}
 
     def on_trial_result(self, _controller: object, _trial: Trial, result: dict[str, Any]) -> str:
-        """CONTINUE or STOP."""
+        """Return CONTINUE or STOP."""
         report = TrialReport.from_tune(result)
-        if report is None or report.is_last or self._budget.overdrawn() is not None:
+        if report is None or report.is_last or self._budget.stops_running_trials() is not None:
             return str(TrialScheduler.STOP)
-        stays = isinstance(self._stopping, NoStopping) or self._passes(report, self._stopping)
-        return str(TrialScheduler.CONTINUE if stays else TrialScheduler.STOP)
+        passes = isinstance(self._stopping, NoStopping) or self._passes(report, self._stopping)
+        return str(TrialScheduler.CONTINUE if passes else TrialScheduler.STOP)
 
     def debug_string(self) -> str:
-        """For Tune's own table, which we do not show."""
+        """The text for Tune's own table, which we do not show."""
         return f"stopping: {self._stopping.kind}"
 
     def _passes(self, report: TrialReport, stopping: FixedRungs) -> bool:
-        """Judge the trial at every rung that it is at or past and was not judged at before."""
+        """Compare the trial at every rung that it has reached since its last report."""
         trial_id, objectives = report.trial_id, self._proposals.objectives
         values = objective_values(objectives, report.metrics, self._costs_of(trial_id))
         if len(values) < len(objectives):
@@ -62,7 +62,7 @@ class SearchScheduler(FIFOScheduler):
         for rung in stopping.rungs:
             if report.fidelity < rung or trial_id in self._proposals.rung_values(rung):
                 continue
-            self._proposals.note_rung(trial_id, rung, values)
+            self._proposals.record_rung(trial_id, rung, values)
             reached = self._proposals.rung_values(rung)
             enough = len(reached) >= stopping.min_trials
             if enough and not passes_rung(trial_id, reached, objectives, stopping.keep):

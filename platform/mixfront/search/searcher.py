@@ -1,4 +1,4 @@
-"""Tune's searcher: hands configurations to free lanes and keeps the truth about every trial."""
+"""The Tune searcher: proposes configurations to free lanes and keeps every trial's record."""
 
 import time
 from collections import deque
@@ -16,51 +16,51 @@ from mixfront.search.study import set_elapsed_seconds
 from mixfront.search.trial_state import apply_report, end_trial
 from mixfront.training.request import TrialRequest
 
-PATIENCE_S = 2.0  # of sampling at a stretch while trials run: Tune handles no result meanwhile
+MAX_SAMPLING_S = 2.0  # limit per call while trials run, since Tune handles no results meanwhile
 
 
 class TrialCallbacks(Protocol):
-    """Who wants to know. Starts and ends are saved and told to the study before."""
+    """Called on every event of a trial; starts and ends are in records and study by then."""
 
     def on_start(self, record: TrialRecord) -> None:
-        """A trial goes to a lane; may set `record.run_id`, which is then saved."""
+        """A trial was assigned to a lane; may set `record.run_id`, which is then saved."""
 
     def on_result(self, record: TrialRecord, report: TrialReport) -> None:
-        """A trial reached an evaluation; the last one comes here too. Not saved yet: after a
-        crash the same evaluation may come once more."""
+        """A trial reached an evaluation, possibly its last. The record is not saved yet: after a
+        crash, the same evaluation may be reported again."""
 
     def on_end(self, record: TrialRecord) -> None:
-        """A trial ended or was interrupted; infeasible ones come here without a start."""
+        """A trial ended or was interrupted; infeasible trials end without a start."""
 
 
 @dataclass
 class _RunningTrial:
-    """A trial that Tune runs."""
+    """A trial that Tune is running."""
 
     record: TrialRecord
-    before: TrialRecord  # as it was when Tune got it
-    last: int = 0  # number of the last report applied
+    before: TrialRecord  # the record when Tune started the trial
+    last_report: int = 0  # number of the last report applied
     ended: bool = False
 
 
 class LaneSearcher(Searcher):
     """Proposes a configuration only when a lane is free.
 
-    It returns None only while a trial runs, since Tune would block otherwise, and FINISHED for
-    good once `ended_because` says why. It gives Tune no metric: Tune would end the whole search
-    when one trial lacks it. A trial's state is saved before anyone is told of it.
+    `suggest` returns None only while a trial runs, since Tune would block otherwise, and always
+    FINISHED once `ended_because` is set. Tune gets no metric, because it ends the whole search
+    when one trial lacks it. A trial's state is saved before any callback sees it.
 
     Args:
         proposals: The study.
-        store: Where records go.
-        budget: Told of every trial; asked before every proposal.
-        make_request: What a lane is to be sent for a record.
+        store: Where records are saved.
+        budget: Charged for every trial; checked before every proposal.
+        make_request: Makes the request for a lane from a record.
         pool: Name of the lane pool's actor.
-        capacity: Number of lanes there are.
-        callbacks: Tracking, progress.
-        unfinished: Records of an interrupted search; they are resumed before anything is sampled.
-        max_infeasible_in_a_row: After so many refusals the space is given up.
-        max_failed_in_a_row: After so many failed trials the search is given up.
+        capacity: Returns the current number of lanes.
+        callbacks: Tracking and progress.
+        unfinished: Trials of an interrupted search, resumed before anything is sampled.
+        max_infeasible_in_a_row: End the search after this many infeasible proposals in a row.
+        max_failed_in_a_row: End the search after this many failed trials in a row.
     """
 
     def __init__(
@@ -86,48 +86,48 @@ class LaneSearcher(Searcher):
         self._pool = pool
         self._capacity = capacity
         self._callbacks = callbacks
-        self._waiting = deque(unfinished)
+        self._to_resume = deque(unfinished)
         self._running: dict[str, _RunningTrial] = {}  # by Tune's trial id
-        self._max_in_a_row = max_infeasible_in_a_row
-        self._in_a_row = 0
+        self._max_infeasible_in_a_row = max_infeasible_in_a_row
+        self._infeasible_in_a_row = 0
         self._max_failed_in_a_row = max_failed_in_a_row
         self._failed_in_a_row = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune pickles a copy into its folder that nobody reads; nothing of ours goes there."""
+        """Nothing: Tune pickles a copy into its folder, but nothing ever reads it."""
         return {}
 
     def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
-        """Nothing: the study and the records are the state."""
+        """Do nothing: the state is in the study and the records."""
 
     def finish(self, reason: str) -> None:
-        """Propose nothing more. Running trials end as they will; the first reason stays."""
+        """Propose no more trials; running ones continue. The first reason is kept."""
         self.ended_because = self.ended_because or reason
 
     def costs_of(self, trial_id: str) -> dict[str, float]:
-        """Costs of a running trial, by our trial id; empty if it does not run."""
+        """Costs of a running trial, by our trial id; empty if it is not running."""
         records = (running.record for running in self._running.values())
         return next((record.costs for record in records if record.trial_id == trial_id), {})
 
-    def suggest(self, trial_id: str) -> Any:  # Ray says dict | None, and means FINISHED too
+    def suggest(self, trial_id: str) -> Any:  # Ray's type, dict | None, lacks FINISHED
         """The next trial's config for Tune, None while every lane is taken, or FINISHED."""
-        if (reason := self._budget.overdrawn()) is not None:
-            self._prune_waiting(reason)
+        if (reason := self._budget.stops_running_trials()) is not None:
+            self._prune_unresumed(reason)
             self.finish(reason)
         if self.ended_because is not None:
             return self.FINISHED
         if self._running and len(self._running) >= self._capacity():
             return None
         if self._capacity() < 1:
-            self.finish("no lane is left to run a trial on; `mixfront search resume` starts anew")
+            self.finish("no lane is left; resume the search with `mixfront search resume`")
             return self.FINISHED
-        record = self._waiting.popleft() if self._waiting else self._propose()
+        record = self._to_resume.popleft() if self._to_resume else self._propose()
         if record is not None:
             return self._start(trial_id, record)
         return None if self.ended_because is None else self.FINISHED
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Tune has an evaluation; the final one comes with `on_trial_complete` instead."""
+        """Handle an evaluation; Tune passes the last one to `on_trial_complete` instead."""
         running, report = self._running.get(trial_id), TrialReport.from_tune(result)
         if running is not None and report is not None:
             self._apply(running, report)
@@ -135,10 +135,10 @@ class LaneSearcher(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """A trial is over, for whatever reason.
+        """Handle the end of a trial, for whatever reason.
 
-        Tune calls a second time, with `error`, if this raises; by then the trial has ended, and
-        what failed half-way is only repeated.
+        If this raises, Tune calls it again with `error`. The trial has ended by then, so the
+        second call only repeats the steps that failed.
         """
         running = self._running.get(trial_id)
         if running is None:
@@ -155,54 +155,54 @@ class LaneSearcher(Searcher):
         self._count_failures(record)
 
     def interrupt(self, reason: str) -> None:
-        """Leave what still runs as INTERRUPTED, for when Tune ends without a word about it."""
+        """Mark running trials as INTERRUPTED, as Tune may end without reporting them."""
         self.finish(reason)
         for trial_id in list(self._running):
             self.on_trial_complete(trial_id)
 
     def _count_failures(self, record: TrialRecord) -> None:
-        """A broken installation must not burn the whole trial budget."""
+        """End the search after many failures in a row, as from a broken setup."""
         failed = record.state is TrialState.FAILED
         self._failed_in_a_row = self._failed_in_a_row + 1 if failed else 0
         if self._failed_in_a_row >= self._max_failed_in_a_row:
             self.finish(
-                f"{self._failed_in_a_row} trials in a row failed (the last: {record.error}); "
-                "mend that, then start anew"
+                f"{self._failed_in_a_row} trials in a row failed (last error: {record.error}); "
+                "fix the cause, then start a new search"
             )
 
     def _propose(self) -> TrialRecord | None:
-        """The next feasible configuration; None when the search ends, or to let Tune breathe."""
-        begun = time.monotonic()
-        while (reason := self._budget.spent()) is None:
+        """The next feasible configuration; None if the search ends or sampling takes too long."""
+        start = time.monotonic()
+        while (reason := self._budget.stops_new_trials()) is None:
             record = self._proposals.ask()
             if record.state is not TrialState.INFEASIBLE:
-                self._in_a_row = 0
+                self._infeasible_in_a_row = 0
                 return record
             self._refuse(record)
-            if self._in_a_row >= self._max_in_a_row:
-                reason = self._gave_up(record)
+            if self._infeasible_in_a_row >= self._max_infeasible_in_a_row:
+                reason = self._infeasible_reason(record)
                 break
-            if self._running and time.monotonic() - begun > PATIENCE_S:
+            if self._running and time.monotonic() - start > MAX_SAMPLING_S:
                 return None
         self.finish(reason)
         return None
 
     def _refuse(self, record: TrialRecord) -> None:
-        self._in_a_row += 1
+        self._infeasible_in_a_row += 1
         self._store.save_trial(record)
         self._proposals.tell(record)
         self._callbacks.on_end(record)
 
-    def _gave_up(self, record: TrialRecord) -> str:
+    def _infeasible_reason(self, record: TrialRecord) -> str:
         return (
-            f"{self._in_a_row} configurations in a row were infeasible "
-            f"(the last: {record.error}); loosen the constraints or narrow the space"
+            f"{self._infeasible_in_a_row} configurations in a row were infeasible "
+            f"(last reason: {record.error}); loosen the constraints or narrow the space"
         )
 
-    def _prune_waiting(self, reason: str) -> None:
-        """Trials that were to be resumed have no budget left to be."""
-        while self._waiting:
-            record = self._waiting.popleft()
+    def _prune_unresumed(self, reason: str) -> None:
+        """Prune the trials that were to be resumed, because a budget is spent."""
+        while self._to_resume:
+            record = self._to_resume.popleft()
             record.state, record.error, record.ended = TrialState.PRUNED, reason, time.time()
             self._store.save_trial(record)
             self._proposals.tell(record)
@@ -213,22 +213,22 @@ class LaneSearcher(Searcher):
         record.started = record.started or time.time()
         self._store.save_trial(record)
         self._callbacks.on_start(record)
-        self._store.save_trial(record)  # with what tracking added
+        self._store.save_trial(record)  # with the run id from tracking
         self._budget.charge(record.trial_id, record.accelerator_seconds)
         self._running[tune_id] = _RunningTrial(record, before=record.model_copy(deep=True))
         request = self._make_request(record)
         return {"pool": self._pool, "request": request.model_dump(mode="json")}
 
     def _apply(self, running: _RunningTrial, report: TrialReport) -> None:
-        if report.number <= running.last:
+        if report.number <= running.last_report:
             return
-        running.last = report.number
+        running.last_report = report.number
         record = running.record
         apply_report(record, report, running.before, self._proposals.objectives)
         self._budget.charge(record.trial_id, record.accelerator_seconds)
         if report.is_evaluation:
-            # Before the record is saved: if the driver is killed in between, the trial comes to
-            # this step again and reports the same. The other way round MLflow would never know.
+            # Before the record is saved: if the driver is killed in between, the trial repeats
+            # this step and reports the same. In the other order MLflow would never get it.
             self._callbacks.on_result(record, report)
         self._store.save_trial(record)
         set_elapsed_seconds(self._proposals.study, self._budget.seconds())
@@ -242,8 +242,8 @@ class LaneSearcher(Searcher):
             report,
             self._proposals.objectives,
             died=died,
-            budget_spent=self._budget.overdrawn(),
+            budget_spent=self._budget.stops_running_trials(),
         )
         if record.state is TrialState.COMPLETE:
-            self._proposals.judge_measured(record)
+            self._proposals.check_measured(record)
         running.ended = True

@@ -1,4 +1,4 @@
-"""A search of one trial: one configuration, trained by the path that every trial takes."""
+"""A search with one trial: a single configuration, trained in the same way as any trial."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ _SPACE = "space.yaml"
 
 
 def split_overrides(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Overrides of the spec, and those of the configuration ("family=...", "optimizer.lr=...")."""
+    """Split overrides into those of the spec and those of the configuration ("family=...")."""
     spec = [text for text in overrides if text.split("=")[0].split(".")[0] in _SPEC_KEYS]
     return spec, [text for text in overrides if text not in spec]
 
@@ -27,21 +27,23 @@ def split_overrides(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
 _SPEC_KEYS = frozenset(SearchSpec.model_fields)
 
 
-def choose_config(spec: SearchSpec, given: Mapping[str, Any]) -> dict[str, Any]:
+def choose_config(spec: SearchSpec, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration to train.
 
-    A family that is given starts from its defaults; otherwise the spec's first enqueued point is
-    the start. What else is given is set on top.
+    If the overrides name a family, they apply to its defaults, otherwise to the spec's first
+    enqueued configuration.
 
     Raises:
-        SpecError: If nothing names a family, or the configuration cannot be built.
+        SpecError: If no family is named, or the configuration cannot be built.
     """
-    if FAMILY in given:
-        config = dict(given)
+    if FAMILY in overrides:
+        config = dict(overrides)
     elif spec.search.enqueue:
-        config = {**spec.search.enqueue[0], **given}
+        config = {**spec.search.enqueue[0], **overrides}
     else:
-        raise SpecError("nothing says which family to train; add `-o family=NAME`")
+        raise SpecError(
+            "the spec enqueues no configuration and no family is named; add `-o family=NAME`"
+        )
     family, model, _ = split_flat(config)
     make_config(family, model)
     return config
@@ -49,16 +51,16 @@ def choose_config(spec: SearchSpec, given: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def single_spec(spec: SearchSpec, config: Mapping[str, Any], name: str) -> Iterator[SearchSpec]:
-    """A spec that trains one configuration and nothing else; prepare the search inside.
+    """A spec that trains exactly one configuration; prepare the search inside the block.
 
-    Its space is a file in the search's folder, so that the search can be resumed. If preparing
-    it fails, the file is removed again.
+    Its space is a file in the search's folder, so that the search can be resumed. If the block
+    raises before the search exists, the folder is removed.
 
     Args:
-        spec: Data, training, resources and tracking come from here; constraints do not, since
-            the configuration was asked for by name.
-        config: Flat, with its family.
-        name: Of the new search; must be free.
+        spec: Source of data, training, resources and tracking; its constraints do not apply to
+            an explicit configuration.
+        config: Flat configuration, including its family.
+        name: Name of the new search; must be free.
     """
     url = f"{spec.storage.rstrip('/')}/{name}/{_SPACE}"
     fs, path = fsspec.core.url_to_fs(url)
@@ -72,7 +74,7 @@ def single_spec(spec: SearchSpec, config: Mapping[str, Any], name: str) -> Itera
         "search": SearchConfig.model_validate({"trials": 1, "seed": spec.search.seed}),
         "stopping": NoStopping(),
         "constraints": {},
-        "optuna_storage": _study_of(spec, name),
+        "optuna_storage": _optuna_storage(spec, name),
     }
     try:
         yield spec.model_copy(update=changes)
@@ -88,8 +90,8 @@ def _space(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"families": {family: keys}}
 
 
-def _study_of(spec: SearchSpec, name: str) -> str | None:
-    """A study in the old search's folder becomes one in the new search's."""
+def _optuna_storage(spec: SearchSpec, name: str) -> str | None:
+    """The spec's Optuna storage, moved to the new search's folder if it is in the old one's."""
     if spec.optuna_storage is None:
         return None
     root = spec.storage.rstrip("/")

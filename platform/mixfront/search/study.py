@@ -1,4 +1,4 @@
-"""The Optuna study of a search: made once, opened again on resume."""
+"""The Optuna study of a search: created once, reopened on resume."""
 
 import warnings
 
@@ -18,12 +18,12 @@ _SECONDS = "mixfront:seconds"
 
 
 def open_study(spec: SearchSpec, storage_url: str, search_id: str) -> optuna.Study:
-    """The study of a search, made if it is not there; optuna-dashboard opens it too.
+    """Open the study of a search, or create it; optuna-dashboard can open it too.
 
     Raises:
         SpecError: If Optuna cannot use the storage.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # each tell is a line otherwise
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # else Optuna logs every tell
     try:
         study = optuna.create_study(
             study_name=search_id,
@@ -31,38 +31,40 @@ def open_study(spec: SearchSpec, storage_url: str, search_id: str) -> optuna.Stu
             directions=[_DIRECTIONS[objective.direction] for objective in spec.objectives],
             load_if_exists=True,
         )
-    except Exception as problem:  # each database driver has errors of its own
-        reason = f"{type(problem).__name__}: {str(problem).splitlines()[0]}"
-        sentence = f"Optuna cannot open {storage_url!r} ({reason}); check `optuna_storage:`"
-        raise SpecError(scrub_text(f"{sentence} or OPTUNA_STORAGE")) from problem
+    except Exception as error:  # every database driver has its own exceptions
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        message = f"Optuna cannot open {storage_url!r} ({reason}); check `optuna_storage:`"
+        raise SpecError(scrub_text(f"{message} or OPTUNA_STORAGE")) from error
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # names for optuna-dashboard
+        warnings.simplefilter("ignore", ExperimentalWarning)  # optuna-dashboard shows the names
         study.set_metric_names([objective.metric for objective in spec.objectives])
     study.sampler = make_sampler(spec, len(study.get_trials(deepcopy=False)))
     return study
 
 
 def make_sampler(spec: SearchSpec, num_trials: int) -> optuna.samplers.BaseSampler:
-    """The sampler of a study that holds `num_trials` already.
+    """The sampler of a study that already has `num_trials` trials.
 
-    A resumed search must not draw the first configurations once more, so the seed moves on.
+    The seed depends on `num_trials`, so that a resumed search does not repeat its first samples.
     """
     config = spec.search
     seed = int(np.random.SeedSequence([config.seed, num_trials]).generate_state(1)[0])
     if config.sampler == "random":
         return optuna.samplers.RandomSampler(seed=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # `group` is what we come for
+        warnings.simplefilter(
+            "ignore", ExperimentalWarning
+        )  # for `group`, which suits conditional spaces
         return optuna.samplers.TPESampler(
             n_startup_trials=config.startup_trials, multivariate=True, group=True, seed=seed
         )
 
 
 def running_trial(study: optuna.Study, number: int) -> Trial | None:
-    """The handle of a trial that the study holds as RUNNING, whoever asked for it.
+    """The handle of a trial that is RUNNING in the study, also one of an earlier driver.
 
-    `Study.tell` takes a number, but constraints and attributes need this handle, and Optuna has
-    no other way to one after a restart.
+    `Study.tell` takes a number, but constraints and attributes need this handle, and Optuna
+    offers no public way to get it after a restart.
     """
     frozen = frozen_trial(study, number)
     if frozen is None or frozen.state is not TrialState.RUNNING:
@@ -71,26 +73,26 @@ def running_trial(study: optuna.Study, number: int) -> Trial | None:
 
 
 def frozen_trial(study: optuna.Study, number: int) -> FrozenTrial | None:
-    """A trial as the study holds it, or None."""
+    """A trial of the study, or None if there is no such trial."""
     trials = study.get_trials(deepcopy=False)
     return trials[number] if 0 <= number < len(trials) else None
 
 
 def num_enqueued(study: optuna.Study) -> int:
-    """How many of the spec's `enqueue` the study has taken."""
+    """Number of the spec's `enqueue` configurations that are in the study."""
     return int(study.user_attrs.get(_ENQUEUED, 0))
 
 
 def set_num_enqueued(study: optuna.Study, count: int) -> None:
-    """Note it, so that a resumed search does not enqueue them again."""
+    """Store the number, so that a resumed search does not enqueue them again."""
     study.set_user_attr(_ENQUEUED, count)
 
 
 def elapsed_seconds(study: optuna.Study) -> float:
-    """Wall time that earlier drivers of this search have spent."""
+    """Wall time that earlier drivers of this search spent."""
     return float(study.user_attrs.get(_SECONDS, 0.0))
 
 
 def set_elapsed_seconds(study: optuna.Study, seconds: float) -> None:
-    """Note the wall time, so that a resumed search has only the rest of its time budget."""
+    """Store the wall time, so that a resumed search only has the rest of its time budget."""
     study.set_user_attr(_SECONDS, seconds)

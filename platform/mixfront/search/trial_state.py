@@ -1,4 +1,4 @@
-"""From a lane's reports to a trial's record, and to the state in which the trial ends."""
+"""Applies a lane's reports to a trial's record, and decides the trial's final state."""
 
 import math
 import time
@@ -9,11 +9,11 @@ from mixfront.pool.report import TrialReport, TrialStatus
 from mixfront.records.store import TrialRecord, TrialState
 from mixfront.spec.objectives import Objective
 
-FULL = 1 - 1e-9  # fidelity of a trial that has trained all its steps
+FULL = 1 - 1e-9  # fidelity of a fully trained trial, up to rounding
 
 
 def finite(values: Mapping[str, Any]) -> dict[str, float]:
-    """Only the finite numbers: JSON has no others."""
+    """The finite numbers among the values; JSON has no others."""
     numbers = {k: v for k, v in values.items() if isinstance(v, int | float)}
     return {key: float(value) for key, value in numbers.items() if math.isfinite(value)}
 
@@ -21,9 +21,9 @@ def finite(values: Mapping[str, Any]) -> dict[str, float]:
 def objective_values(
     objectives: Sequence[Objective], metrics: Mapping[str, float], costs: Mapping[str, float]
 ) -> dict[str, float]:
-    """The objectives that are known and finite; what a configuration decides is not measured."""
-    known = finite(metrics) | finite(costs)
-    return {o.metric: known[o.metric] for o in objectives if o.metric in known}
+    """The objectives that are available and finite; counted costs override measured metrics."""
+    values = finite(metrics) | finite(costs)
+    return {o.metric: values[o.metric] for o in objectives if o.metric in values}
 
 
 def apply_report(
@@ -32,13 +32,13 @@ def apply_report(
     before: TrialRecord,
     objectives: Sequence[Objective],
 ) -> None:
-    """Write a report into the record.
+    """Update a record with a report.
 
     Args:
         record: Changed in place.
-        report: The lane's latest.
-        before: The record as it was when the lane got it; the lane counts from there.
-        objectives: Those of the search.
+        report: The lane's latest report.
+        before: The record when the trial was handed to the lane; the report counts from there.
+        objectives: The search's objectives.
     """
     record.fidelity = max(record.fidelity, min(1.0, report.fidelity))
     record.metrics = finite(report.metrics) or record.metrics
@@ -59,16 +59,16 @@ def end_trial(
     died: bool,
     budget_spent: str | None,
 ) -> None:
-    """Decide the state in which a trial that reports no more has ended.
+    """Set the final state of a trial.
 
-    Tune's own `done` is true for stopped and finished trials alike and is never looked at.
+    Tune's own `done` is true for stopped and finished trials alike, so it is never used.
 
     Args:
-        record: Changed in place; the report has been applied to it.
-        report: The last one; None if there was none.
-        objectives: All must be finite in a COMPLETE trial.
-        died: Tune lost the trial's process.
-        budget_spent: Why running trials were stopped for good, if they were.
+        record: Changed in place; the report has already been applied to it.
+        report: The trial's last report, if any.
+        objectives: All must be finite for a trial to be COMPLETE.
+        died: Whether Tune lost the trial's actor.
+        budget_spent: Which spent budget stopped the running trials, if any.
     """
     record.ended = time.time()
     record.state, reason = _end_state(record, report, objectives, died, budget_spent)
@@ -84,13 +84,13 @@ def _end_state(
 ) -> tuple[TrialState, str | None]:
     error = report.error if report is not None else None
     if died:
-        return TrialState.FAILED, error or "the process that followed the trial died"
+        return TrialState.FAILED, error or "the trial's Tune actor died"
     if report is not None and report.status is TrialStatus.FAILED:
-        return TrialState.FAILED, error or "the lane gave no reason"
+        return TrialState.FAILED, error or "the lane reported no reason"
     if report is not None and report.status is TrialStatus.COMPLETE:
         return _end_state_at_full_fidelity(record, report, objectives)
     if report is not None and report.status is TrialStatus.RUNNING:
-        stopped = f"stopped early at fidelity {report.fidelity:g}, where other trials were better"
+        stopped = f"stopped early at fidelity {report.fidelity:g}: other trials were better there"
         return TrialState.PRUNED, budget_spent or stopped
     if budget_spent is not None:
         return TrialState.PRUNED, budget_spent
@@ -101,11 +101,11 @@ def _end_state_at_full_fidelity(
     record: TrialRecord, report: TrialReport, objectives: Sequence[Objective]
 ) -> tuple[TrialState, str | None]:
     if report.fidelity < FULL:
-        return TrialState.FAILED, f"reported complete at fidelity {report.fidelity:g}"
-    known = {**report.metrics, **record.costs}
+        return TrialState.FAILED, f"reported as complete at fidelity {report.fidelity:g}, not 1"
+    reported = {**report.metrics, **record.costs}
     values = objective_values(objectives, report.metrics, record.costs)
     for objective in objectives:
         if objective.metric not in values:
-            found = known.get(objective.metric, "missing")
-            return TrialState.FAILED, f"the objective {objective.metric!r} is {found}"
+            value = reported.get(objective.metric, "missing")
+            return TrialState.FAILED, f"the objective {objective.metric!r} is {value}"
     return TrialState.COMPLETE, None

@@ -1,4 +1,4 @@
-"""Ray Tune's event loop, with our searcher and scheduler in it."""
+"""Runs Ray Tune with our searcher and scheduler."""
 
 import os
 import time
@@ -12,10 +12,10 @@ from mixfront.pool.trial import LaneTrial
 from mixfront.search.scheduler import SearchScheduler
 from mixfront.search.searcher import LaneSearcher
 
-PROXY_CPUS = 0.01  # of Tune's trial actor, which only passes commands on to its lane
+PROXY_CPUS = 0.01  # for Tune's trial actor, which only forwards commands to its lane
 
-# Read by Ray Tune when it starts: our searcher validates results, our handler takes Ctrl-C, and
-# nobody reads the files that its loggers would write.
+# Ray Tune reads these when it starts. Our searcher validates results, our handler catches Ctrl-C,
+# and the files that Tune's loggers would write are not used.
 _ENVIRONMENT = {
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
@@ -31,13 +31,13 @@ def run_tune(searcher: LaneSearcher, scheduler: SearchScheduler, scratch: str) -
     """Run Tune until the searcher has finished.
 
     Args:
-        searcher: Proposes trials, and keeps their records.
+        searcher: Proposes trials and keeps their records.
         scheduler: Stops trials.
-        scratch: URL of a folder that Tune may fill; nothing is ever restored from it, records
-            and study are the truth.
+        scratch: URL of a folder for Tune's files; nothing is ever restored from it, since records
+            and study are the source of truth.
 
     Raises:
-        LaneError: If Tune gives up.
+        LaneError: If Tune fails.
     """
     tuner = tune.Tuner(
         tune.with_resources(LaneTrial, {"cpu": PROXY_CPUS}),
@@ -55,9 +55,9 @@ def run_tune(searcher: LaneSearcher, scheduler: SearchScheduler, scratch: str) -
     try:
         with _environment(_ENVIRONMENT):
             tuner.fit()
-    except tune.TuneError as problem:
+    except tune.TuneError as error:
         raise LaneError(
-            f"Ray Tune gave up: {problem}; continue with `mixfront search resume`"
+            f"Ray Tune failed: {error}; resume the search with `mixfront search resume`"
         ) from None
 
 

@@ -16,36 +16,36 @@ from mixfront.spec.search_spec import SearchSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Some configurations of a space, and what they cost."""
+    """Configurations sampled from a space, and the range of their costs."""
 
     drawn: int
     feasible: int
-    costs: dict[str, tuple[float, float]]  # metric -> (smallest, largest) of the feasible ones
+    costs: dict[str, tuple[float, float]]  # metric -> (smallest, largest) feasible value
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON."""
+        """The fields as plain JSON."""
         return asdict(self)
 
 
 def sample_space(spec: SearchSpec, space: Space, num: int) -> Sample:
-    """Draw configurations at random, `search.enqueue` first, and count their costs.
+    """Sample configurations at random, `search.enqueue` first, and count their costs.
 
     Raises:
-        SpecError: If a configuration to enqueue does not fit, or not one drawn is feasible.
+        SpecError: If an enqueued configuration does not fit, or no sampled one is feasible.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    drawn_at_random = spec.search.model_copy(update={"sampler": "random"})
+    random_search = spec.search.model_copy(update={"sampler": "random"})
     study = optuna.create_study(
         directions=["minimize"] * len(spec.objectives),
-        sampler=make_sampler(spec.model_copy(update={"search": drawn_at_random}), 0),
+        sampler=make_sampler(spec.model_copy(update={"search": random_search}), 0),
     )
     proposals = Proposals.of_spec(spec, study, space, ModelCosts.of_spec(spec))
     records = [proposals.ask() for _ in range(num)]
     feasible = [r for r in records if r.state is not TrialState.INFEASIBLE]
     if not feasible:
         raise SpecError(
-            f"not one of {num} configurations drawn from space {space.name!r} is feasible "
-            f"(the last: {records[-1].error}); loosen the constraints or narrow the space"
+            f"none of {num} configurations sampled from space {space.name!r} is feasible "
+            f"(last reason: {records[-1].error}); loosen the constraints or narrow the space"
         )
     return Sample(drawn=num, feasible=len(feasible), costs=_ranges([r.costs for r in feasible]))
 

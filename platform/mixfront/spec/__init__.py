@@ -1,1 +1,1 @@
-"""The search spec: YAML into one typed, frozen object."""
+"""The search spec: YAML parsed into one typed, frozen object."""

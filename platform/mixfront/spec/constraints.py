@@ -1,4 +1,4 @@
-"""Constraints: bounds on metrics that a model must keep."""
+"""Constraints: bounds on metrics that a model must satisfy."""
 
 import math
 import re
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from mixfront.exceptions import SpecError
-from mixfront.spec.metrics import STEERING, get_metric
+from mixfront.spec.metrics import OPTIMIZABLE, get_metric
 
 _CONSTRAINT = re.compile(r"^\s*(<=|>=)\s*([-+0-9.eE_]+)\s*$")
 
@@ -26,23 +26,23 @@ class Constraint(BaseModel):
 
     @property
     def before_training(self) -> bool:
-        """Whether a configuration can be refused before it costs anything."""
-        return STEERING[self.metric].before_training
+        """Whether it can be checked before training."""
+        return OPTIMIZABLE[self.metric].before_training
 
     def violation(self, value: float) -> float:
-        """By how much the value breaks the constraint; 0 or less means that it holds.
+        """How much the value violates the constraint; 0 or less if it is satisfied.
 
-        Costs are compared in log10, so that a sampler weighs a model that is 10 times too large
-        alike whether it has too many parameters or too many FLOPs.
+        Costs are compared in log10, so that a model 10 times over its limit counts the same to
+        the sampler, whether it has too many parameters or too many FLOPs.
         """
         over = value - self.limit
-        if STEERING[self.metric].log10 and value > 0 and self.limit > 0:
+        if OPTIMIZABLE[self.metric].log10 and value > 0 and self.limit > 0:
             over = math.log10(value / self.limit)
         return over if self.op == "<=" else -over
 
 
 def parse_constraint(metric: str, text: Any) -> Constraint:
-    """A constraint from its metric and text such as "<= 20e6".
+    """Parse the constraint on a metric from text such as "<= 20e6".
 
     Raises:
         SpecError: If the text is not a constraint.
@@ -53,8 +53,8 @@ def parse_constraint(metric: str, text: Any) -> Constraint:
     limit = _number(match.group(2)) if match else None
     if match is None or limit is None:
         raise SpecError(
-            f"the constraint on {metric!r} is {text!r}: write '<= NUMBER' or '>= NUMBER', "
-            f"for example '<= 20e6'"
+            f"the constraint on {metric!r} is {text!r}; write '<= NUMBER' or '>= NUMBER', "
+            f"such as '<= 20e6'"
         )
     return Constraint.model_validate({"metric": metric, "op": match.group(1), "limit": limit})
 

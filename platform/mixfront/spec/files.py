@@ -1,4 +1,4 @@
-"""Where a spec comes from, and how everything it points at becomes absolute."""
+"""Finds spec files, applies overrides and defaults, and makes every path absolute."""
 
 import copy
 import os
@@ -20,11 +20,11 @@ _SQLITE = "sqlite:///"
 
 @dataclass(frozen=True, kw_only=True)
 class SpecFile:
-    """A spec that was found."""
+    """The location of a spec."""
 
-    location: str  # for sentences
-    folder: str  # what it reads is relative to this
-    text: str | None = None  # of a packaged one
+    location: str  # for error messages
+    folder: str  # base of the paths that the spec reads
+    text: str | None = None  # content of a packaged spec
     packaged: bool = False
 
 
@@ -36,10 +36,10 @@ def packaged_specs() -> list[str]:
 
 
 def find_spec(source: str) -> SpecFile:
-    """A spec by path, URL or packaged name.
+    """Find a spec by path, URL or packaged name.
 
     Raises:
-        UnknownNameError: If it is none of these.
+        UnknownNameError: If a bare name is neither a file nor a packaged spec.
     """
     if "://" in source:
         return SpecFile(location=source, folder=source.rpartition("/")[0])
@@ -48,7 +48,7 @@ def find_spec(source: str) -> SpecFile:
     folder = files("mixfront.spaces") / "specs"
     resource = folder / f"{source}.yaml"
     if source not in packaged_specs():
-        raise UnknownNameError("spec (no such file either)", source, packaged_specs())
+        raise UnknownNameError("spec or file", source, packaged_specs())
     return SpecFile(
         location=f"spec {source!r}",
         folder=str(folder),
@@ -58,10 +58,10 @@ def find_spec(source: str) -> SpecFile:
 
 
 def resolve(data: dict[str, Any], overrides: Sequence[Override], spec: SpecFile) -> dict[str, Any]:
-    """The raw mapping with overrides applied, defaults from the environment, paths absolute.
+    """Apply overrides and the environment's defaults to the raw mapping; make paths absolute.
 
     Raises:
-        SpecError: If an override does not fit, or nothing says where the study shall be.
+        SpecError: If an override does not fit, or the study has no storage.
     """
     result = copy.deepcopy(data)
     for key in READ_KEYS:
@@ -70,16 +70,16 @@ def resolve(data: dict[str, Any], overrides: Sequence[Override], spec: SpecFile)
         is_space = path == ["space"]
         is_read = tuple(path) in READ_KEYS and isinstance(value, str)
         _set(result, path, _from_working_folder(value, is_space=is_space) if is_read else value)
-    return _with_places(result)
+    return _with_locations(result)
 
 
-def _with_places(data: dict[str, Any]) -> dict[str, Any]:
+def _with_locations(data: dict[str, Any]) -> dict[str, Any]:
     storage = data.get("storage") or default_storage()
     data["storage"] = absolute(storage) if isinstance(storage, str) else storage
     tracking = data.setdefault("tracking", {})
     if isinstance(tracking, dict):
-        stated = tracking.get("uri") or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING
-        tracking["uri"] = _absolute_uri(stated)
+        uri = tracking.get("uri") or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING
+        tracking["uri"] = _absolute_uri(uri)
     study = data.get("optuna_storage") or os.environ.get("OPTUNA_STORAGE")
     if study is None and isinstance(data.get("name"), str) and isinstance(data["storage"], str):
         study = default_study_url(data["storage"], data["name"])
@@ -88,14 +88,14 @@ def _with_places(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def default_study_url(storage: str, name: str) -> str:
-    """SQLite in the search's folder.
+    """URL of a SQLite file in the search's folder.
 
     Raises:
-        SpecError: If the storage is not a local folder, where SQLite cannot live.
+        SpecError: If the storage is not a local folder, which SQLite needs.
     """
     if not is_local(storage):
         raise SpecError(
-            f"the study cannot live in {storage!r}: SQLite needs a local folder; set "
+            f"SQLite cannot store the study in {storage!r}, which is not a local folder; set "
             f"`optuna_storage:` or OPTUNA_STORAGE, for example to postgresql://HOST/DATABASE"
         )
     return f"{_SQLITE}{storage}/{name}/optuna.db"
@@ -106,10 +106,10 @@ def _read_path(value: Any, spec: SpecFile, *, is_space: bool) -> Any:
         return value
     if "://" in value or value.startswith("/"):
         return _from_working_folder(value)
-    beside = f"{spec.folder}/{value}"
-    if spec.packaged and not Path(beside).exists():
+    path = f"{spec.folder}/{value}"
+    if spec.packaged and not Path(path).exists():
         return _from_working_folder(value)
-    return beside if "://" in spec.folder else os.path.normpath(beside)
+    return path if "://" in spec.folder else os.path.normpath(path)
 
 
 def _from_working_folder(value: Any, *, is_space: bool = False) -> Any:
@@ -121,7 +121,7 @@ def _from_working_folder(value: Any, *, is_space: bool = False) -> Any:
 
 
 def _absolute_uri(uri: Any) -> Any:
-    """SQLite's three slashes mean the working directory, and Ray changes that."""
+    """Make SQLite URIs absolute: three slashes mean the working directory, which Ray changes."""
     if not isinstance(uri, str):
         return uri
     path = uri.removeprefix(_SQLITE)
@@ -146,7 +146,10 @@ def _set(data: dict[str, Any], path: Sequence[str], value: Any) -> None:
     for depth, key in enumerate(parents):
         inner = data.setdefault(key, {})
         if not isinstance(inner, dict):
-            at = ".".join(path[: depth + 1])
-            raise SpecError(f"the override of {'.'.join(path)!r} cannot be: {at!r} is {inner!r}")
+            parent = ".".join(path[: depth + 1])
+            raise SpecError(
+                f"the override of {'.'.join(path)!r} does not fit, because {parent!r} is "
+                f"{inner!r}; override {parent!r} itself"
+            )
         data = inner
     data[last] = value

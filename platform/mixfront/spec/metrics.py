@@ -1,7 +1,7 @@
-"""The one table of everything that a trial reports.
+"""The table of every metric that a trial reports.
 
-Direction, scale, unit, human name and help of a metric are stated here and nowhere else. A test
-trains a model and checks that workers report exactly these names.
+It is the only place that defines a metric's direction, scale, unit, label and help. A test trains
+a model and checks that the workers report exactly these names.
 """
 
 import math
@@ -14,40 +14,40 @@ from mixfront.exceptions import SpecError, UnknownNameError
 from mixfront.training.request import TEST_PREFIX
 
 Direction = Literal["min", "max"]
-SMALLEST_COST = 1e-12  # the logarithm of a cost of zero must stay finite
+SMALLEST_COST = 1e-12  # keeps the logarithm of a zero cost finite
 
 
-class Known(StrEnum):
-    """When the value of a metric is first known."""
+class Availability(StrEnum):
+    """When the value of a metric becomes available."""
 
-    BEFORE_TRAINING = "before training"  # the configuration alone decides it
+    BEFORE_TRAINING = "before training"  # computed from the configuration alone
     AT_EVALUATIONS = "at every evaluation"
-    AT_THE_END = "at the end of a trial"
+    AFTER_TRAINING = "at the end of a trial"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """One row of the table."""
 
-    name: str  # `*` matches anything: one row for numbers that each layer has
-    label: str  # for axes and table heads
+    name: str  # `*` matches anything, for per-layer metrics
+    label: str  # for axes and table headers
     unit: str = ""
-    direction: Direction  # the better way
-    known: Known
-    is_cost: bool = False  # what a model takes, not what it achieves
-    log10: bool = False  # spans decades, so its logarithm is compared; true of every cost
-    steers: bool = True  # may be an objective or a constraint
-    worst: float | None = None  # of a model that knows nothing; None: the space's extremes decide
+    direction: Direction  # which way is better
+    available: Availability
+    is_cost: bool = False  # as opposed to quality
+    log10: bool = False  # spans decades, so its logarithm is compared; true for every cost
+    is_optimizable: bool = True  # can be an objective or a constraint
+    worst: float | None = None  # of an uninformed model; None: the space's extremes decide
     help: str
 
     @property
     def before_training(self) -> bool:
-        """Whether a configuration can be refused before it costs anything."""
-        return self.known is Known.BEFORE_TRAINING
+        """Whether the configuration alone determines the value."""
+        return self.available is Availability.BEFORE_TRAINING
 
     @property
     def title(self) -> str:
-        """Label and unit, as on an axis."""
+        """Label with unit, for an axis."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
     def scaled(self, value: float) -> float:
@@ -60,7 +60,7 @@ def _quality(name: str, label: str, direction: Direction, worst: float, help: st
         name=name,
         label=label,
         direction=direction,
-        known=Known.AT_EVALUATIONS,
+        available=Availability.AT_EVALUATIONS,
         worst=worst,
         help=help,
     )
@@ -72,7 +72,7 @@ def _cost(name: str, label: str, unit: str, help: str) -> Metric:
         label=label,
         unit=unit,
         direction="min",
-        known=Known.BEFORE_TRAINING,
+        available=Availability.BEFORE_TRAINING,
         is_cost=True,
         log10=True,
         help=help,
@@ -87,7 +87,7 @@ def _latency(percentile: int, rows: int, worst: float) -> Metric:
         label=f"p{percentile} latency, {size}",
         unit="ms",
         direction="min",
-        known=Known.AT_THE_END,
+        available=Availability.AFTER_TRAINING,
         is_cost=True,
         log10=True,
         worst=worst,
@@ -95,18 +95,18 @@ def _latency(percentile: int, rows: int, worst: float) -> Metric:
     )
 
 
-def _note(
+def _diagnostic(
     name: str, label: str, direction: Direction, help: str, *, unit: str = "", log10: bool = False
 ) -> Metric:
-    """Reported, but never an objective or a constraint."""
+    """A metric that is reported, but cannot be an objective or a constraint."""
     return Metric(
         name=name,
         label=label,
         unit=unit,
         direction=direction,
-        known=Known.AT_EVALUATIONS,
+        available=Availability.AT_EVALUATIONS,
         log10=log10,
-        steers=False,
+        is_optimizable=False,
         help=help,
     )
 
@@ -128,8 +128,8 @@ _ROWS = (
         "MB",
         "megabytes kept for the backward pass of 2,048 samples, fp32",
     ),
-    # Of the exported model in fp32 on rank 0's device: with one of them as an objective, nothing
-    # is stopped at a rung, because it is known at the end of a trial only.
+    # Measured with the exported model in fp32 on rank 0's device, at the end of a trial. So a
+    # search that optimises a latency stops no trial at a rung.
     _latency(50, 1, 1e3),
     _latency(99, 1, 1e3),
     _latency(50, 512, 1e4),
@@ -139,22 +139,24 @@ _ROWS = (
         label="Training throughput",
         unit="samples/s",
         direction="max",
-        known=Known.AT_EVALUATIONS,
+        available=Availability.AT_EVALUATIONS,
         log10=True,
         worst=1.0,
         help="training throughput of the trial's workers",
     ),
-    _note("train_loss", "Training loss", "min", "mean loss since the last evaluation"),
-    _note("step_seconds", "Time per step", "min", "time per optimizer step", unit="s", log10=True),
-    _note("mfu", "MFU", "max", "model FLOPs utilisation: share of the measured GEMM rate"),
-    _note("mixing/tau", "Temperature", "min", "Sinkhorn temperature at the evaluation"),
-    _note(
+    _diagnostic("train_loss", "Training loss", "min", "mean loss since the last evaluation"),
+    _diagnostic(
+        "step_seconds", "Time per step", "min", "time per optimizer step", unit="s", log10=True
+    ),
+    _diagnostic("mfu", "MFU", "max", "model FLOPs utilisation: share of the measured GEMM rate"),
+    _diagnostic("mixing/tau", "Temperature", "min", "Sinkhorn temperature at the evaluation"),
+    _diagnostic(
         "mixing/*_support_layer*",
         "Effective support",
         "min",
         "exp(entropy) of a row of a learned mixing matrix, mean over rows",
     ),
-    _note(
+    _diagnostic(
         "mixing/*_peak_layer*",
         "Largest share",
         "max",
@@ -162,31 +164,33 @@ _ROWS = (
     ),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
-STEERING: dict[str, Metric] = {name: metric for name, metric in METRICS.items() if metric.steers}
+OPTIMIZABLE: dict[str, Metric] = {
+    name: metric for name, metric in METRICS.items() if metric.is_optimizable
+}
 
 
 def get_metric(name: str) -> Metric:
-    """The row of a metric that may steer a search.
+    """The row of a metric that can be an objective or a constraint.
 
     Raises:
-        UnknownNameError: If no trial reports it, or it may not steer; names the nearest.
-        SpecError: If it is one of the test split, which never decides anything.
+        UnknownNameError: If there is no such metric, or it is only reported; names the nearest.
+        SpecError: If it is measured on the test split, which must not influence the search.
     """
     if name.startswith(TEST_PREFIX):
         raise SpecError(
-            f"{name!r} cannot steer a search: the test split is reported and never decides "
-            f"anything; use {name.removeprefix(TEST_PREFIX)!r} of the validation split"
+            f"{name!r} cannot be an objective or a constraint, because the test split is only "
+            f"reported; use {name.removeprefix(TEST_PREFIX)!r}, measured on the validation split"
         )
-    if name not in STEERING:
-        raise UnknownNameError("metric", name, STEERING)
-    return STEERING[name]
+    if name not in OPTIMIZABLE:
+        raise UnknownNameError("metric", name, OPTIMIZABLE)
+    return OPTIMIZABLE[name]
 
 
 def describe_metric(name: str) -> Metric:
-    """The row of any reported metric, those of the test split included.
+    """The row of any reported metric, including those of the test split.
 
-    A name that the table lacks (from a record of another version) gets a plain row: higher is
-    better, linear, no unit.
+    A name that is not in the table (from a record of another version) gets a default row: higher
+    is better, linear, no unit.
     """
     bare = name.removeprefix(TEST_PREFIX)
     if bare in METRICS:
@@ -198,7 +202,7 @@ def describe_metric(name: str) -> Metric:
         name=name,
         label=name,
         direction="max",
-        known=Known.AT_EVALUATIONS,
-        steers=False,
+        available=Availability.AT_EVALUATIONS,
+        is_optimizable=False,
         help="not in this version's table of metrics",
     )

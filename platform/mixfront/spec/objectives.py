@@ -1,4 +1,4 @@
-"""Objectives: which metrics a search optimises, and which way."""
+"""Objectives: the metrics that a search optimises, and in which direction."""
 
 from typing import Annotated, Any
 
@@ -20,21 +20,21 @@ class Objective(BaseModel):
         return describe_metric(self.metric).scaled(value)
 
     def minimised(self, scaled: float) -> float:
-        """A scaled value with the sign that makes smaller better."""
+        """A scaled value, negated if larger is better."""
         return scaled if self.direction == "min" else -scaled
 
 
 def parse_objective(data: Any) -> Any:
-    """An objective as a spec may write it: a name, or a mapping whose direction may be absent.
+    """Complete an objective from a spec: a name, or a mapping with an optional direction.
 
     Raises:
-        UnknownNameError: If no trial reports the metric.
-        SpecError: If it may not be an objective.
+        UnknownNameError: If there is no such metric, or it is only reported.
+        SpecError: If the metric is measured on the test split.
     """
     if isinstance(data, str):
         data = {"metric": data}
     if not isinstance(data, dict) or not isinstance(data.get("metric"), str):
-        return data  # left to the type's own complaint
+        return data  # pydantic reports the wrong type
     return {"direction": get_metric(data["metric"]).direction} | data
 
 

@@ -1,9 +1,9 @@
-"""The base of every part of a spec."""
+"""The base class of every section of a spec."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Part(BaseModel):
-    """Frozen; unknown keys are refused."""
+    """A section of a spec: frozen, and unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

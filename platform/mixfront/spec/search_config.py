@@ -1,4 +1,4 @@
-"""The `search:` part of a spec: how far to search, and how to propose configurations."""
+"""The `search:` section of a spec: budgets, sampler and first configurations."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -14,38 +14,38 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 
 
 def parse_duration(data: Any) -> Any:
-    """ "2h", "90m", "1h30m", "45s" or a bare number of seconds, as seconds.
+    """Parse "2h", "90m", "1h30m", "45s" or a bare number of seconds into seconds.
 
     Raises:
         SpecError: If the text is not a duration.
     """
     if not isinstance(data, str):
         return data
-    found = _DURATION.findall(data)
-    if not found or _DURATION.sub("", data).strip():
+    parts = _DURATION.findall(data)
+    if not parts or _DURATION.sub("", data).strip():
         raise SpecError(f"{data!r} is not a valid duration; write '2h', '90m' or '1h30m'")
-    return sum(float(number) * _SECONDS[unit] for number, unit in found)
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
 class SearchConfig(Part):
-    """Budgets and the sampler.
+    """Budgets, sampler and first configurations of a search.
 
-    The search ends when the first budget is spent; with no budget it runs 20 trials.
+    The search ends when the first budget is spent; without a budget it runs 20 trials.
     """
 
-    trials: int | None = Field(None, ge=1)  # infeasible configurations are free
+    trials: int | None = Field(None, ge=1)  # infeasible configurations do not count
     time: Annotated[float | None, BeforeValidator(parse_duration)] = Field(None, gt=0)  # seconds
-    accelerator_hours: float | None = Field(None, gt=0)  # workers x wall time, on CPUs too
+    accelerator_hours: float | None = Field(None, gt=0)  # workers x wall time, also on CPUs
     sampler: Literal["tpe", "random"] = "tpe"
     seed: int = Field(0, ge=0)
-    startup_trials: int = Field(10, ge=1)  # drawn at random before TPE models anything
+    startup_trials: int = Field(10, ge=1)  # random samples before TPE starts
     enqueue: tuple[dict[str, Any], ...] = ()  # flat configurations to run first
     max_infeasible_in_a_row: int = Field(200, ge=1)
-    max_failed_in_a_row: int = Field(10, ge=1)  # so many mean a broken installation, not trials
+    max_failed_in_a_row: int = Field(10, ge=1)  # so many suggest a broken setup
 
     @model_validator(mode="before")
     @classmethod
-    def _some_budget(cls, data: Any) -> Any:
+    def _default_budget(cls, data: Any) -> Any:
         if isinstance(data, dict) and not {"trials", "time", "accelerator_hours"} & data.keys():
             return data | {"trials": DEFAULT_TRIALS}
         return data

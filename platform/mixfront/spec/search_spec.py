@@ -1,9 +1,9 @@
-"""The search spec: YAML into one typed, frozen object with every default and path resolved.
+"""The search spec: YAML parsed into one typed, frozen object, with defaults and paths resolved.
 
-What a search reads (`data.path`, `data.schema`, `space`) is relative to the spec file's folder;
-what it writes (`storage`, `tracking.uri`, `optuna_storage`) and whatever an override gives is
-relative to the working directory. In a packaged spec that holds for all but the files that lie
-beside it in the package.
+Paths that a search reads (`data.path`, `data.schema`, `space`) are relative to the spec file's
+folder. Paths that it writes (`storage`, `tracking.uri`, `optuna_storage`) and paths in overrides
+are relative to the working directory. In a packaged spec, every path is relative to the working
+directory, except for files that are next to the spec in the package.
 """
 
 import re
@@ -34,14 +34,14 @@ _DEFAULT_OBJECTIVES = (
 
 
 class TrackingSpec(Part):
-    """Where MLflow is."""
+    """The MLflow server and experiment."""
 
     uri: str = "sqlite:///mixfront.db"
     experiment: str = Field("mixfront", min_length=1)
 
 
 class SearchSpec(Part):
-    """One search. Only `name` and `data` have no default."""
+    """One search; everything but `name` and `data` has a default."""
 
     name: str
     data: DataConfig
@@ -55,15 +55,15 @@ class SearchSpec(Part):
     tracking: TrackingSpec = TrackingSpec()
     storage: str = DEFAULT_STORAGE
     reference_point: dict[str, float] = Field(default_factory=dict)  # by metric, in its own unit
-    optuna_storage: str | None = None  # any URL that Optuna takes
+    optuna_storage: str | None = None  # any URL that Optuna accepts
 
     @field_validator("name")
     @classmethod
     def _safe_name(cls, name: str) -> str:
         if not _NAME.match(name):
             raise ValueError(
-                "it names a folder: letters, digits, '.', '_' and '-', "
-                "beginning with a letter or digit, at most 63"
+                "it becomes a folder's name, so use at most 63 letters, digits, '.', '_' and '-', "
+                "and start with a letter or digit"
             )
         return name
 
@@ -72,7 +72,7 @@ class SearchSpec(Part):
     def _space_by_name(cls, space: object) -> object:
         if isinstance(space, dict):
             raise ValueError(
-                "a space is a file of its own; write it there, and give its path here"
+                "a space must be a separate file; move it to a file and give its path here"
             )
         return space
 
@@ -80,23 +80,25 @@ class SearchSpec(Part):
     def _check(self) -> "SearchSpec":
         metrics = [objective.metric for objective in self.objectives]
         if len(set(metrics)) < len(metrics):
-            raise ValueError(f"an objective stands twice in {metrics}; name each once")
+            raise ValueError(f"an objective appears twice in {metrics}; list each metric once")
         for metric, value in self.reference_point.items():
             if metric not in metrics:
                 raise ValueError(
-                    f"reference_point names {metric!r}, which is no objective: "
+                    f"reference_point names {metric!r}, which is not an objective: "
                     f"{nearest(metric, metrics)}"
                 )
             if get_metric(metric).log10 and value <= 0:
-                raise ValueError(f"reference_point.{metric} is {value}; a cost is above 0")
+                raise ValueError(
+                    f"reference_point.{metric} is {value}; set it to a number greater than 0"
+                )
         return self
 
-    def asked_metrics(self) -> set[str]:
-        """Metrics that decide something: the objectives and the constrained ones."""
+    def used_metrics(self) -> set[str]:
+        """The metrics of objectives and constraints."""
         return {objective.metric for objective in self.objectives} | self.constraints.keys()
 
     def dump(self) -> dict[str, Any]:
-        """As plain JSON that `SearchSpec.model_validate` reads back."""
+        """The spec as plain JSON, which `SearchSpec.model_validate` reads back."""
         return self.model_dump(mode="json", by_alias=True)
 
 
@@ -105,32 +107,31 @@ def load_spec(source: str, overrides: Sequence[str] = ()) -> SearchSpec:
 
     Args:
         source: Path, URL, or name such as "demo".
-        overrides: "a.b=value", the value in YAML; they win over the file.
+        overrides: "a.b=value", with the value in YAML; they take precedence over the file.
 
     Raises:
-        SpecError: If anything about it is wrong; one sentence.
-        UnknownNameError: If a bare name is neither packaged nor a file.
+        SpecError: If anything in the spec is wrong; one sentence.
+        UnknownNameError: If a bare name is neither a file nor a packaged spec.
     """
-    found = find_spec(source)
+    file = find_spec(source)
     data = (
-        read_yaml(found.location, SpecError)
-        if found.text is None
-        else parse_yaml(found.text, found.location, SpecError)
+        read_yaml(file.location, SpecError)
+        if file.text is None
+        else parse_yaml(file.text, file.location, SpecError)
     )
     if not isinstance(data, dict):
-        raise SpecError(f"{found.location} holds no keys; a search spec begins with `name:`")
-    data = resolve(data, [_override(text) for text in overrides], found)
+        raise SpecError(f"{file.location} has no keys; start a search spec with `name:`")
+    data = resolve(data, [_override(text) for text in overrides], file)
     if isinstance(data.get("data"), dict) and not data["data"].get("path"):
-        raise SpecError(
-            f"{found.location}: 'data.path' is missing; "
-            f"say where the data lies with `-o data.path=URL`"
-        )
-    return validate(SearchSpec, data, found.location, SpecError)
+        raise SpecError(f"{file.location}: 'data.path' is missing; set it with `-o data.path=URL`")
+    return validate(SearchSpec, data, file.location, SpecError)
 
 
 def _override(text: str) -> tuple[list[str], Any]:
     key, equals, value = text.partition("=")
     path = key.strip().split(".")
     if not equals or not all(path):
-        raise SpecError(f"the override {text!r} is not `key=value`; write -o search.trials=40")
+        raise SpecError(
+            f"the override {text!r} is not `key=value`; write, for example, `-o search.trials=40`"
+        )
     return path, parse_yaml(value, f"the override {text!r}", SpecError)

@@ -1,4 +1,4 @@
-"""The `stopping:` part of a spec: which trials stop early."""
+"""The `stopping:` section of a spec: which trials stop early."""
 
 from typing import Annotated, Literal
 
@@ -14,12 +14,12 @@ class NoStopping(Part):
 
 
 class FixedRungs(Part):
-    """At each rung only the better share of the trials that reached it continues."""
+    """At each rung, only the best share of the trials that reached it continues."""
 
     kind: Literal["fixed_rungs"] = "fixed_rungs"
     rungs: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field((0.25, 0.5), min_length=1)
     keep: float = Field(0.5, gt=0, lt=1)
-    min_trials: int = Field(4, ge=2)  # that must have reached a rung before any is stopped there
+    min_trials: int = Field(4, ge=2)  # trials that must reach a rung before one is stopped there
 
     @model_validator(mode="after")
     def _ascending(self) -> "FixedRungs":

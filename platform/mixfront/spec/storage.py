@@ -1,4 +1,4 @@
-"""Where searches are kept unless a spec says otherwise."""
+"""The default storage of searches."""
 
 import os
 
@@ -7,5 +7,5 @@ STORAGE_VARIABLE = "MIXFRONT_STORAGE"
 
 
 def default_storage() -> str:
-    """`MIXFRONT_STORAGE`, or a folder below the working directory."""
+    """`MIXFRONT_STORAGE`, or a folder in the working directory."""
     return os.environ.get(STORAGE_VARIABLE) or DEFAULT_STORAGE

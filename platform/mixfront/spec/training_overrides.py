@@ -1,18 +1,18 @@
-"""A trial's own values of `training:`, on top of the spec's."""
+"""A configuration's overrides of the spec's `training:` section."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from mixfront.config_file import validate
-from mixfront.exceptions import SpecError
+from mixfront.exceptions import SpecError, nearest
 from mixfront.training.config import TrainingConfig
 
 
-def training_of(base: TrainingConfig, overrides: Mapping[str, Any]) -> TrainingConfig:
-    """The spec's training with a configuration's dotted overrides.
+def override_training(base: TrainingConfig, overrides: Mapping[str, Any]) -> TrainingConfig:
+    """Apply a configuration's dotted training keys to the spec's training.
 
     Raises:
-        SpecError: If a key is unknown or a value out of range.
+        SpecError: If a key is unknown or a value is out of range.
     """
     data = base.model_dump()
     for key, value in overrides.items():
@@ -20,9 +20,7 @@ def training_of(base: TrainingConfig, overrides: Mapping[str, Any]) -> TrainingC
         inner = data
         for parent in parents:
             if not isinstance(inner.get(parent), dict):
-                raise SpecError(
-                    f"unknown training key {key!r}: {parent!r} is not a part of training"
-                )
+                raise SpecError(f"unknown training key {key!r}: {nearest(parent, inner)}")
             inner = inner[parent]
         inner[last] = value
     return validate(TrainingConfig, data, "training", SpecError)

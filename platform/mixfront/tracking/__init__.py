@@ -1,4 +1,4 @@
-"""What MLflow is told of a search."""
+"""Logs searches and trials to MLflow."""
 
 import lazy_loader
 

@@ -1,7 +1,7 @@
-"""MLflow's client, without its chatter and without its global state.
+"""MLflow clients without log noise and without global state.
 
-Only `MlflowClient(tracking_uri)` is used: a program that searches with mixfront and logs to MLflow
-of its own accord finds its tracking URI and its active run as it left them.
+Only `MlflowClient(tracking_uri)` is used, so a program that searches with mixfront and also logs
+to MLflow itself keeps its own tracking URI and active run.
 """
 
 import importlib
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment
 
 _SQL_SCHEMES = ("sqlite:", "postgresql", "mysql", "mssql")
-_CHATTY_LOGGERS = ("alembic", "mlflow.store.db.utils", "mlflow.tracking.fluent")
-# MLflow reads these at every request; there is no argument for any of them. With its seven
-# retries one request to a dead server takes minutes, in which nothing else can be asked.
+_NOISY_LOGGERS = ("alembic", "mlflow.store.db.utils", "mlflow.tracking.fluent")
+# MLflow reads these at every request and has no arguments for them. With its default of seven
+# retries, one request to a dead server takes minutes and blocks everything else.
 _DRIVER_VARIABLES = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
@@ -33,11 +33,12 @@ _DRIVER_VARIABLES = {
 
 
 def preload(uri: str) -> None:
-    """Import what `connect` needs, so that a thread may call it later.
+    """Import what `connect` needs, so that a thread can call it later.
 
-    Importing MLflow's SQL store warns of its own deprecations; silencing that is not thread-safe.
+    Importing MLflow's SQL store raises deprecation warnings, and silencing them is not
+    thread-safe.
     """
-    for name in _CHATTY_LOGGERS:
+    for name in _NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -49,8 +50,7 @@ def preload(uri: str) -> None:
 def connect(uri: str) -> "MlflowClient":
     """A client for one tracking URI.
 
-    It makes the folder of an SQLite file. A server is not contacted; a database is, and its
-    tables are made.
+    Creates the folder of a SQLite file, and the tables of a database. A server is not contacted.
     """
     preload(uri)
     if (file := sqlite_file(uri)) is not None:
@@ -62,9 +62,9 @@ def connect(uri: str) -> "MlflowClient":
 
 @contextmanager
 def brief_requests() -> Iterator[None]:
-    """MLflow gives up on a request quickly, and prints no links, while this lasts.
+    """Make MLflow give up on requests quickly and print no links within this block.
 
-    What the user has set stays as it is.
+    Variables that the user has set are kept.
     """
     added = {name: value for name, value in _DRIVER_VARIABLES.items() if name not in os.environ}
     os.environ.update(added)
@@ -76,89 +76,89 @@ def brief_requests() -> Iterator[None]:
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The file of an SQLite tracking URI; None for any other URI."""
+    """The file of a SQLite tracking URI; None for any other URI."""
     if not uri.startswith("sqlite:///") or uri.endswith(":memory:"):
         return None
     return Path(uri.removeprefix("sqlite:///").split("?", 1)[0]).expanduser().resolve()
 
 
 def check_reachable(uri: str, experiment: str | None = None, timeout: float = 10.0) -> None:
-    """Make sure, before a search starts, that MLflow is there and lets us in.
+    """Check, before a search starts, that MLflow responds and grants access.
 
     Args:
         uri: Tracking URI.
-        experiment: Also make sure that this experiment was not deleted.
-        timeout: Seconds after which no answer counts as "not there".
+        experiment: Also check that this experiment was not deleted.
+        timeout: Seconds to wait for a response.
 
     Raises:
-        TrackingError: If not, in one sentence.
+        TrackingError: If MLflow cannot be used; one sentence.
     """
     preload(uri)
     outcome: list[Exception | None] = []
-    # A database driver may retry for minutes, so the question is asked where it can be left.
-    asking = threading.Thread(target=_ask, args=(uri, experiment, outcome), daemon=True)
+    # A database driver may retry for minutes, so probe in a thread that can be abandoned.
+    probe = threading.Thread(target=_probe, args=(uri, experiment, outcome), daemon=True)
     with brief_requests():
-        asking.start()
-        asking.join(None if sqlite_file(uri) else timeout)
+        probe.start()
+        probe.join(None if sqlite_file(uri) else timeout)
     if not outcome:
-        raise _unreachable(uri, f"no answer within {timeout:g} s")
+        raise _unreachable(uri, f"no response within {timeout:g} s")
     if outcome[0] is not None:
         raise _as_tracking_error(uri, outcome[0]) from None
 
 
 def find_experiment(client: "MlflowClient", name: str) -> "Experiment | None":
-    """An experiment that can be written to, if there is one of this name.
+    """The active experiment of this name, if there is one.
 
     Raises:
-        TrackingError: If there is one, but it was deleted.
+        TrackingError: If the experiment was deleted.
     """
     experiment = client.get_experiment_by_name(name)
     if experiment is not None and experiment.lifecycle_stage != "active":
         raise TrackingError(
-            f"the MLflow experiment {name!r} was deleted: restore it "
-            f"(`mlflow experiments restore -x {experiment.experiment_id}`) or name another"
+            f"the MLflow experiment {name!r} was deleted; restore it with `mlflow experiments "
+            f"restore -x {experiment.experiment_id}`, or set another tracking.experiment"
         )
     return experiment
 
 
 def artifact_location(uri: str) -> str | None:
-    """Where a new experiment keeps its artifacts: beside an SQLite file, else the server's choice.
+    """Artifact location of a new experiment: next to a SQLite file, else None for the default.
 
-    MLflow's own default for SQLite is a folder below the working directory, which Ray changes.
+    MLflow's default for SQLite is a folder in the working directory, which Ray changes.
     """
     file = sqlite_file(uri)
     return None if file is None else (file.parent / "mlartifacts").as_uri()
 
 
-def reason_of(problem: BaseException) -> str:
-    """What went wrong, in a few words: MLflow repeats the whole request in its own message."""
-    cause: BaseException = problem
+def short_reason(error: BaseException) -> str:
+    """The root cause in one line; MLflow's own messages repeat the whole request."""
+    cause: BaseException = error
     while (inner := cause.__cause__ or cause.__context__) is not None:
         cause = inner
     first_line = str(cause).strip().split("\n", 1)[0]
     return scrub_text(first_line)[:200] or type(cause).__name__
 
 
-def _ask(uri: str, experiment: str | None, outcome: list[Exception | None]) -> None:
+def _probe(uri: str, experiment: str | None, outcome: list[Exception | None]) -> None:
     try:
         client = connect(uri)
         client.search_experiments(max_results=1)
         if experiment is not None:
             find_experiment(client, experiment)
-    except Exception as problem:
-        outcome.append(problem)
+    except Exception as error:
+        outcome.append(error)
     else:
         outcome.append(None)
 
 
-def _as_tracking_error(uri: str, problem: Exception) -> TrackingError:
-    if isinstance(problem, TrackingError):
-        return problem
-    return _unreachable(uri, reason_of(problem))
+def _as_tracking_error(uri: str, error: Exception) -> TrackingError:
+    if isinstance(error, TrackingError):
+        return error
+    return _unreachable(uri, short_reason(error))
 
 
 def _unreachable(uri: str, reason: str) -> TrackingError:
     return TrackingError(
-        f"MLflow at {scrub_text(uri)} cannot be used ({reason}): "
-        "start it, or correct tracking.uri or MLFLOW_TRACKING_URI"
+        f"MLflow at {scrub_text(uri)} cannot be used ({reason}); "
+        "start it, or fix tracking.uri or MLFLOW_TRACKING_URI"
     )

@@ -1,4 +1,4 @@
-"""The thread that delivers updates, for as long as it takes."""
+"""The thread that delivers updates to MLflow."""
 
 import logging
 import threading
@@ -10,7 +10,7 @@ from tenacity import RetryCallState, RetryError, Retrying, wait_exponential, wai
 from tenacity.nap import sleep_using_event
 from tenacity.stop import stop_when_event_set
 
-from mixfront.tracking.client import brief_requests, reason_of
+from mixfront.tracking.client import brief_requests, short_reason
 from mixfront.tracking.history import changes_page
 from mixfront.tracking.run_update import RunUpdate
 from mixfront.tracking.sender import MlflowSender
@@ -18,21 +18,21 @@ from mixfront.tracking.spool import DeliveryMark, Spool
 
 logger = logging.getLogger(__name__)
 
-BATCH_SIZE = 1000  # at most so many are delivered and marked at once
-LINGER_S = 0.3  # what arrives within this time travels together
-FIRST_WAIT_S, MAX_WAIT_S = 0.5, 15.0  # between two attempts at a server that is away
-PAGE_EVERY_S = 30.0  # the interactive front is megabytes; no oftener than this
-LAST_GRACE_S = 1.0  # for a request that is under way when delivery is given up
+BATCH_SIZE = 1000  # maximum number of updates delivered and marked at once
+LINGER_S = 0.3  # updates that arrive within this time are delivered together
+FIRST_WAIT_S, MAX_WAIT_S = 0.5, 15.0  # backoff between attempts while the server is unreachable
+PAGE_EVERY_S = 30.0  # minimum interval, as the interactive front takes megabytes
+LAST_GRACE_S = 1.0  # for a request in flight when delivery is abandoned
 
 
 class Delivery:
-    """A queue of updates and the thread that empties it into MLflow.
+    """A queue of updates and the thread that delivers them to MLflow.
 
     Args:
-        spool: Where the updates are kept, and the mark of how far delivery is.
-        sender: Who carries them.
-        pending: Notes of earlier drivers that never arrived.
-        page: Makes the interactive front, as HTML.
+        spool: Stores the updates and the delivery mark.
+        sender: Sends updates to MLflow.
+        pending: Undelivered updates of earlier drivers.
+        page: Renders the interactive front as HTML.
         page_seq: The last update of earlier drivers that changed the page; 0 = none.
     """
 
@@ -51,9 +51,9 @@ class Delivery:
         self._page_seq = page_seq
         self._mark = spool.delivered()
         self._page_time = time.monotonic()
-        self._is_away = False
+        self._is_unreachable = False
         self._changed = threading.Condition()
-        self._hurry = threading.Event()
+        self._skip_linger = threading.Event()
         self._closing = False
         self._abandoned = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mlflow-delivery", daemon=True)
@@ -68,15 +68,15 @@ class Delivery:
             self._changed.notify_all()
 
     def flush(self, timeout: float) -> bool:
-        """Wait until all that is queued now has arrived; False if time runs out first."""
-        self._hurry.set()
+        """Wait until everything queued so far is delivered; False if that takes too long."""
+        self._skip_linger.set()
         with self._changed:
             last = self._pending[-1].seq if self._pending else 0
             return self._changed.wait_for(lambda: self._mark.through >= last, timeout)
 
     def close(self, timeout: float) -> bool:
-        """Deliver what is queued and end the thread; False if something is left in the spool."""
-        self._hurry.set()
+        """Deliver the queue and end the thread; False if updates are left in the spool."""
+        self._skip_linger.set()
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -88,22 +88,22 @@ class Delivery:
     def _run(self) -> None:
         with brief_requests():
             while self._await_work():
-                self._persist(self._deliver_some)
+                self._retry(self._deliver_batch)
                 if self._is_page_time():
-                    self._persist(self._refresh_page)
+                    self._retry(self._refresh_page)
 
     def _await_work(self) -> bool:
-        """Wait for something to do; False when there will be nothing more."""
+        """Wait for something to do; False when everything is done."""
         with self._changed:
             while not (self._pending or self._closing or self._is_page_time()):
                 self._changed.wait(PAGE_EVERY_S if self._is_page_due() else None)
             is_left = bool(self._pending) or self._is_page_due()
         if not self._closing:
-            self._hurry.wait(LINGER_S)
+            self._skip_linger.wait(LINGER_S)
         return is_left and not self._abandoned.is_set()
 
-    def _persist(self, act: Callable[[], None]) -> None:
-        """Try until it is done, or until delivery is given up."""
+    def _retry(self, action: Callable[[], None]) -> None:
+        """Retry an action until it succeeds, or until delivery is abandoned."""
         attempts = Retrying(
             wait=wait_exponential(FIRST_WAIT_S, max=MAX_WAIT_S) + wait_random(0, FIRST_WAIT_S),
             stop=stop_when_event_set(self._abandoned),
@@ -111,23 +111,24 @@ class Delivery:
             before_sleep=self._on_failure,
         )
         try:
-            attempts(act)
+            attempts(action)
         except RetryError:
             return
-        if self._is_away:
-            self._is_away = False
-            logger.warning("MLflow takes updates again")
+        if self._is_unreachable:
+            self._is_unreachable = False
+            logger.warning("MLflow is reachable again")
 
     def _on_failure(self, state: RetryCallState) -> None:
-        problem = state.outcome.exception() if state.outcome is not None else None
-        if not self._is_away and problem is not None:
-            self._is_away = True
-            reason = reason_of(problem)
+        error = state.outcome.exception() if state.outcome is not None else None
+        if not self._is_unreachable and error is not None:
+            self._is_unreachable = True
+            reason = short_reason(error)
             logger.warning(
-                "MLflow is away (%s): updates wait in the spool, the search goes on", reason
+                "MLflow is unreachable (%s); the search continues and updates wait in the spool",
+                reason,
             )
 
-    def _deliver_some(self) -> None:
+    def _deliver_batch(self) -> None:
         self._spool.sync()
         with self._changed:
             batch = list(islice(self._pending, BATCH_SIZE))
@@ -149,15 +150,15 @@ class Delivery:
     def _refresh_page(self) -> None:
         if self._page is None:
             return
-        shown = self._page_seq
+        page_seq = self._page_seq
         try:
             html = self._page()
         except Exception:
-            logger.exception("the interactive front could not be made")
+            logger.exception("the interactive front could not be rendered")
         else:
             self._sender.show_page(html)
         self._page_time = time.monotonic()
-        self._set_mark(self._mark.model_copy(update={"page": shown}))
+        self._set_mark(self._mark.model_copy(update={"page": page_seq}))
 
     def _set_mark(self, mark: DeliveryMark) -> None:
         mark = mark.model_copy(update={"runs": dict(self._sender.runs)})

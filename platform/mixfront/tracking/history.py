@@ -1,4 +1,4 @@
-"""What MLflow was told of a search, so that nothing is told twice."""
+"""What has been logged to MLflow for a search, so that nothing is logged twice."""
 
 from collections.abc import Mapping
 
@@ -7,13 +7,13 @@ from mixfront.tracking.run_update import RunUpdate
 
 
 def changes_page(update: RunUpdate, *, has_front: bool) -> bool:
-    """Whether the interactive front is out of date: a new front, or the search's own status."""
+    """Whether an update makes the interactive front stale: a new front, or the search's status."""
     is_status = update.trial_id is None and update.status is not None
     return FRONT_FILE in update.texts or (is_status and has_front)
 
 
 class History:
-    """Grows with every update, of this driver and of those before it."""
+    """All updates so far, of this driver and of earlier ones."""
 
     def __init__(self) -> None:
         self.last_seq = 0
@@ -24,20 +24,20 @@ class History:
         self._states: dict[str, str] = {}
 
     def add(self, update: RunUpdate) -> None:
-        """Remember an update."""
+        """Add an update."""
         self.last_seq = max(self.last_seq, update.seq)
         self._metrics.update((update.trial_id, update.step, key) for key in update.metrics)
         if changes_page(update, has_front=self.page_seq > 0):
             self.page_seq = update.seq
         self._front = update.texts.get(FRONT_FILE, self._front)
         if update.trial_id is not None:
-            self._remember(self._ranks, update, RANK_TAG)
-            self._remember(self._states, update, STATE_TAG)
+            self._store_tag(self._ranks, update, RANK_TAG)
+            self._store_tag(self._states, update, STATE_TAG)
 
     def new_metrics(
         self, trial_id: str | None, step: int, metrics: Mapping[str, float]
     ) -> dict[str, float]:
-        """Those that no value was told of yet at this step; the first one stands."""
+        """The metrics without a logged value at this step; the first value is kept."""
         return {
             key: value
             for key, value in metrics.items()
@@ -45,20 +45,20 @@ class History:
         }
 
     def is_new_front(self, text: str) -> bool:
-        """Whether it differs from the front that was told last."""
+        """Whether a front differs from the last one logged."""
         return text != self._front
 
     def new_ranks(self, ranks: Mapping[str, int]) -> dict[str, int]:
-        """Those that differ from what was told."""
+        """The ranks that differ from those logged."""
         return {
             trial: rank for trial, rank in ranks.items() if self._ranks.get(trial) != str(rank)
         }
 
     def state_of(self, trial_id: str) -> str | None:
-        """The state that was told last; None if the trial was never spoken of."""
+        """A trial's last logged state, if any."""
         return self._states.get(trial_id)
 
     @staticmethod
-    def _remember(where: dict[str, str], update: RunUpdate, tag: str) -> None:
+    def _store_tag(by_trial: dict[str, str], update: RunUpdate, tag: str) -> None:
         if update.trial_id is not None and tag in update.tags:
-            where[update.trial_id] = update.tags[tag]
+            by_trial[update.trial_id] = update.tags[tag]

@@ -1,4 +1,4 @@
-"""Records in MLflow's words: params, metrics, tags and artifacts of each run."""
+"""Converts records to MLflow's params, metrics, tags and artifacts."""
 
 import json
 import re
@@ -19,19 +19,19 @@ ERROR_TAG = "mixfront.error"
 DIGEST_TAG = "mixfront.dataset_digest"
 RANK_TAG = "pareto.rank"
 FRONT_FILE = "front.json"
-MIXING = "mixing"  # folder of a trial's pictures, in storage and among the artifacts
+MIXING = "mixing"  # folder of a trial's pictures, in storage and in the artifacts
 DESCRIPTION_TAG = "mlflow.note.content"  # shown at the top of a run's page
-MAX_PARAM, MAX_TAG, MAX_DIGEST = 6000, 5000, 36  # characters that MLflow takes
+MAX_PARAM, MAX_TAG, MAX_DIGEST = 6000, 5000, 36  # characters that MLflow accepts
 
 _NOT_IN_KEYS = re.compile(r"[^\w\-. :/]")
 
 
 def search_started(search: SearchRecord, space: Any, texts: Mapping[str, str]) -> dict[str, Any]:
-    """What the search's run is told first.
+    """The first update of a search's run.
 
     Args:
         search: The search.
-        space: The space that it samples from, as plain data; None = leave it out.
+        space: The search space as plain data; None = leave it out.
         texts: More artifacts: path -> content.
     """
     spec = scrub(search.spec)
@@ -52,7 +52,7 @@ def search_started(search: SearchRecord, space: Any, texts: Mapping[str, str]) -
 
 
 def search_ended(search: SearchRecord) -> dict[str, Any]:
-    """What the search's run is told when the driver leaves it."""
+    """The update of a search's run when its driver ends."""
     tags: dict[str, str] = {STATE_TAG: search.state}
     if search.ended_because:
         tags["mixfront.ended_because"] = as_tag(search.ended_because)
@@ -60,7 +60,7 @@ def search_ended(search: SearchRecord) -> dict[str, Any]:
 
 
 def trial_started(search: SearchRecord, trial: TrialRecord) -> dict[str, Any]:
-    """What a trial's run is told before training."""
+    """The update of a trial's run before training."""
     tags = {STATE_TAG: str(trial.state), FAMILY_TAG: trial.family, **_digest_tag(search)}
     return {
         "name": f"{trial.trial_id} {trial.family}",
@@ -73,9 +73,9 @@ def trial_started(search: SearchRecord, trial: TrialRecord) -> dict[str, Any]:
 
 
 def trial_ended(trial: TrialRecord) -> dict[str, Any]:
-    """What a trial's run is told at its end, or when it is interrupted.
+    """The update of a trial's run when it ends or is interrupted.
 
-    The pictures that its worker left in storage come along, if there are any.
+    Includes the pictures that its worker wrote to storage, if any.
     """
     tags = {STATE_TAG: str(trial.state), "mixfront.fidelity": f"{trial.fidelity:g}"}
     if trial.error:
@@ -83,10 +83,10 @@ def trial_ended(trial: TrialRecord) -> dict[str, Any]:
     if trial.model_url:
         tags["mixfront.model_url"] = as_tag(trial.model_url)
     if trial.violations:
-        broken = {name: amount for name, amount in trial.violations.items() if amount > 0}
-        tags["mixfront.violations"] = as_tag(json.dumps(broken))
+        violated = {name: amount for name, amount in trial.violations.items() if amount > 0}
+        tags["mixfront.violations"] = as_tag(json.dumps(violated))
     metrics = dict(trial.costs)
-    if trial.state.is_finished:  # an interrupted trial will know better when it ends
+    if trial.state.is_finished:  # not final for an interrupted trial
         metrics["accelerator_seconds"] = trial.accelerator_seconds
     has_pictures = trial.state.is_finished and trial.started is not None
     return {
@@ -98,17 +98,17 @@ def trial_ended(trial: TrialRecord) -> dict[str, Any]:
 
 
 def as_params(values: Mapping[str, Any]) -> dict[str, str]:
-    """Values as MLflow params: text, of the length and with the keys that it takes."""
+    """Values as MLflow params: text with allowed keys and lengths."""
     return {_key(name): _text(value)[:MAX_PARAM] for name, value in values.items()}
 
 
 def as_metrics(values: Mapping[str, float]) -> dict[str, float]:
-    """Values as MLflow metrics."""
+    """Values as MLflow metrics, with allowed keys."""
     return {_key(name): float(value) for name, value in values.items()}
 
 
 def as_tag(text: str) -> str:
-    """Text as a tag's value: scrubbed, and no longer than MLflow takes."""
+    """Text as a tag's value: scrubbed, and cut to MLflow's limit."""
     return scrub_text(text)[:MAX_TAG]
 
 
@@ -125,7 +125,7 @@ def _yaml(value: Any) -> str:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings under dotted keys; what is not set is left out."""
+    """Flatten nested mappings to dotted keys, leaving out None."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -136,7 +136,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _environment_tags() -> dict[str, str]:
-    return {f"mixfront.env.{name}": found for name, found in installed_versions().items()}
+    return {f"mixfront.env.{name}": version for name, version in installed_versions().items()}
 
 
 def _digest_tag(search: SearchRecord) -> dict[str, str]:

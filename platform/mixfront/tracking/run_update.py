@@ -1,4 +1,4 @@
-"""What a run in MLflow is to be told: the unit of the spool and of delivery."""
+"""Updates of MLflow runs: the unit of the spool and of delivery."""
 
 from enum import StrEnum
 
@@ -8,12 +8,12 @@ from mixfront.records.store import TrialState
 
 
 class RunStatus(StrEnum):
-    """MLflow's words for how a run stands."""
+    """MLflow's run statuses."""
 
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"
     FAILED = "FAILED"
-    KILLED = "KILLED"  # ended before its end, on purpose
+    KILLED = "KILLED"  # stopped early on purpose
 
 
 STATUS_OF_TRIAL = {
@@ -34,7 +34,7 @@ STATUS_OF_SEARCH = {
 
 
 class Dataset(BaseModel):
-    """What a run was trained on."""
+    """The training data of a run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,23 +44,23 @@ class Dataset(BaseModel):
 
 
 class RunUpdate(BaseModel):
-    """One thing to tell one run. Telling it twice changes nothing."""
+    """An update of one run. Applying it twice changes nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
-    seq: int  # place in the search's history; grows by one
+    seq: int  # position in the search's history; increases by one
     time_ms: int  # unix milliseconds; part of a metric's identity in MLflow
     trial_id: str | None = None  # None = the search's own run
-    name: str | None = None  # of the run, should it have to be made
+    name: str | None = None  # of the run, if it must be created
     params: dict[str, str] = Field(default_factory=dict)
     metrics: dict[str, float] = Field(default_factory=dict)
     step: int = 0  # of the metrics
     tags: dict[str, str] = Field(default_factory=dict)
     texts: dict[str, str] = Field(default_factory=dict)  # artifact path -> content
-    folders: dict[str, str] = Field(default_factory=dict)  # artifact path -> folder of the search
+    folders: dict[str, str] = Field(default_factory=dict)  # artifact path -> folder in the search
     dataset: Dataset | None = None
     status: RunStatus | None = None
 
     def to_line(self) -> str:
-        """As one line of JSON, without its end."""
+        """One line of JSON, without the newline."""
         return self.model_dump_json(exclude_defaults=True)

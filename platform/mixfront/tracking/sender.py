@@ -1,4 +1,4 @@
-"""Carries updates to MLflow, as few requests as its limits allow."""
+"""Sends updates to MLflow, in as few requests as its limits allow."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import fsspec
 
 from mixfront.exceptions import TrackingError
-from mixfront.tracking.client import artifact_location, connect, find_experiment, reason_of
+from mixfront.tracking.client import artifact_location, connect, find_experiment, short_reason
 from mixfront.tracking.run_update import Dataset, RunStatus, RunUpdate
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ logger = logging.getLogger(__name__)
 SEARCH_TAG = "mixfront.search_id"
 TRIAL_TAG = "mixfront.trial_id"
 KIND_TAG = "mixfront.kind"  # "search" or "trial"
-# MLflow 3 shows an experiment without a kind as one of generative AI: traces, judges.
+# MLflow 3 shows an experiment without a kind as a GenAI experiment, with traces and judges.
 KIND_OF_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
 PARENT_TAG = "mlflow.parentRunId"
 NAME_TAG = "mlflow.runName"
-# Of one `log_batch`; MLflow takes 1,000 entries of all kinds together.
+# Per `log_batch`; MLflow accepts 1,000 entries of all kinds together.
 MAX_METRICS, MAX_PARAMS, MAX_TAGS = 800, 100, 100
-# What MLflow will refuse tomorrow as it does today; anything else may heal.
-_FINAL_REFUSALS = frozenset(
+# Errors that a retry cannot fix; all others may be temporary.
+_PERMANENT_ERRORS = frozenset(
     {
         "INVALID_PARAMETER_VALUE",
         "BAD_REQUEST",
@@ -44,15 +44,16 @@ _FINAL_REFUSALS = frozenset(
 
 
 class MlflowSender:
-    """Delivers updates of one search. Used by one thread.
+    """Delivers the updates of one search; used by a single thread.
 
     Args:
         uri: Tracking URI.
-        experiment: Name of the experiment; made if absent.
-        search_id: The search whose updates these are.
-        runs: Runs that are known already: trial id ("" = the search) -> run id.
-        on_run: Told of each run that is found or made: (trial id, or None = the search; run id).
-        storage: The search's folder, a path or fsspec URL, which `RunUpdate.folders` lie in.
+        experiment: Name of the experiment, which is created if it does not exist.
+        search_id: Id of the search.
+        runs: Known runs: trial id ("" = the search) -> run id.
+        on_run: Called for each run that is found or created, with the trial id (None = the
+            search) and the run id.
+        storage: The search's folder as a path or fsspec URL; `RunUpdate.folders` are in it.
     """
 
     def __init__(
@@ -74,33 +75,33 @@ class MlflowSender:
         self._experiment_id: str | None = None
 
     def deliver(self, updates: Sequence[RunUpdate]) -> None:
-        """Tell MLflow; safe to repeat after any failure.
+        """Send updates to MLflow; safe to repeat after any failure.
 
-        What MLflow refuses for good is logged and left out.
+        Updates that MLflow refuses permanently are logged and dropped.
 
         Raises:
-            Exception: Whatever the client raises while the server cannot be used.
+            Exception: Any error of the client while the server cannot be used.
         """
-        for of_run in _by_run(updates):
-            self._deliver_or_drop(of_run)
+        for group in _by_run(updates):
+            self._deliver_or_drop(group)
 
     def show_page(self, html: str) -> None:
-        """Replace the interactive front among the artifacts of the search's run."""
+        """Replace the interactive front in the artifacts of the search's run."""
         if run_id := self.runs.get(""):
-            self._connected().log_text(run_id, html, "front.html")
+            self._get_client().log_text(run_id, html, "front.html")
 
     def _deliver_or_drop(self, updates: Sequence[RunUpdate]) -> None:
         try:
             self._deliver_to_run(updates)
-        except Exception as problem:
-            if not _is_final(problem):
+        except Exception as error:
+            if not _is_permanent(error):
                 raise
-            reason = reason_of(problem)
+            reason = short_reason(error)
             run = "the search" if updates[0].trial_id is None else f"trial {updates[0].trial_id}"
-            logger.warning("MLflow refused %d updates on %s: %s", len(updates), run, reason)
+            logger.warning("MLflow refused %d updates of %s: %s", len(updates), run, reason)
 
     def _deliver_to_run(self, updates: Sequence[RunUpdate]) -> None:
-        client, run_id = self._connected(), self._run_of(updates[0])
+        client, run_id = self._get_client(), self._run_id(updates[0])
         self._log_batches(run_id, updates)
         for path, text in _merged(update.texts for update in updates).items():
             client.log_text(run_id, text, path)
@@ -114,22 +115,22 @@ class MlflowSender:
             self._set_status(run_id, statuses[-1])
 
     def _log_folder(self, run_id: str, path: str, folder: str) -> None:
-        """Copy the files of a folder in storage; one that is not there is none."""
+        """Log the files of a folder in storage, if it exists."""
         fs, root = fsspec.core.url_to_fs(f"{self._storage}/{folder}")
         fs.invalidate_cache()
-        found = fs.find(root)
-        if not found:
+        files = fs.find(root)
+        if not files:
             return
         with TemporaryDirectory() as copies:
-            for file in found:
+            for file in files:
                 (Path(copies) / file.rsplit("/", 1)[-1]).write_bytes(fs.cat_file(file))
-            self._connected().log_artifacts(run_id, copies, path)
+            self._get_client().log_artifacts(run_id, copies, path)
 
     def _set_status(self, run_id: str, update: RunUpdate) -> None:
         if update.status is RunStatus.RUNNING:
-            self._connected().update_run(run_id, status=str(update.status))
+            self._get_client().update_run(run_id, status=str(update.status))
         else:
-            self._connected().set_terminated(run_id, str(update.status), update.time_ms)
+            self._get_client().set_terminated(run_id, str(update.status), update.time_ms)
 
     def _log_dataset(self, run_id: str, dataset: Dataset) -> None:
         from mlflow.entities import Dataset as MlflowDataset
@@ -138,7 +139,7 @@ class MlflowSender:
         source = json.dumps({"uri": dataset.source})
         entity = MlflowDataset(dataset.name, dataset.digest, "parquet", source)
         role = InputTag("mlflow.data.context", "training")
-        self._connected().log_inputs(run_id, [DatasetInput(entity, [role])])
+        self._get_client().log_inputs(run_id, [DatasetInput(entity, [role])])
 
     def _log_batches(self, run_id: str, updates: Sequence[RunUpdate]) -> None:
         from mlflow.entities import Metric, Param, RunTag
@@ -156,85 +157,85 @@ class MlflowSender:
             _chunks(tags, MAX_TAGS),
             fillvalue=(),
         )
-        for some_metrics, some_params, some_tags in batches:
-            self._connected().log_batch(run_id, some_metrics, some_params, some_tags)
+        for batch in batches:
+            self._get_client().log_batch(run_id, *batch)
 
-    def _run_of(self, update: RunUpdate) -> str:
+    def _run_id(self, update: RunUpdate) -> str:
         key = update.trial_id or ""
         if key not in self.runs:
-            self.runs[key] = self._find_run(update.trial_id) or self._make_run(update)
-            self._announce(update.trial_id, self.runs[key])
+            self.runs[key] = self._find_run(update.trial_id) or self._create_run(update)
+            self._notify(update.trial_id, self.runs[key])
         return self.runs[key]
 
-    def _announce(self, trial_id: str | None, run_id: str) -> None:
+    def _notify(self, trial_id: str | None, run_id: str) -> None:
         try:
             self._on_run(trial_id, run_id)
-        except Exception:  # the listener's defect must not look like MLflow's
-            logger.exception("the listener to new runs failed")
+        except Exception:  # must not be mistaken for an MLflow error
+            logger.exception("the on_run callback failed")
 
     def _find_run(self, trial_id: str | None) -> str | None:
-        """A run that was made, but whose id was lost with the driver or with the answer."""
-        which = f"tags.`{TRIAL_TAG}` = '{trial_id}'"
+        """Find an existing run, whose id was lost with a driver or a response."""
+        condition = f"tags.`{TRIAL_TAG}` = '{trial_id}'"
         if trial_id is None:
-            which = f"tags.`{KIND_TAG}` = 'search'"
-        found = self._connected().search_runs(
+            condition = f"tags.`{KIND_TAG}` = 'search'"
+        runs = self._get_client().search_runs(
             [self._experiment_key()],
-            f"tags.`{SEARCH_TAG}` = '{self._search_id}' and {which}",
+            f"tags.`{SEARCH_TAG}` = '{self._search_id}' and {condition}",
             max_results=1,
         )
-        return str(found[0].info.run_id) if found else None
+        return str(runs[0].info.run_id) if runs else None
 
-    def _make_run(self, update: RunUpdate) -> str:
+    def _create_run(self, update: RunUpdate) -> str:
         identity = {SEARCH_TAG: self._search_id, KIND_TAG: "search"}
         if update.trial_id is not None:
-            parent = self._run_of(RunUpdate(seq=0, time_ms=update.time_ms))
+            parent = self._run_id(RunUpdate(seq=0, time_ms=update.time_ms))
             identity |= {KIND_TAG: "trial", TRIAL_TAG: update.trial_id, PARENT_TAG: parent}
         tags = {**update.tags, **identity}
-        run = self._connected().create_run(
+        run = self._get_client().create_run(
             self._experiment_key(), start_time=update.time_ms, tags=tags, run_name=update.name
         )
         return str(run.info.run_id)
 
     def _experiment_key(self) -> str:
         if self._experiment_id is None:
-            found = find_experiment(self._connected(), self._experiment)
-            self._experiment_id = self._adopt(found) if found else self._make_experiment()
+            existing = find_experiment(self._get_client(), self._experiment)
+            self._experiment_id = self._adopt(existing) if existing else self._create_experiment()
         return self._experiment_id
 
     def _adopt(self, experiment: "Experiment") -> str:
-        """Use an experiment that exists; its kind stays if somebody chose one."""
+        """Use an existing experiment; its kind is only set if it has none."""
         for key, value in KIND_OF_EXPERIMENT.items():
             if key not in experiment.tags:
-                self._connected().set_experiment_tag(experiment.experiment_id, key, value)
+                self._get_client().set_experiment_tag(experiment.experiment_id, key, value)
         return str(experiment.experiment_id)
 
-    def _make_experiment(self) -> str:
+    def _create_experiment(self) -> str:
         from mlflow.exceptions import MlflowException
 
         location = artifact_location(self._uri)
         try:
-            return self._connected().create_experiment(
+            return self._get_client().create_experiment(
                 self._experiment, location, KIND_OF_EXPERIMENT
             )
-        except MlflowException:  # another search may have been quicker
-            found = find_experiment(self._connected(), self._experiment)
-            if found is None:
+        except MlflowException:  # another search may have created it meanwhile
+            experiment = find_experiment(self._get_client(), self._experiment)
+            if experiment is None:
                 raise
-            return str(found.experiment_id)
+            return str(experiment.experiment_id)
 
-    def _connected(self) -> "MlflowClient":
+    def _get_client(self) -> "MlflowClient":
         if self._client is None:
             self._client = connect(self._uri)
         return self._client
 
 
-def _is_final(problem: Exception) -> bool:
+def _is_permanent(error: Exception) -> bool:
     from mlflow.exceptions import MlflowException
 
-    if isinstance(problem, MlflowException):
-        return str(problem.error_code) in _FINAL_REFUSALS
-    # Connections and files may heal; a defect of the update or of ours will not.
-    return not isinstance(problem, OSError | TrackingError)
+    if isinstance(error, MlflowException):
+        return str(error.error_code) in _PERMANENT_ERRORS
+    # Connections and files may recover; an invalid update or a bug of ours will not.
+    return not isinstance(error, OSError | TrackingError)
 
 
 def _by_run(updates: Sequence[RunUpdate]) -> list[list[RunUpdate]]:

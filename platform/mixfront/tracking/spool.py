@@ -1,11 +1,11 @@
-"""The spool of a search: updates for MLflow, kept where the search is kept.
+"""The spool of a search: updates for MLflow, stored in the search's folder.
 
-    spool/000001.jsonl      one segment for each driver that wrote here, on a local file system;
-                            one for each `sync`, written whole, on an object store
-    spool/delivered.json    how far MLflow has been told, and the ids of its runs
+    spool/000001.jsonl      one segment per driver on a local file system; one per `sync`, written
+                            by a single put, on an object store
+    spool/delivered.json    progress of delivery to MLflow, and the ids of its runs
 
-Nothing is ever appended to a segment that another process began, so that a line torn by SIGKILL
-is the last of its segment, and is skipped.
+A process never appends to a segment of another process. A line torn by SIGKILL is therefore the
+last of its segment, and is skipped.
 """
 
 import logging
@@ -23,24 +23,24 @@ logger = logging.getLogger(__name__)
 
 
 class DeliveryMark(BaseModel):
-    """How far MLflow has been told."""
+    """Progress of delivery to MLflow."""
 
     model_config = ConfigDict(frozen=True)
 
-    through: int = 0  # seq of the last update that arrived
-    page: int = 0  # seq of the front that the page last shown was made of
+    through: int = 0  # seq of the last delivered update
+    page: int = 0  # seq of the front on the last delivered page
     runs: dict[str, str] = Field(default_factory=dict)  # trial id ("" = the search) -> run id
 
 
 class Spool:
-    """Append-only updates below one folder. Thread-safe.
+    """Append-only updates in one folder. Thread-safe.
 
-    On a local file system an update is with the operating system when `append` returns: the death
-    of the process cannot lose it. On an object store it waits in memory for the next `sync`,
-    because a put takes longer than the caller may be held up.
+    On a local file system, `append` hands the update to the operating system, so a killed process
+    does not lose it. On an object store, it stays in memory until the next `sync`, because a put
+    would block the caller for too long.
 
     Args:
-        url: The folder, a path or fsspec URL.
+        url: The folder, as a path or fsspec URL.
     """
 
     def __init__(self, url: str) -> None:
@@ -49,58 +49,58 @@ class Spool:
         self._fs.makedirs(self._root, exist_ok=True)
         self._next_segment = 1 + max(map(_segment_number, self._segments()), default=0)
         self._file: IO[bytes] | None = None
-        self._waiting: list[str] = []
+        self._unsynced: list[str] = []
         self._lock = threading.Lock()
         self._sync_lock = threading.Lock()
 
     def append(self, update: RunUpdate) -> None:
-        """Keep an update.
+        """Append an update.
 
         Raises:
-            OSError: If the local file system refuses.
+            OSError: If it cannot be written to the local file system.
         """
         line = update.to_line()
         with self._lock:
             if self._is_local:
                 self._write_line(line)
             else:
-                self._waiting.append(line)
+                self._unsynced.append(line)
 
     def sync(self) -> None:
-        """Put what waits in memory into storage, as one segment.
+        """Write the updates in memory to storage, as one segment.
 
         Raises:
-            OSError: If storage refuses; the updates go on waiting.
+            OSError: If storage cannot be written; the updates stay in memory.
         """
         with self._sync_lock:
             with self._lock:
-                lines = list(self._waiting)
+                lines = list(self._unsynced)
             if not lines:
                 return
             self._fs.pipe_file(self._new_segment(), ("\n".join(lines) + "\n").encode())
             with self._lock:
-                del self._waiting[: len(lines)]
+                del self._unsynced[: len(lines)]
 
     def replay(self) -> list[RunUpdate]:
-        """Every update in storage, in order, delivered or not."""
+        """Every update in storage, in order, whether delivered or not."""
         paths = self._segments()
         contents = {path: self._fs.cat_file(path) for path in paths}
         updates = [update for path in paths for update in _parse(path, contents[path])]
         return sorted(updates, key=lambda update: update.seq)
 
     def delivered(self) -> DeliveryMark:
-        """The last mark; an empty one if there is none, or none that can be read."""
+        """The last mark; an empty one if it is missing or unreadable."""
         path = f"{self._root}/delivered.json"
         if not self._fs.exists(path):
             return DeliveryMark()
         try:
             return DeliveryMark.model_validate_json(self._fs.cat_file(path))
         except ValidationError:
-            logger.warning("%s cannot be read; all updates are delivered again", path)
+            logger.warning("%s is unreadable; delivering all updates again", path)
             return DeliveryMark()
 
     def mark(self, delivered: DeliveryMark) -> None:
-        """Replace the mark, whole."""
+        """Replace the mark atomically."""
         path, content = f"{self._root}/delivered.json", delivered.model_dump_json().encode()
         if self._is_local:
             self._fs.pipe_file(f"{path}.new", content)
@@ -109,7 +109,7 @@ class Spool:
             self._fs.pipe_file(path, content)
 
     def close(self) -> None:
-        """Close the segment that is being written."""
+        """Close the current segment."""
         with self._lock:
             if self._file is not None:
                 self._file.close()
@@ -128,8 +128,8 @@ class Spool:
 
     def _segments(self) -> list[str]:
         self._fs.invalidate_cache()
-        found: list[Any] = self._fs.glob(f"{self._root}/*.jsonl")
-        return sorted((str(path) for path in found), key=_segment_number)
+        paths: list[Any] = self._fs.glob(f"{self._root}/*.jsonl")
+        return sorted((str(path) for path in paths), key=_segment_number)
 
 
 def _segment_number(path: str) -> int:
@@ -144,4 +144,4 @@ def _parse(path: str, content: bytes) -> Iterator[RunUpdate]:
         try:
             yield RunUpdate.model_validate_json(line)
         except ValidationError:
-            logger.warning("%s line %d is torn; skipped", path, number)
+            logger.warning("skipping torn line %d of %s", number, path)

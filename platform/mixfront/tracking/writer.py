@@ -1,8 +1,8 @@
-"""The one writer to MLflow of a search: updates go to the spool first, a thread delivers them.
+"""The single writer of a search to MLflow: updates go to the spool, and a thread delivers them.
 
-Nothing here makes the search wait for the server or fail because of it. A server that is away is
-asked again, ever more slowly, for as long as the search runs; what is then still undelivered stays
-in the spool, and the next writer of the same search delivers it.
+The search never waits for the server and never fails because of it. If the server is unreachable,
+delivery is retried with backoff while the search runs. What is undelivered at the end stays in
+the spool, and the next writer of the same search delivers it.
 """
 
 import json
@@ -38,14 +38,14 @@ OnRun = Callable[[str | None, str], None]
 
 
 class MlflowWriter:
-    """Tells MLflow of one search. Every public method but `flush` and `close` returns at once.
+    """Logs one search to MLflow. Every public method except `flush` and `close` returns at once.
 
     Args:
-        search: The search; its `tracking_uri` and `experiment` say where to.
-        store: Its records; the spool lies beside them, and is replayed.
-        on_run: Called from the writer's thread when a run was made or found, with the trial id
-            (None = the search) and the run id. `run_id` can be asked instead.
-        page: Makes the interactive front, as HTML; called from the writer's thread, seldom.
+        search: The search, with its `tracking_uri` and `experiment`.
+        store: The search's records; the spool is next to them, and is replayed.
+        on_run: Called from the writer's thread when a run is created or found, with the trial id
+            (None = the search) and the run id; `run_id` is an alternative.
+        page: Renders the interactive front as HTML; called rarely, from the writer's thread.
     """
 
     def __init__(
@@ -84,29 +84,29 @@ class MlflowWriter:
         )
 
     def open_search(self, space: Any = None, texts: Mapping[str, str] | None = None) -> None:
-        """Make the parent run, or go on with it.
+        """Create the parent run, or continue it.
 
         Args:
-            space: The space that is sampled from, as plain data; becomes `space.yaml`.
+            space: The search space as plain data; logged as `space.yaml`.
             texts: More artifacts: path -> content.
         """
-        self._tell(None, **search_started(self._search, space, texts or {}))
+        self._log(None, **search_started(self._search, space, texts or {}))
 
     def open_trial(self, trial: TrialRecord) -> str | None:
-        """Make the trial's run, before it trains, or go on with it.
+        """Create the trial's run before it trains, or continue it.
 
         Returns:
-            Its run id, if that is known already.
+            The run id, if it is already known.
         """
         if trial.run_id is not None:
             self._sender.runs.setdefault(trial.trial_id, trial.run_id)
-        self._tell(trial.trial_id, **trial_started(self._search, trial))
+        self._log(trial.trial_id, **trial_started(self._search, trial))
         return self.run_id(trial.trial_id)
 
     def log_evaluation(
         self, trial: TrialRecord | str, step: int, metrics: Mapping[str, float]
     ) -> None:
-        """Metrics of one evaluation. A value for a metric and step that has one is left out.
+        """Log the metrics of one evaluation; a metric that has a value at this step is skipped.
 
         Args:
             trial: The trial, or its id.
@@ -114,22 +114,22 @@ class MlflowWriter:
             metrics: Name -> value.
         """
         trial_id = trial if isinstance(trial, str) else trial.trial_id
-        self._tell(trial_id, metrics=as_metrics(metrics), step=step)
+        self._log(trial_id, metrics=as_metrics(metrics), step=step)
 
     def close_trial(self, trial: TrialRecord) -> None:
-        """The trial ended, or was interrupted: its state, status, costs and error."""
-        self._tell(trial.trial_id, **trial_ended(trial))
+        """Log a trial's state, status, costs and error when it ends or is interrupted."""
+        self._log(trial.trial_id, **trial_ended(trial))
 
     def catch_up(self, trials: Iterable[TrialRecord]) -> None:
-        """Tell of trials whose records say more than MLflow was told: the records are the truth.
+        """Log trials whose records are ahead of MLflow.
 
-        For a search that is resumed after its driver was killed between record and spool.
+        Needed when a search is resumed after its driver was killed between record and spool.
         """
         for trial in trials:
-            told = self._history.state_of(trial.trial_id)
-            if told is None:
+            logged_state = self._history.state_of(trial.trial_id)
+            if logged_state is None:
                 self.open_trial(trial)
-            if told != str(trial.state) and trial.state.is_finished:
+            if logged_state != str(trial.state) and trial.state.is_finished:
                 self.close_trial(trial)
 
     def log_front(
@@ -141,72 +141,74 @@ class MlflowWriter:
         hypervolume: float,
         description: str | None = None,
     ) -> None:
-        """The front after another trial.
+        """Log the front after a trial has completed.
 
         Args:
-            front: As `mixfront pareto --json` prints it.
-            ranks: Trial id -> rank of every complete trial; 0 = on the front.
-            step: Complete trials so far; the step of the metric `hypervolume`.
-            hypervolume: Of this front.
+            front: The output of `mixfront pareto --json`.
+            ranks: Trial id -> rank, for every complete trial; 0 = on the front.
+            step: Number of complete trials so far; the step of the metric `hypervolume`.
+            hypervolume: Hypervolume of this front.
             description: Markdown for the top of the search's page.
         """
         text = json.dumps(scrub(front), indent=1)
-        words: dict[str, Any] = {"metrics": {"hypervolume": hypervolume}}
+        fields: dict[str, Any] = {"metrics": {"hypervolume": hypervolume}}
         if self._history.is_new_front(text):
-            words["texts"] = {FRONT_FILE: text}
-            words["tags"] = {DESCRIPTION_TAG: as_tag(description)} if description else {}
-        self._tell(None, step=step, **words)
+            fields["texts"] = {FRONT_FILE: text}
+            fields["tags"] = {DESCRIPTION_TAG: as_tag(description)} if description else {}
+        self._log(None, step=step, **fields)
         for trial_id, rank in self._history.new_ranks(ranks).items():
-            self._tell(trial_id, tags={RANK_TAG: str(rank)})
+            self._log(trial_id, tags={RANK_TAG: str(rank)})
 
     def run_id(self, trial_id: str | None = None) -> str | None:
-        """The run of a trial, or of the search; None while MLflow has not made it."""
+        """The run id of a trial or of the search; None until MLflow has created the run."""
         return self._sender.runs.get(trial_id or "")
 
     def flush(self, timeout: float = 30.0) -> bool:
-        """Wait until MLflow knows all that it was told so far; False if time runs out first."""
+        """Wait until everything so far is delivered; False if that takes too long."""
         return self._delivery.flush(timeout)
 
     def close(self, search: SearchRecord | None = None, timeout: float = 60.0) -> bool:
-        """Tell of the search's state, deliver what is left, and end the thread.
+        """Log the search's state, deliver what is left, and end the thread.
 
         Args:
-            search: Its record as it is now; None = say nothing of its state.
+            search: The search's current record; None = do not log its state.
             timeout: Seconds to wait for the server.
 
         Returns:
-            Whether MLflow knows everything. If not, the rest is in the spool, and the next writer
+            Whether everything is delivered. If not, the rest is in the spool, and the next writer
             of this search delivers it.
         """
         if search is not None:
-            self._tell(None, **search_ended(search))
+            self._log(None, **search_ended(search))
         is_delivered = self._delivery.close(timeout)
         self._spool.close()
         return is_delivered
 
-    def _tell(self, trial_id: str | None, *, step: int = 0, **words: Any) -> None:
+    def _log(self, trial_id: str | None, *, step: int = 0, **fields: Any) -> None:
+        """Spool and queue an update, unless nothing in it is new."""
         with self._lock:
-            words["metrics"] = self._history.new_metrics(trial_id, step, words.get("metrics", {}))
-            if not any(words.values()):
+            metrics = self._history.new_metrics(trial_id, step, fields.get("metrics", {}))
+            fields["metrics"] = metrics
+            if not any(fields.values()):
                 return
             update = RunUpdate(
                 seq=self._history.last_seq + 1,
                 time_ms=int(time.time() * 1000),
                 trial_id=trial_id,
                 step=step,
-                **words,
+                **fields,
             )
             self._history.add(update)
-            self._keep(update)
+            self._append_to_spool(update)
             self._delivery.put(update)
 
-    def _keep(self, update: RunUpdate) -> None:
+    def _append_to_spool(self, update: RunUpdate) -> None:
         try:
             self._spool.append(update)
-        except OSError as problem:  # a full disk must not end a search
-            logger.warning("an update for MLflow cannot be kept in the spool: %s", problem)
+        except OSError as error:  # a full disk must not end a search
+            logger.warning("an update for MLflow could not be written to the spool: %s", error)
 
 
 def _ignore(trial_id: str | None, run_id: str) -> None:
-    """Nobody wants to know."""
+    """The default `on_run`."""
     del trial_id, run_id

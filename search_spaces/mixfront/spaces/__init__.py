@@ -1,4 +1,4 @@
-"""Search spaces: YAML files as package data, and their compiler to define-by-run."""
+"""Search spaces: YAML files as package data, sampled define-by-run."""
 
 from mixfront.spaces.files import load_space, packaged_spaces
 from mixfront.spaces.keys import check_key, split_flat

@@ -1,4 +1,4 @@
-"""Space files: packaged ones by name, others by path; composed by including one another."""
+"""Loads space files: packaged ones by name, others by path; files can include other spaces."""
 
 from importlib.resources import files
 from typing import Any
@@ -17,10 +17,10 @@ Parameters = dict[str, Fixed | Choice | Int | Float]
 
 
 class SpaceFile(BaseModel):
-    """One YAML file.
+    """The content of one YAML file.
 
-    include    spaces whose families and shared parameters are taken over, packaged names or paths
-    families   parameters by family; they add to, and win over, what is included
+    include    spaces to take families and shared parameters from: packaged names or paths
+    families   parameters by family, in addition to the included ones, which they override
     shared     parameters of every family
     """
 
@@ -33,11 +33,11 @@ class SpaceFile(BaseModel):
 
 
 def load_space(name_or_path: str) -> Space:
-    """A packaged space by its bare name, or a file by path or URL.
+    """Load a packaged space by its bare name, or a space file by path or URL.
 
     Raises:
-        UnknownNameError: If a bare name is not packaged, or a family does not exist.
-        SpecError: If the file cannot be used; names the key.
+        UnknownNameError: If a bare name is not a packaged space, or a family does not exist.
+        SpecError: If the file is invalid; names the key.
     """
     space = _compose(name_or_path, _name_of(name_or_path), ())
     if not space.families:
@@ -48,7 +48,7 @@ def load_space(name_or_path: str) -> Space:
 
 
 def packaged_spaces() -> list[str]:
-    """Names of the spaces that come with the package and hold at least one family."""
+    """Names of the packaged spaces that have at least one family."""
     names = [
         entry.name.removesuffix(".yaml")
         for entry in files(__package__).iterdir()
@@ -59,17 +59,18 @@ def packaged_spaces() -> list[str]:
 
 def _compose(reference: str, name: str, seen: tuple[str, ...]) -> Space:
     if reference in seen:
-        raise SpecError(f"space {reference!r} includes itself: {' > '.join((*seen, reference))}")
+        chain = " > ".join((*seen, reference))
+        raise SpecError(f"space {reference!r} includes itself ({chain}); remove an `include:`")
     file = _read(reference)
     families: dict[str, Parameters] = {}
     shared: Parameters = {}
     for other in file.include:
-        part = _compose(_beside(reference, other), _name_of(other), (*seen, reference))
-        clash = [k for k in part.shared if k in shared and shared[k] != part.shared[k]]
-        if clashing := [key for key in clash if key not in file.shared]:
+        part = _compose(_relative_to(reference, other), _name_of(other), (*seen, reference))
+        conflicts = [k for k in part.shared if k in shared and shared[k] != part.shared[k]]
+        if unresolved := [key for key in conflicts if key not in file.shared]:
             raise SpecError(
-                f"space {reference!r} includes two different {clashing[0]!r}: "
-                f"say under `shared:` which one it shall be"
+                f"space {reference!r} includes conflicting definitions of {unresolved[0]!r}; "
+                f"define it under `shared:`"
             )
         shared |= part.shared
         families = _merged(families, part.families)
@@ -77,8 +78,8 @@ def _compose(reference: str, name: str, seen: tuple[str, ...]) -> Space:
     return Space(name=name, families=families, shared=shared | file.shared)
 
 
-def _merged(below: dict[str, Parameters], above: dict[str, Parameters]) -> dict[str, Parameters]:
-    return below | {family: below.get(family, {}) | own for family, own in above.items()}
+def _merged(base: dict[str, Parameters], update: dict[str, Parameters]) -> dict[str, Parameters]:
+    return base | {family: base.get(family, {}) | own for family, own in update.items()}
 
 
 def _read(reference: str) -> SpaceFile:
@@ -95,22 +96,24 @@ def _read(reference: str) -> SpaceFile:
 def _check_family(space: Space, family: str, source: str) -> None:
     own = space.families[family]
     order = [key for key in space.shared if key not in own] + list(own)
-    get_family(family)  # an unknown one is named here
+    get_family(family)  # raises if it is unknown
     for position, key in enumerate(order):
         if key == FAMILY:
-            raise SpecError(f"space {source!r}: 'family' is no parameter; list `families:`")
+            raise SpecError(
+                f"space {source!r}: 'family' is not a parameter; list families under `families:`"
+            )
         check_key(key, family, f"space {source!r}")
         parameter = own.get(key, space.shared.get(key))
         for other in parameter.needs if isinstance(parameter, Choice) else ():
             if other not in order[:position]:
                 raise SpecError(
                     f"space {source!r}: {key!r} of family {family!r} refers to {other!r}, "
-                    f"which must be a parameter that stands before it"
+                    f"which is not defined before it; move or add {other!r}"
                 )
 
 
-def _beside(reference: str, other: str) -> str:
-    """An included path is relative to the file that includes it."""
+def _relative_to(reference: str, other: str) -> str:
+    """Resolve an included path relative to the file that includes it."""
     if not is_path(reference) or not is_path(other) or other.startswith("/") or "://" in other:
         return other
     folder = reference.rpartition("/")[0]

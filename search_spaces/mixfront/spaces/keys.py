@@ -1,4 +1,4 @@
-"""Which part of a trial a key of a flat configuration addresses: the model, or its training."""
+"""Keys of a flat configuration: which belong to the model, and which to training."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ TRAINING_PREFIX = "training."
 
 
 def training_keys() -> frozenset[str]:
-    """Every key of the `training:` part, parts of parts dotted: "passes", "optimizer.lr"."""
+    """Every key of the `training:` section, nested ones dotted: "passes", "optimizer.lr"."""
     return frozenset(_dotted(TrainingConfig))
 
 
@@ -24,30 +24,30 @@ def is_training_key(key: str) -> bool:
 
 
 def check_key(key: str, family: str, source: str) -> None:
-    """Refuse a key that neither the family nor training has.
+    """Check that the family or training has a key.
 
     Raises:
-        SpecError: Names the nearest key.
+        SpecError: If neither has it; names the nearest key.
         UnknownNameError: If there is no such family.
     """
     model_keys = get_family(family).config.model_fields
-    known = training_keys()
-    if key.removeprefix(TRAINING_PREFIX) in known or key in model_keys:
+    keys = training_keys()
+    if key.removeprefix(TRAINING_PREFIX) in keys or key in model_keys:
         return
-    candidates = sorted(known) if "." in key else [*sorted(model_keys), *sorted(known)]
+    candidates = sorted(keys) if "." in key else [*sorted(model_keys), *sorted(keys)]
     raise SpecError(
         f"{source}: unknown key {key!r} of family {family!r}: {nearest(key, candidates)}"
     )
 
 
 def split_flat(flat: Mapping[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """A flat configuration as (family, keys of its config, keys of training).
+    """Split a flat configuration into (family, model configuration, training overrides).
 
     Raises:
-        SpecError: If it names no family.
+        SpecError: If it has no family.
     """
     if not isinstance(flat.get(FAMILY), str):
-        raise SpecError(f"the configuration {dict(flat)!r} names no family; add `family: NAME`")
+        raise SpecError(f"the configuration {dict(flat)!r} has no family; add `family: NAME`")
     rest = {key: value for key, value in flat.items() if key != FAMILY}
     training = {k.removeprefix(TRAINING_PREFIX): v for k, v in rest.items() if is_training_key(k)}
     model = {key: value for key, value in rest.items() if not is_training_key(key)}

@@ -1,4 +1,4 @@
-"""The kinds of parameter that a space file may hold, and what each may be."""
+"""The kinds of parameters in a space file, and the values that each allows."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ class _Frozen(BaseModel):
 
 
 class Fixed(_Frozen):
-    """One value, never searched; a bare scalar in a space file means this."""
+    """One value that is not searched; a bare scalar in a space file means this."""
 
     kind: Literal["fixed"] = "fixed"
     value: Value
@@ -24,8 +24,8 @@ class Choice(_Frozen):
     """One of several values.
 
     `divides` and `multiple_of` name earlier parameters: only values that divide their product
-    (or are a multiple of it) are on offer, so that what is sampled can be built. `only_with`
-    holds, for some of the values, what earlier parameters must be for that value to be on offer:
+    (or are a multiple of it) are allowed, so that every sampled model can be built. `only_with`
+    restricts individual values to certain values of earlier parameters:
     `{64: {global_pattern: [low_rank, factored]}}`.
     """
 
@@ -38,28 +38,28 @@ class Choice(_Frozen):
     @model_validator(mode="after")
     def _check(self) -> "Choice":
         if len(set(self.values)) < len(self.values):
-            raise ValueError("a value stands twice")
+            raise ValueError("a value appears twice; list each value once")
         arithmetic = self.divides + self.multiple_of
         if arithmetic and not all(type(v) is int and v > 0 for v in self.values):
-            raise ValueError("`divides` and `multiple_of` go with positive integers only")
-        if strangers := [value for value in self.only_with if value not in self.values]:
-            raise ValueError(f"`only_with` speaks of {strangers[0]!r}, which is no value")
+            raise ValueError("`divides` and `multiple_of` need values that are positive integers")
+        if extra := [value for value in self.only_with if value not in self.values]:
+            raise ValueError(f"`only_with` names {extra[0]!r}, which is not one of the values")
         return self
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Parameters that must be known before this one."""
+        """Names of the parameters that must be sampled before this one."""
         conditions = (key for condition in self.only_with.values() for key in condition)
         return tuple(dict.fromkeys((*self.divides, *self.multiple_of, *conditions)))
 
     def narrowed(self, config: Mapping[str, Any]) -> "Choice | None":
-        """Only the values that suit the parameters chosen so far; None if none does."""
+        """The choice with only the values that earlier parameters allow; None if none are left."""
         if any(key not in config for key in self.needs):
             return self
-        values = tuple(value for value in self.values if self._suits(value, config))
+        values = tuple(value for value in self.values if self._allows(value, config))
         return self.model_copy(update={"values": values}) if values else None
 
-    def _suits(self, value: Any, config: Mapping[str, Any]) -> bool:
+    def _allows(self, value: Any, config: Mapping[str, Any]) -> bool:
         conditions = self.only_with.get(value, {})
         if any(config[key] not in allowed for key, allowed in conditions.items()):
             return False
@@ -69,7 +69,7 @@ class Choice(_Frozen):
 
 
 class Int(_Frozen):
-    """An integer from `low` to `high`, both included."""
+    """An integer from `low` to `high`, inclusive."""
 
     kind: Literal["int"] = "int"
     low: int
@@ -81,9 +81,9 @@ class Int(_Frozen):
     def _check(self) -> "Int":
         _check_range(self.low, self.high, self.log)
         if self.log and self.step != 1:
-            raise ValueError("`log` and `step` exclude each other")
+            raise ValueError("`log` and `step` cannot be combined; remove one of them")
         if (self.high - self.low) % self.step:
-            raise ValueError(f"no number of steps of {self.step} leads from low to high")
+            raise ValueError(f"high - low must be a multiple of step {self.step}")
         return self
 
 
@@ -103,9 +103,9 @@ class Float(_Frozen):
 
 def _check_range(low: float, high: float, log: bool) -> None:
     if low > high:
-        raise ValueError(f"low {low} is above high {high}")
+        raise ValueError(f"low {low} is greater than high {high}; swap them")
     if log and low <= 0:
-        raise ValueError(f"low {low} must be above 0 where `log` is on")
+        raise ValueError(f"low {low} must be greater than 0 with `log: true`")
 
 
 def _bare_is_fixed(data: Any) -> Any:
@@ -119,7 +119,7 @@ Parameter = Annotated[
 
 
 def contains(parameter: Fixed | Choice | Int | Float, value: Any) -> bool:
-    """Whether a search of `parameter` could come upon `value`."""
+    """Whether `parameter` allows `value`."""
     if isinstance(parameter, Fixed):
         return bool(parameter.value == value)
     if isinstance(parameter, Choice):
@@ -131,7 +131,7 @@ def contains(parameter: Fixed | Choice | Int | Float, value: Any) -> bool:
 
 
 def describe(parameter: Fixed | Choice | Int | Float) -> str:
-    """What a parameter may be, for a sentence."""
+    """The values that a parameter allows, for an error message."""
     if isinstance(parameter, Fixed):
         return f"only {parameter.value!r}"
     if isinstance(parameter, Choice):

@@ -1,4 +1,4 @@
-"""A conditional search space: the family first, then what that family needs."""
+"""A conditional search space: first the family, then the parameters of that family."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -15,33 +15,33 @@ T = TypeVar("T")
 
 
 class Suggesting(Protocol):
-    """The part of `optuna.Trial` that a space uses; a `FrozenTrial` has it too."""
+    """The methods of `optuna.Trial` that a space uses; a `FrozenTrial` has them too."""
 
     def suggest_categorical(self, name: str, choices: list[Any], /) -> Any:
-        """One of `choices`."""
+        """Suggest one of `choices`."""
 
     def suggest_int(self, name: str, low: int, high: int, /, *, step: int, log: bool) -> int:
-        """An integer of the range."""
+        """Suggest an integer in the range."""
 
     def suggest_float(self, name: str, low: float, high: float, /, *, log: bool) -> float:
-        """A number of the range."""
+        """Suggest a number in the range."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Enqueued:
-    """A configuration that is to be tried first, in the study's terms."""
+    """A configuration for `study.enqueue_trial`."""
 
-    params: dict[str, Any]  # by name in the study
+    params: dict[str, Any]  # by Optuna parameter name
     extra: dict[str, Any]  # flat keys that are set but not searched, such as "seed"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """Parameters by family, and those that every family shares.
+    """Parameters by family, and the parameters that every family shares.
 
-    Flat keys name a parameter in configurations ("num_blocks", "optimizer.lr"). In the study a
-    family's own parameters carry its name ("unimixer.num_blocks"), so that a sampler that groups
-    parameters by where they occur never mixes families up; shared ones stay bare.
+    In configurations, a parameter has a flat key ("num_blocks", "optimizer.lr"). In the study, a
+    family's own parameters are prefixed with its name ("unimixer.num_blocks"), so that a sampler
+    that groups parameters by co-occurrence keeps families apart; shared ones have no prefix.
     """
 
     name: str
@@ -52,36 +52,36 @@ class Space:
         """Sample a flat configuration, define-by-run.
 
         Raises:
-            SpecError: If nothing that is on offer suits what was chosen before.
+            SpecError: If the values sampled so far leave a parameter without an allowed value.
         """
         return self._walk(lambda name, _key, parameter: _suggest(trial, name, parameter))
 
     def extremes(self) -> list[dict[str, Any]]:
-        """Corners of the space: of every family the largest and the smallest, and the largest
-        with one parameter after the other moved through what it may be."""
+        """Corners of the space: per family its largest and smallest configuration, and the
+        largest with each parameter in turn set to each of its values or bounds."""
         corners = [c for family in self.families for c in self._corners(family)]
         return [c for i, c in enumerate(corners) if c not in corners[:i]]
 
     def enqueue(self, config: Mapping[str, Any], source: str) -> Enqueued:
-        """A configuration of a person's as parameters of the study; what it leaves out is sampled.
+        """Convert a user's configuration to Optuna parameters; missing ones are sampled.
 
         Raises:
-            SpecError: If family or key is unknown, or a value is outside the space.
+            SpecError: If the family or a key is unknown, or a value is outside the space.
         """
         family = self._family_of(config, source)
-        known = self._parameters(family)
+        parameters = self._parameters(family)
         for key in config:
             if key != FAMILY:
                 check_key(key, family, source)
         params: dict[str, Any] = {FAMILY: family}
-        chosen: dict[str, Any] = {}
-        for key, (name, parameter) in known.items():
+        values: dict[str, Any] = {}
+        for key, (name, parameter) in parameters.items():
             if isinstance(parameter, Fixed):
-                chosen[key] = config.get(key, parameter.value)
+                values[key] = config.get(key, parameter.value)
             elif key in config:
-                chosen[key] = _plain(config[key])
-                params |= _enqueued(name, key, parameter, chosen, source)
-        searched = {key for key, (_, p) in known.items() if not isinstance(p, Fixed)}
+                values[key] = _hashable(config[key])
+                params |= _enqueued(name, key, parameter, values, source)
+        searched = {key for key, (_, p) in parameters.items() if not isinstance(p, Fixed)}
         extra = {k: v for k, v in config.items() if k != FAMILY and k not in searched}
         return Enqueued(params=params, extra=extra)
 
@@ -102,12 +102,14 @@ class Space:
                 continue
             narrowed = _narrow(parameter, config)
             if narrowed is None:
-                raise SpecError(f"space {self.name!r} offers no {key!r} that suits {config}")
+                raise SpecError(
+                    f"space {self.name!r} allows no value of {key!r} with {config}; add a value"
+                )
             config[key] = _to_config(pick(_study_name(name, parameter, narrowed), key, narrowed))
         return config
 
     def _parameters(self, family: str) -> dict[str, tuple[str, Fixed | Searched]]:
-        """Flat key -> (name in the study, parameter); a family's own key wins over a shared."""
+        """Flat key -> (name in the study, parameter); a family's own keys override shared ones."""
         own = self.families[family]
         shared = {key: (key, p) for key, p in self.shared.items() if key not in own}
         return shared | {key: (f"{family}.{key}", p) for key, p in own.items()}
@@ -132,18 +134,18 @@ class Space:
         try:
             yield self._walk(pick)
         except SpecError:
-            return  # a corner that nothing can be built at is no corner
+            return  # no configuration exists at this corner
 
     def _family_of(self, config: Mapping[str, Any], source: str) -> str:
         if FAMILY not in config and len(self.families) == 1:
             return next(iter(self.families))
         family = config.get(FAMILY)
         if not isinstance(family, str):
-            known = ", ".join(self.families)
-            raise SpecError(f"{source} names no family; add `family:` and one of {known}")
+            names = ", ".join(self.families)
+            raise SpecError(f"{source} has no family; add `family:` with one of {names}")
         if family not in self.families:
-            remedy = nearest(family, self.families)
-            raise SpecError(f"{source}: unknown family {family!r} in this space: {remedy}")
+            hint = nearest(family, self.families)
+            raise SpecError(f"{source}: unknown family {family!r} in this space: {hint}")
         return family
 
 
@@ -152,7 +154,7 @@ def _narrow(parameter: Searched, config: Mapping[str, Any]) -> Searched | None:
 
 
 def _study_name(name: str, whole: Searched, narrowed: Searched) -> str:
-    """A study lets the choices of one name never change, so a narrowed choice has its own name."""
+    """The Optuna name; a narrowed choice gets its own, as Optuna fixes the choices of a name."""
     if isinstance(narrowed, Choice) and narrowed != whole:
         return f"{name}[{','.join(str(value) for value in narrowed.values)}]"
     return name
@@ -170,17 +172,17 @@ def _suggest(trial: Suggesting, name: str, parameter: Searched) -> Any:
 
 
 def _enqueued(
-    name: str, key: str, parameter: Searched, chosen: Mapping[str, Any], source: str
+    name: str, key: str, parameter: Searched, values: Mapping[str, Any], source: str
 ) -> dict[str, Any]:
-    narrowed, value = _narrow(parameter, chosen), chosen[key]
+    narrowed, value = _narrow(parameter, values), values[key]
     if narrowed is None or not contains(narrowed, value):
-        offer = "nothing that suits the rest" if narrowed is None else describe(narrowed)
-        raise SpecError(f"{source}: {key!r} is {value!r}, and the space offers {offer}")
+        allowed = "no value with these other keys" if narrowed is None else describe(narrowed)
+        raise SpecError(f"{source}: {key!r} is {value!r}, but the space allows {allowed}")
     return {_study_name(name, parameter, narrowed): _to_study(value)}
 
 
 def _ends(parameter: Fixed | Searched) -> list[Any]:
-    """From the smallest to the largest; every value where they have no order."""
+    """Bounds or values from smallest to largest; unordered values as listed."""
     if isinstance(parameter, Fixed):
         return [parameter.value]
     if not isinstance(parameter, Choice):
@@ -195,16 +197,16 @@ def _number(value: Any) -> float:
 
 
 def _to_study(value: Any) -> Any:
-    """Optuna keeps scalars only."""
+    """The value for the study; Optuna only stores scalars."""
     return json.dumps(value) if isinstance(value, tuple | list) else value
 
 
 def _to_config(value: Any) -> Any:
-    """Configurations are plain JSON."""
+    """The value for a configuration, which is plain JSON."""
     return list(value) if isinstance(value, tuple) else value
 
 
-def _plain(value: Any) -> Any:
+def _hashable(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 

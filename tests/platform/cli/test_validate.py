@@ -59,7 +59,7 @@ def test_json() -> None:
     [
         ("data.train=date <", "filter 'date <'"),
         ("space=smal", "unknown space 'smal': did you mean 'small'"),
-        ("constraints.params=<= 3", "not one of 4 configurations drawn"),
+        ("constraints.params=<= 3", "none of 4 configurations sampled"),
         ("search.enqueue=[{family: rankmixer, num_blocks: 9}]", "'num_blocks' is 9"),
     ],
 )

@@ -1,4 +1,4 @@
-"""How many lanes a cluster has room for, and what is said when there is none."""
+"""Number of lanes on a cluster, and errors when it cannot be used."""
 
 import pytest
 import ray
@@ -19,7 +19,7 @@ from mixfront.lanes.config import TrialConfig
         ({"CPU": 65.0, "GPU": 2.0}, TrialConfig(workers=1, gpus_per_worker=0.5), 4),
     ],
 )
-def test_lanes_are_what_fits(
+def test_the_number_of_lanes_is_what_fits(
     resources: dict[str, float],
     trial: TrialConfig,
     lanes: int,
@@ -29,26 +29,28 @@ def test_lanes_are_what_fits(
     assert _num_lanes(trial) == lanes
 
 
-def test_no_room_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_without_room_for_a_lane_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 4.0})
-    with pytest.raises(LaneError, match=r"1 GPUs each .* 0 GPUs: lower trial.workers"):
+    with pytest.raises(LaneError, match=r"1 GPUs each, .* 0 GPUs; lower trial.workers"):
         _num_lanes(TrialConfig(workers=2, gpus_per_worker=1))
 
 
-def test_no_cluster_at_the_address_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_cluster_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_options: object) -> None:
-        raise ConnectionError("nobody there")
+        raise ConnectionError("connection refused")
 
     monkeypatch.setattr(ray, "init", refuse)
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
     with (
-        pytest.raises(LaneError, match=r"cannot reach Ray at '127.0.0.1:9': nobody there"),
+        pytest.raises(LaneError, match=r"cannot reach Ray at '127.0.0.1:9': connection refused"),
         connect(TrialConfig()),
     ):
         pass
 
 
-def test_a_ray_that_does_not_start_here_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_ray_that_does_not_start_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def time_out(**_options: object) -> None:
         raise RuntimeError("The node timed out\nwith more lines")
 

@@ -1,4 +1,4 @@
-"""What is sent to a cluster, and what is refused."""
+"""The package of a job for a cluster."""
 
 import json
 from pathlib import Path
@@ -18,9 +18,9 @@ REMOTE = (
 
 
 @pytest.fixture
-def parcel(tmp_path: Path) -> Path:
+def package(tmp_path: Path) -> Path:
     """An empty folder."""
-    folder = tmp_path / "parcel"
+    folder = tmp_path / "package"
     folder.mkdir()
     return folder
 
@@ -37,77 +37,77 @@ def _spec(tmp_path: Path, *overrides: str) -> SearchSpec:
 
 @pytest.fixture(autouse=True)
 def no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the environment that the tests run in."""
+    """Unset the variables of the environment that the tests run in."""
     for name in ("MLFLOW_TRACKING_URI", "OPTUNA_STORAGE", "MIXFRONT_STORAGE"):
         monkeypatch.delenv(name, raising=False)
 
 
-def _unpacked(parcel: Path) -> SearchSpec:
+def _unpacked(package: Path) -> SearchSpec:
     """The spec as the job's driver reads it."""
-    with pytest.MonkeyPatch.context() as there:
-        for name, value in json.loads((parcel / "environment.json").read_text()).items():
-            there.setenv(name, value)
-        return load_spec(str(parcel / SPEC))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in json.loads((package / "environment.json").read_text()).items():
+            patch.setenv(name, value)
+        return load_spec(str(package / SPEC))
 
 
-def test_remote_spec_travels_with_its_schema(tmp_path: Path, parcel: Path) -> None:
-    pack(_spec(tmp_path, *REMOTE), parcel, env=[], shared=False)
-    assert (parcel / "schema.yaml").read_text() == "label: click"
-    there = _unpacked(parcel)
-    assert there.data.schema_ == str(parcel / "schema.yaml")
-    assert there.data.path == "s3://logs/clicks"
-    assert there.training.optimizer.lr == 1e-05
+def test_a_spec_is_sent_with_its_schema(tmp_path: Path, package: Path) -> None:
+    pack(_spec(tmp_path, *REMOTE), package, env=[], shared=False)
+    assert (package / "schema.yaml").read_text() == "label: click"
+    unpacked = _unpacked(package)
+    assert unpacked.data.schema_ == str(package / "schema.yaml")
+    assert unpacked.data.path == "s3://logs/clicks"
+    assert unpacked.training.optimizer.lr == 1e-05
 
 
-def test_rest_of_the_spec_is_what_run_would_take(tmp_path: Path, parcel: Path) -> None:
+def test_the_rest_of_the_spec_is_unchanged(tmp_path: Path, package: Path) -> None:
     spec = _spec(tmp_path, *REMOTE)
-    pack(spec, parcel, env=[], shared=False)
-    there = _unpacked(parcel).dump()
-    there["data"]["schema"] = spec.data.schema_
-    assert there == spec.dump()
+    pack(spec, package, env=[], shared=False)
+    unpacked = _unpacked(package).dump()
+    unpacked["data"]["schema"] = spec.data.schema_
+    assert unpacked == spec.dump()
 
 
-def test_space_of_the_users_own_travels(tmp_path: Path, parcel: Path) -> None:
+def test_a_users_own_space_is_sent(tmp_path: Path, package: Path) -> None:
     (tmp_path / "mine.yaml").write_text("families: []")
-    pack(_spec(tmp_path, *REMOTE, f"space={tmp_path}/mine.yaml"), parcel, env=[], shared=False)
-    assert (parcel / "space.yaml").read_text() == "families: []"
-    assert _unpacked(parcel).space == str(parcel / "space.yaml")
+    pack(_spec(tmp_path, *REMOTE, f"space={tmp_path}/mine.yaml"), package, env=[], shared=False)
+    assert (package / "space.yaml").read_text() == "families: []"
+    assert _unpacked(package).space == str(package / "space.yaml")
 
 
-def test_packaged_space_stays_a_name(tmp_path: Path, parcel: Path) -> None:
-    pack(_spec(tmp_path, *REMOTE, "space=unimixer"), parcel, env=[], shared=False)
-    assert _unpacked(parcel).space == "unimixer"
+def test_a_packaged_space_stays_a_name(tmp_path: Path, package: Path) -> None:
+    pack(_spec(tmp_path, *REMOTE, "space=unimixer"), package, env=[], shared=False)
+    assert _unpacked(package).space == "unimixer"
 
 
 @pytest.mark.parametrize("missing", range(4))
-def test_places_that_only_this_machine_sees_are_refused(
-    tmp_path: Path, parcel: Path, missing: int
-) -> None:
+def test_local_locations_are_refused(tmp_path: Path, package: Path, missing: int) -> None:
     key = REMOTE[missing].split("=")[0]
     overrides = [*REMOTE[:missing], *REMOTE[missing + 1 :]]
     if key == "optuna_storage":
         overrides.append("optuna_storage=sqlite:////study/optuna.db")
-    with pytest.raises(SpecError, match=rf"^{key} is .* which only this machine sees: .*--shared"):
-        pack(_spec(tmp_path, *overrides), parcel, env=[], shared=False)
+    with pytest.raises(
+        SpecError, match=rf"^{key} is .* which only this machine can access; .*--shared"
+    ):
+        pack(_spec(tmp_path, *overrides), package, env=[], shared=False)
 
 
-def test_passwords_are_in_the_private_file_only(tmp_path: Path, parcel: Path) -> None:
+def test_passwords_are_only_in_the_private_file(tmp_path: Path, package: Path) -> None:
     secret = ("tracking.uri=http://me:hidden@mlflow:5000", "optuna_storage=mysql://me:hidden@db/o")
     spec = _spec(tmp_path, *REMOTE[:2], *secret)
-    pack(spec, parcel, env=[], shared=False)
-    assert "hidden" not in (parcel / SPEC).read_text()
-    assert (parcel / "environment.json").stat().st_mode & 0o077 == 0
-    assert _unpacked(parcel).tracking.uri == spec.tracking.uri
-    assert _unpacked(parcel).optuna_storage == spec.optuna_storage
+    pack(spec, package, env=[], shared=False)
+    assert "hidden" not in (package / SPEC).read_text()
+    assert (package / "environment.json").stat().st_mode & 0o077 == 0
+    assert _unpacked(package).tracking.uri == spec.tracking.uri
+    assert _unpacked(package).optuna_storage == spec.optuna_storage
 
 
-def test_shared_files_stay_where_they_are(tmp_path: Path, parcel: Path) -> None:
+def test_shared_files_are_not_copied(tmp_path: Path, package: Path) -> None:
     spec = _spec(tmp_path)
-    pack(spec, parcel, env=[], shared=True)
-    assert _unpacked(parcel) == spec
-    assert not (parcel / "schema.yaml").exists()
+    pack(spec, package, env=[], shared=True)
+    assert _unpacked(package) == spec
+    assert not (package / "schema.yaml").exists()
 
 
-def test_environment_is_checked(tmp_path: Path, parcel: Path) -> None:
+def test_an_unset_variable_is_refused(tmp_path: Path, package: Path) -> None:
     with pytest.raises(UsageError, match="MIXFRONT_NO_SUCH"):
-        pack(_spec(tmp_path), parcel, env=["MIXFRONT_NO_SUCH"], shared=True)
+        pack(_spec(tmp_path), package, env=["MIXFRONT_NO_SUCH"], shared=True)

@@ -1,4 +1,4 @@
-"""Searches as jobs, over a Jobs API of a few lines; the real one is in tests/integration."""
+"""Searches as jobs, with a fake Jobs API; tests/integration uses the real one."""
 
 import zipfile
 from dataclasses import dataclass, field
@@ -32,11 +32,11 @@ class _Details:
 
 @dataclass
 class _Client:
-    """Keeps what it is given."""
+    """Records submitted jobs."""
 
     jobs: list[_Details] = field(default_factory=list)
     sent: list[dict[str, Any]] = field(default_factory=list)
-    parcel: dict[str, str] = field(default_factory=dict)
+    package: dict[str, str] = field(default_factory=dict)
 
     def get_address(self) -> str:
         return "http://127.0.0.1:8265"
@@ -44,7 +44,7 @@ class _Client:
     def submit_job(self, **request: Any) -> str:
         self.sent.append(request)
         folder = Path(request["runtime_env"]["working_dir"])
-        self.parcel = {path.name: path.read_text() for path in folder.iterdir()}
+        self.package = {path.name: path.read_text() for path in folder.iterdir()}
         with zipfile.ZipFile(request["runtime_env"]["py_modules"][0]) as wheel:
             assert "mixfront/cluster/launch.py" in wheel.namelist()
         number = len(self.jobs)
@@ -64,7 +64,7 @@ class _Client:
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> _Client:
-    """The client that `SearchJobs` finds."""
+    """The fake client that `SearchJobs` uses."""
     import ray.job_submission
 
     client = _Client()
@@ -77,7 +77,7 @@ def _send(search: str) -> Job:
     return SearchJobs().send(search, f"{LAUNCH} families", lambda _folder: None)
 
 
-def test_sends_a_wheel_and_no_value_in_the_runtime_environment(client: _Client) -> None:
+def test_a_job_gets_a_wheel_and_no_user_values_in_its_runtime_environment(client: _Client) -> None:
     job = SearchJobs().send(
         "clicks",
         f"{LAUNCH} search run spec.yaml",
@@ -90,24 +90,28 @@ def test_sends_a_wheel_and_no_value_in_the_runtime_environment(client: _Client) 
         "RAY_JOB_STOP_WAIT_TIME_S",
         "PYTHONUNBUFFERED",
     }
-    assert client.parcel == {"spec.yaml": "x"}
+    assert client.package == {"spec.yaml": "x"}
 
 
-def test_name_that_runs_is_refused(client: _Client) -> None:
+def test_a_search_with_an_active_job_is_refused(client: _Client) -> None:
     assert client
     _send("clicks")
-    with pytest.raises(SpecError, match="'clicks' is running as mixfront-clicks: stop it with"):
+    with pytest.raises(
+        SpecError, match="'clicks' is already running as mixfront-clicks; stop it with"
+    ):
         _send("clicks")
 
 
-def test_name_of_an_ended_job_gets_a_number(client: _Client) -> None:
+def test_a_second_job_of_a_search_gets_a_number(client: _Client) -> None:
     _send("clicks")
     client.jobs[0].status = _Status.FAILED
     assert _send("clicks").submission_id == "mixfront-clicks-2"
     assert SearchJobs().latest("clicks").submission_id == "mixfront-clicks-2"
 
 
-def test_search_whose_name_ends_like_a_number_is_not_taken_for_another(client: _Client) -> None:
+def test_a_search_name_that_ends_in_a_number_is_not_confused_with_a_job_number(
+    client: _Client,
+) -> None:
     _send("clicks-2")
     client.jobs.append(_Details("mixfront-clicks", {"mixfront.search": "clicks"}, 5))
     client.jobs[1].status = _Status.FAILED
@@ -115,7 +119,7 @@ def test_search_whose_name_ends_like_a_number_is_not_taken_for_another(client: _
     assert SearchJobs().latest("clicks-2").submission_id == "mixfront-clicks-2"
 
 
-def test_jobs_of_others_are_not_ours(client: _Client) -> None:
+def test_jobs_of_other_programs_are_ignored(client: _Client) -> None:
     client.jobs.append(_Details("raysubmit_1", None, 5))
     client.jobs.append(_Details("raysubmit_2", {"owner": "x"}, 6))
     assert SearchJobs().all() == []
@@ -123,13 +127,15 @@ def test_jobs_of_others_are_not_ours(client: _Client) -> None:
         SearchJobs().latest("clicks")
 
 
-def test_stop_waits_until_it_is_over(client: _Client) -> None:
+def test_stop_waits_until_the_job_has_ended(client: _Client) -> None:
     _send("clicks")
     assert SearchJobs().stop("clicks").status == "STOPPED"
     assert client.jobs[0].status is _Status.STOPPED
 
 
-def test_job_that_does_not_end(client: _Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_for_a_job_that_does_not_end_times_out(
+    client: _Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert client
     monkeypatch.setattr(module, "_POLL_S", 0.01)
     _send("clicks")
@@ -137,20 +143,23 @@ def test_job_that_does_not_end(client: _Client, monkeypatch: pytest.MonkeyPatch)
         SearchJobs().wait("clicks", 0.05)
 
 
-def test_rays_errors_are_one_sentence_without_passwords(
+def test_ray_errors_become_one_sentence_without_passwords(
     client: _Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse() -> list[_Details]:
-        raise RuntimeError("no way\nTraceback and so on")
+        raise RuntimeError("bad token\nTraceback and so on")
 
     monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://me:hidden@127.0.0.1:8265")
     monkeypatch.setattr(client, "list_jobs", refuse)
-    with pytest.raises(ClusterError) as told:
+    with pytest.raises(ClusterError) as caught:
         SearchJobs().all()
-    assert str(told.value) == "the Ray cluster at http://***@127.0.0.1:8265 said: no way"
+    assert str(caught.value) == (
+        "the Ray cluster at http://***@127.0.0.1:8265 cannot be used (bad token); "
+        "check its address and token"
+    )
 
 
-def test_no_cluster_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_cluster_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in module.ADDRESS_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UsageError, match="set RAY_API_SERVER_ADDRESS"):
@@ -158,8 +167,8 @@ def test_no_cluster_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "here"),
+    ("address", "is_local"),
     [("http://127.0.0.1:8265", True), ("http://localhost:1", True), ("http://192.0.2.1:1", False)],
 )
-def test_which_addresses_are_this_machine(address: str, here: bool) -> None:
-    assert is_this_machine(address) is here
+def test_addresses_of_this_machine_are_recognized(address: str, is_local: bool) -> None:
+    assert is_this_machine(address) is is_local

@@ -1,4 +1,4 @@
-"""Searches with a handful of trials whose front is easy to see."""
+"""A search with a few trials whose front is obvious."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,16 +13,18 @@ MakeTrial = Callable[..., TrialRecord]
 
 @pytest.fixture
 def make_trial() -> MakeTrial:
-    def make(number: int, *, state: TrialState = TrialState.COMPLETE, **words: Any) -> TrialRecord:
-        kept = {key: words.pop(key) for key in ("violations", "ended", "family") if key in words}
+    def make(
+        number: int, *, state: TrialState = TrialState.COMPLETE, **values: Any
+    ) -> TrialRecord:
+        fields = {k: values.pop(k) for k in ("violations", "ended", "family") if k in values}
         return TrialRecord(
             trial_id=str(number),
-            family=kept.pop("family", "unimixer"),
+            family=fields.pop("family", "unimixer"),
             config={"family": "unimixer", "num_tokens": 16, "optimizer.lr": 0.00123456},
             state=state,
-            values=words,
-            ended=kept.pop("ended", float(number)),
-            **kept,
+            values=values,
+            ended=fields.pop("ended", float(number)),
+            **fields,
         )
 
     return make
@@ -47,7 +49,7 @@ def search() -> SearchRecord:
 
 @pytest.fixture
 def trials(make_trial: MakeTrial) -> list[TrialRecord]:
-    """On the front: 1, 2, 4 and its twin 7."""
+    """On the front: 1, 2, 4 and 7, which equals 4."""
     return [
         make_trial(0, auc=0.70, flops=1e10, family="rankmixer"),
         make_trial(1, auc=0.72, flops=1e9),

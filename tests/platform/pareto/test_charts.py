@@ -1,4 +1,4 @@
-"""What is drawn."""
+"""The interactive charts."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ def front(search: SearchRecord, trials: list[TrialRecord]) -> Front:
     return front_of(trials, search.objectives, search.reference_point)
 
 
-def test_every_trial_with_values_is_drawn_with_its_family(
+def test_every_trial_with_values_is_plotted_by_family(
     front: Front, trials: list[TrialRecord]
 ) -> None:
     figure = charts.front_chart(trials, front, FLOPS, AUC)
-    drawn = {trace.name: len(trace.x) for trace in figure.data if trace.mode == "markers"}
-    assert drawn == {
+    counts = {trace.name: len(trace.x) for trace in figure.data if trace.mode == "markers"}
+    assert counts == {
         "rankmixer": 2,
         "unimixer": 3,
         "unimixer_lite": 1,
@@ -35,7 +35,7 @@ def test_every_trial_with_values_is_drawn_with_its_family(
     assert figure.layout.yaxis.type is None
 
 
-def test_the_front_is_a_staircase_from_the_cheapest_to_the_edge(
+def test_the_front_is_a_staircase_from_the_cheapest_trial(
     front: Front, trials: list[TrialRecord]
 ) -> None:
     line = charts.front_chart(trials, front, FLOPS, AUC).data[0]
@@ -45,35 +45,37 @@ def test_the_front_is_a_staircase_from_the_cheapest_to_the_edge(
     assert list(line.y) == [0.72, 0.74, 0.75, 0.75, 0.75]
 
 
-def test_quality_goes_up_and_each_cost_has_a_chart() -> None:
+def test_quality_is_on_the_y_axis_and_each_cost_has_a_chart() -> None:
     assert charts.objective_pairs([FLOPS, AUC, PARAMS]) == [(FLOPS, AUC), (PARAMS, AUC)]
     assert charts.objective_pairs([FLOPS, PARAMS]) == [(PARAMS, FLOPS)]
     assert charts.objective_pairs([AUC]) == []
 
 
-def test_one_objective_is_drawn_over_trials(make_trial: Any) -> None:
+def test_a_single_objective_is_plotted_over_trials(make_trial: Any) -> None:
     trials = [make_trial(n, auc=auc) for n, auc in enumerate((0.7, 0.6, 0.8))]
     figure = charts.progress_chart(trials, front_of(trials, [AUC], [0.5]))
     assert list(figure.data[0].y) == [0.7, 0.7, 0.8]
 
 
-def test_hypervolume_rises_to_the_front_s(front: Front, trials: list[TrialRecord]) -> None:
+def test_the_last_hypervolume_is_that_of_the_front(
+    front: Front, trials: list[TrialRecord]
+) -> None:
     line = charts.hypervolume_chart(trials, front).data[0]
     assert list(line.x) == [1, 2, 3, 4, 5, 6]
     assert line.y[-1] == pytest.approx(front.hypervolume)
 
 
-def test_models_that_learned_nothing_do_not_squash_the_picture(make_trial: Any) -> None:
+def test_models_that_learned_nothing_do_not_stretch_the_axis(make_trial: Any) -> None:
     trials = [make_trial(n, auc=0.74 + n / 1000, flops=1e9) for n in range(9)]
     trials.append(make_trial(9, auc=0.5, flops=1e9))
-    drawn = charts.interesting_range(front_of(trials, [AUC, FLOPS], [0.5, 12]), AUC)
-    assert drawn is not None
-    assert 0.7 < drawn[0] < 0.74 < 0.748 < drawn[1]
+    y_range = charts.focused_range(front_of(trials, [AUC, FLOPS], [0.5, 12]), AUC)
+    assert y_range is not None
+    assert 0.7 < y_range[0] < 0.74 < 0.748 < y_range[1]
     few = front_of(trials[-3:], [AUC, FLOPS], [0.5, 12])
-    assert charts.interesting_range(few, AUC) is None
+    assert charts.focused_range(few, AUC) is None
 
 
-def test_what_users_wrote_is_shown_as_text(make_trial: Any) -> None:
+def test_user_text_is_escaped(make_trial: Any) -> None:
     trial = make_trial(0, auc=0.7)
     trial.config = {"note": "<b onload=x>"}
     assert "note &lt;b onload=x&gt;" in charts.hover(trial)

@@ -1,4 +1,4 @@
-"""Values that are quick to read."""
+"""Formatting of values, configurations and fronts."""
 
 import math
 
@@ -27,7 +27,7 @@ from mixfront.records import SearchRecord, TrialRecord
         (math.inf, "inf"),
     ],
 )
-def test_with_prefix(value: float, text: str) -> None:
+def test_numbers_get_three_digits_and_a_prefix(value: float, text: str) -> None:
     assert with_prefix(value) == text
 
 
@@ -42,11 +42,11 @@ def test_with_prefix(value: float, text: str) -> None:
         ("auc", math.nan, "-"),
     ],
 )
-def test_format_value(metric: str, value: float | None, text: str) -> None:
+def test_values_are_formatted_by_metric(metric: str, value: float | None, text: str) -> None:
     assert format_value(metric, value) == text
 
 
-def test_a_configuration_in_short_and_whole() -> None:
+def test_a_configuration_in_short_and_in_full() -> None:
     config = {"optimizer.lr": 0.00123456, "family": "unimixer", "rank": 4, "num_tokens": 16}
     assert key_params(config) == "num_tokens=16 rank=4"
     assert ordered_config(config) == [

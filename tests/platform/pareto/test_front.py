@@ -1,4 +1,4 @@
-"""The front, against what can be seen and against brute force."""
+"""The front, compared with examples and with brute force."""
 
 import json
 import math
@@ -24,7 +24,7 @@ def ids(trials: Any) -> list[str]:
     return [trial.trial_id for trial in trials]
 
 
-def test_only_complete_feasible_trials_count_and_twins_stand_together(
+def test_only_complete_feasible_trials_count_and_equal_trials_share_the_front(
     search: SearchRecord, trials: list[TrialRecord]
 ) -> None:
     front = front_of(trials, search.objectives, search.reference_point)
@@ -50,26 +50,28 @@ def test_points_beyond_the_reference_point_add_nothing(
     assert len(front.members) == 2
 
 
-def test_no_trial_no_front(search: SearchRecord) -> None:
+def test_without_trials_the_front_is_empty(search: SearchRecord) -> None:
     front = front_of([], search.objectives, search.reference_point)
     assert (front.members, front.ranks, front.hypervolume) == ((), {}, 0.0)
 
 
-def test_an_objective_that_is_missing_or_no_number_keeps_a_trial_off(
+def test_a_trial_with_a_missing_or_nan_objective_is_not_on_the_front(
     search: SearchRecord, make_trial: Any
 ) -> None:
-    odd = [make_trial(0, auc=0.9), make_trial(1, auc=math.nan, flops=1e9)]
-    assert front_of(odd, search.objectives, search.reference_point).members == ()
+    invalid = [make_trial(0, auc=0.9), make_trial(1, auc=math.nan, flops=1e9)]
+    assert front_of(invalid, search.objectives, search.reference_point).members == ()
 
 
-def test_who_dominates_whom(search: SearchRecord, trials: list[TrialRecord]) -> None:
+def test_dominated_by_lists_the_dominating_trials(
+    search: SearchRecord, trials: list[TrialRecord]
+) -> None:
     front = front_of(trials, search.objectives, search.reference_point)
     assert ids(front.dominated_by(trials[3])) == ["2"]
     assert ids(front.dominated_by(trials[0])) == ["2", "1"]
     assert front.dominated_by(trials[7]) == []  # equal is not better
 
 
-def test_one_objective(make_trial: Any) -> None:
+def test_the_front_of_one_objective_is_the_best_trials(make_trial: Any) -> None:
     trials = [make_trial(0, auc=0.7), make_trial(1, auc=0.8), make_trial(2, auc=0.8)]
     front = front_of(trials, THREE[:1], [0.5])
     assert ids(front.members) == ["1", "2"]
@@ -102,7 +104,7 @@ def as_trials(rows: list[tuple[float, float, float]]) -> list[TrialRecord]:
 
 
 @given(points)
-def test_the_front_is_what_brute_force_finds(rows: list[tuple[float, float, float]]) -> None:
+def test_the_front_equals_the_brute_force_front(rows: list[tuple[float, float, float]]) -> None:
     trials = as_trials(rows)
     losses = [(-auc, flops, logloss) for auc, flops, logloss in rows]
     best = {
@@ -118,7 +120,7 @@ def test_the_front_is_what_brute_force_finds(rows: list[tuple[float, float, floa
 
 
 @given(points)
-def test_hypervolume_never_falls_and_ends_at_the_front_s(
+def test_hypervolume_never_falls_and_ends_at_that_of_the_front(
     rows: list[tuple[float, float, float]],
 ) -> None:
     trials = as_trials(rows)
@@ -127,7 +129,7 @@ def test_hypervolume_never_falls_and_ends_at_the_front_s(
     assert volumes[-1] == pytest.approx(front_of(trials, THREE, [0.4, 12.0, 0.7]).hypervolume)
 
 
-def test_history_goes_by_the_time_of_ending(search: SearchRecord, make_trial: Any) -> None:
+def test_the_history_is_ordered_by_end_time(search: SearchRecord, make_trial: Any) -> None:
     trials = [make_trial(0, auc=0.7, flops=1e9, ended=2.0), make_trial(1, auc=0.6, flops=1e9)]
     trials[1].ended = 1.0
     history = hypervolume_history(trials, search.objectives, search.reference_point)
@@ -135,7 +137,9 @@ def test_history_goes_by_the_time_of_ending(search: SearchRecord, make_trial: An
     assert hypervolume_history([], search.objectives, search.reference_point) == []
 
 
-def test_states_are_counted_truthfully(trials: list[TrialRecord]) -> None:
+def test_a_complete_trial_that_violates_a_constraint_counts_as_infeasible(
+    trials: list[TrialRecord],
+) -> None:
     counts = count_states(trials)
     assert counts == {
         "running": 1,
@@ -143,11 +147,11 @@ def test_states_are_counted_truthfully(trials: list[TrialRecord]) -> None:
         "complete": 6,
         "pruned": 1,
         "failed": 1,
-        "infeasible": 2,  # one was trained to the end before it broke a constraint
+        "infeasible": 2,  # including one that violated a measured constraint
     }
 
 
-def test_json_is_as_promised(search: SearchRecord, trials: list[TrialRecord]) -> None:
+def test_the_json_has_the_documented_keys(search: SearchRecord, trials: list[TrialRecord]) -> None:
     front = json.loads(json.dumps(front_json(search, trials)))
     assert front["search_id"] == "demo-1a2b3c4d"
     assert front["objectives"][0] == {"metric": "auc", "direction": "max"}

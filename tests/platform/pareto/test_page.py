@@ -1,4 +1,4 @@
-"""The page stands alone and says what is true."""
+"""The interactive page."""
 
 import re
 from typing import Any
@@ -13,17 +13,19 @@ from mixfront.spec.objectives import Objective
 
 
 def body_of(page: str) -> str:
-    """Without plotly's own script."""
+    """The page without plotly's script."""
     return page[page.index("<body>") :]
 
 
-def test_it_needs_no_network(search: SearchRecord, trials: list[TrialRecord]) -> None:
+def test_the_page_works_offline(search: SearchRecord, trials: list[TrialRecord]) -> None:
     page = front_page(search, trials)
-    assert len(page) > 3_000_000  # plotly is inside
+    assert len(page) > 3_000_000  # includes plotly
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
 
 
-def test_front_and_counts(search: SearchRecord, trials: list[TrialRecord]) -> None:
+def test_the_page_shows_the_front_and_the_number_of_trials(
+    search: SearchRecord, trials: list[TrialRecord]
+) -> None:
     body = body_of(front_page(search, trials))
     assert "<b>4</b><span>on the front</span>" in body
     assert "<b>6</b><span>complete</span>" in body
@@ -31,11 +33,11 @@ def test_front_and_counts(search: SearchRecord, trials: list[TrialRecord]) -> No
     assert "interrupted" not in body
     rows = re.findall(r"<tr><td>(\d+)</td>", body)
     assert rows == ["4", "7", "2", "1"]
-    assert "hypervolume is measured from AUC 0.5, log10 of Training FLOPs 12" in body
+    assert "reference point of the hypervolume: AUC 0.5, log10 of Training FLOPs 12" in body
 
 
 @pytest.mark.parametrize("num_objectives", [1, 2, 3, 4])
-def test_any_number_of_objectives(
+def test_the_page_supports_any_number_of_objectives(
     search: SearchRecord, make_trial: Any, num_objectives: int
 ) -> None:
     metrics = ["auc", "flops", "params", "logloss"][:num_objectives]
@@ -49,17 +51,17 @@ def test_any_number_of_objectives(
     assert len(set(re.findall(r'id="(chart-\d)"', body))) == max(2, num_objectives)
 
 
-def test_a_search_without_a_front(search: SearchRecord) -> None:
+def test_the_page_of_a_search_without_a_front(search: SearchRecord) -> None:
     assert "No trial is complete and feasible yet" in body_of(front_page(search, []))
 
 
-def test_what_users_wrote_is_shown_as_text(
-    search: SearchRecord, trials: list[TrialRecord]
-) -> None:
+def test_user_text_is_escaped(search: SearchRecord, trials: list[TrialRecord]) -> None:
     search.name = trials[1].config["num_tokens"] = "</script><script>alert(1)</script>"
     assert "<script>alert(1)" not in front_page(search, trials)
 
 
-def test_badges(search: SearchRecord, trials: list[TrialRecord]) -> None:
+def test_badges_mark_the_best_trials_and_the_knee(
+    search: SearchRecord, trials: list[TrialRecord]
+) -> None:
     front = front_of(trials, search.objectives, search.reference_point)
     assert _badges(front) == {"4": ["best AUC"], "1": ["best Training FLOPs"], "2": ["knee"]}

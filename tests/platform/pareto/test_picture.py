@@ -1,4 +1,4 @@
-"""A still picture of the front."""
+"""The static picture of the front."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from mixfront.records import SearchRecord, TrialRecord
 @pytest.mark.parametrize(
     ("name", "magic"), [("a/front.svg", b"<?xml"), ("front.png", b"\x89PNG"), ("f.pdf", b"%PDF")]
 )
-def test_formats(
+def test_the_suffix_sets_the_format(
     search: SearchRecord, trials: list[TrialRecord], tmp_path: Path, name: str, magic: bytes
 ) -> None:
     save_picture(search, trials, tmp_path / name)
@@ -26,8 +26,10 @@ def test_a_search_without_trials_gives_an_empty_picture(
     assert (tmp_path / "front.svg").exists()
 
 
-def test_refusals(search: SearchRecord, trials: list[TrialRecord], tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"'front\.gif' is of no known format"):
+def test_an_unsupported_format_and_a_single_objective_are_refused(
+    search: SearchRecord, trials: list[TrialRecord], tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"'front\.gif' is not supported"):
         save_picture(search, trials, tmp_path / "front.gif")
     search.objectives = search.objectives[:1]
     with pytest.raises(UsageError, match="one objective"):

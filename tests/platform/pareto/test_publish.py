@@ -1,4 +1,4 @@
-"""What the writer is told of a front."""
+"""Publishing a front to MLflow."""
 
 from pathlib import Path
 
@@ -9,22 +9,22 @@ from mixfront.tracking.run_update import RunUpdate
 from mixfront.tracking.spool import Spool
 
 
-def told_of(
+def published_updates(
     search: SearchRecord, trials: list[TrialRecord], times: int, folder: Path
 ) -> list[RunUpdate]:
-    away = search.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
+    unreachable = search.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
     store = RecordStore(str(folder), "demo")
-    writer = MlflowWriter(away, store)
+    writer = MlflowWriter(unreachable, store)
     for _ in range(times):
         publish_front(writer, search, trials)
     writer.close(timeout=0)
     return Spool(f"{store.url}/spool").replay()
 
 
-def test_front_hypervolume_and_ranks(
+def test_front_hypervolume_and_ranks_are_logged(
     search: SearchRecord, trials: list[TrialRecord], tmp_path: Path
 ) -> None:
-    parent, *children = told_of(search, trials, 1, tmp_path)
+    parent, *children = published_updates(search, trials, 1, tmp_path)
     assert parent.step == 6  # complete trials
     assert parent.metrics["hypervolume"] == front_json(search, trials)["hypervolume"]
     assert parent.texts.keys() == {"front.json"}
@@ -33,15 +33,15 @@ def test_front_hypervolume_and_ranks(
     assert ranks == {"1": "0", "2": "0", "4": "0", "7": "0", "0": "1", "3": "1"}
 
 
-def test_the_same_front_is_told_once(
+def test_the_same_front_is_logged_once(
     search: SearchRecord, trials: list[TrialRecord], tmp_path: Path
 ) -> None:
     once, twice = (
-        told_of(search, trials, 1, tmp_path / "a"),
-        told_of(search, trials, 2, tmp_path / "b"),
+        published_updates(search, trials, 1, tmp_path / "a"),
+        published_updates(search, trials, 2, tmp_path / "b"),
     )
     assert len(once) == len(twice)
 
 
-def test_no_front_is_not_told(search: SearchRecord, tmp_path: Path) -> None:
-    assert told_of(search, [], 1, tmp_path) == []
+def test_an_empty_front_is_not_logged(search: SearchRecord, tmp_path: Path) -> None:
+    assert published_updates(search, [], 1, tmp_path) == []

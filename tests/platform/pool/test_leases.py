@@ -1,4 +1,4 @@
-"""Who holds which lane."""
+"""Leases of lanes."""
 
 from mixfront.pool.leases import LaneUse, Leases
 
@@ -11,7 +11,7 @@ class Clock:
         return self.now
 
 
-def test_a_lane_is_leased_cleaned_and_leased_again() -> None:
+def test_a_lane_is_leased_then_cleaned_then_leased_again() -> None:
     leases = Leases(1, lease_s=60)
     first = leases.take("a")
     assert first is not None
@@ -19,36 +19,36 @@ def test_a_lane_is_leased_cleaned_and_leased_again() -> None:
     assert leases.drop(first)
     assert not leases.drop(first)
     assert (leases.use_of(0), leases.take("b")) == (LaneUse.CLEANING, None)
-    leases.cleaned(0)
+    leases.mark_clean(0)
     second = leases.take("b")
     assert second is not None
     assert second.token > first.token
 
 
-def test_a_lease_that_nobody_renews_expires() -> None:
+def test_an_unrenewed_lease_expires() -> None:
     clock = Clock()
     leases = Leases(2, lease_s=60, clock=clock)
-    kept, lost = leases.take("a"), leases.take("b")
-    assert kept is not None
-    assert lost is not None
+    renewed, expired = leases.take("a"), leases.take("b")
+    assert renewed is not None
+    assert expired is not None
     clock.now = 50.0
-    assert leases.renew(kept.token)
+    assert leases.renew(renewed.token)
     clock.now = 70.0
-    assert leases.expired() == [lost]
-    leases.drop(lost)
-    assert not leases.renew(lost.token)
+    assert leases.expired() == [expired]
+    leases.drop(expired)
+    assert not leases.renew(expired.token)
 
 
 def test_a_broken_lane_is_never_leased_again() -> None:
     leases = Leases(2, lease_s=60)
     held = leases.take("a")
     assert held is not None
-    leases.break_lane(0, "no GPU")
+    leases.mark_broken(0, "no GPU")
     assert leases.all_broken() is None
     assert not leases.drop(held)
-    leases.cleaned(0)
+    leases.mark_clean(0)
     other = leases.take("b")
     assert other is not None
     assert other.lane == 1
-    leases.break_lane(1, "no node")
+    leases.mark_broken(1, "no node")
     assert leases.all_broken() == "no GPU"

@@ -1,4 +1,4 @@
-"""What a lane reports, through Tune and back."""
+"""Reports of trials, through Tune and back."""
 
 import math
 
@@ -12,7 +12,7 @@ REPORT = TrialReport(
 )
 
 
-def test_it_comes_back_as_it_was_although_tune_flattens_and_adds_its_own_keys() -> None:
+def test_a_report_survives_tunes_flattening_and_extra_keys() -> None:
     result = flatten_dict(REPORT.to_tune() | {"trial_id": "tune_1", "training_iteration": 3})
     assert TrialReport.from_tune(result) == REPORT
 
@@ -26,13 +26,13 @@ def test_a_trial_that_took_no_step_has_no_report(result: dict[str, object] | Non
     ("status", "last"),
     [("running", False), ("complete", True), ("failed", True), ("interrupted", True)],
 )
-def test_tune_is_told_when_a_trial_is_over(status: str, last: bool) -> None:
+def test_the_last_report_tells_tune_that_the_trial_is_done(status: str, last: bool) -> None:
     report = REPORT.model_copy(update={"status": TrialStatus(status)})
     assert report.is_last is last
     assert report.to_tune()["done"] is last
 
 
-def test_an_evaluation_carries_new_metrics() -> None:
+def test_only_a_report_with_new_metrics_is_an_evaluation() -> None:
     assert REPORT.is_evaluation
     assert not REPORT.model_copy(update={"status": TrialStatus.FAILED}).is_evaluation
     assert not REPORT.model_copy(update={"metrics": {}}).is_evaluation

@@ -1,4 +1,4 @@
-"""The supervisor, with a run that lives and dies as the test says."""
+"""The supervisor, with a run that the test starts and ends."""
 
 import asyncio
 import threading
@@ -11,14 +11,14 @@ from mixfront.pool.supervisor import Supervisor
 SETTINGS = LaneSettings(hung_after_s=0.5, start_timeout_s=60, max_strikes=3)
 
 
-class Scene:
-    """A mailbox, a supervisor, and a run that blocks until it is let go."""
+class Lane:
+    """A mailbox, a supervisor, and a run that blocks until the test ends it."""
 
     def __init__(self, settings: LaneSettings = SETTINGS) -> None:
         self.mailbox = Mailbox(0)
         self.runs = 0
         self.error: Exception | None = None
-        self.let_go = threading.Event()
+        self.end_run = threading.Event()
         self.killed: list[int] = []
         self.removed: list[Any] = []
         self.supervisor = Supervisor(
@@ -32,8 +32,8 @@ class Scene:
 
     def _run(self) -> None:
         self.runs += 1
-        self.let_go.wait(10)
-        self.let_go.clear()
+        self.end_run.wait(10)
+        self.end_run.clear()
         if self.error is not None:
             raise self.error
 
@@ -54,109 +54,109 @@ class Scene:
         await self.join("a")
 
     async def stop(self) -> bool:
-        self.let_go.set()
+        self.end_run.set()
         return await self.supervisor.stop(5.0)
 
 
-def test_a_dead_controller_costs_its_group_and_the_lane_starts_again() -> None:
-    async def play() -> None:
-        scene = Scene()
-        scene.supervisor.start()
-        await scene.join("a")
-        command_id = await scene.mailbox.ask(1, 1, CommandKind.ADVANCE, {}, 0.0)
+def test_after_a_dead_controller_its_group_is_removed_and_the_lane_restarts() -> None:
+    async def scenario() -> None:
+        lane = Lane()
+        lane.supervisor.start()
+        await lane.join("a")
+        command_id = await lane.mailbox.ask(1, 1, CommandKind.ADVANCE, {}, 0.0)
         assert isinstance(command_id, int)
-        scene.error = ConnectionError("actor died")
-        scene.let_go.set()
-        answer = await scene.mailbox.await_reply(command_id, 5.0)
-        assert answer is not None
-        assert answer.outcome is Outcome.RESTARTED
-        assert answer.error == "the Train controller died: ConnectionError: actor died"
-        assert scene.removed[:1] == ["group"]
+        lane.error = ConnectionError("actor died")
+        lane.end_run.set()
+        reply = await lane.mailbox.await_reply(command_id, 5.0)
+        assert reply is not None
+        assert reply.outcome is Outcome.RESTARTED
+        assert reply.error == "the Train controller died: ConnectionError: actor died"
+        assert lane.removed[:1] == ["group"]
 
-        async def again() -> bool:
-            return scene.runs == 2
+        async def restarted() -> bool:
+            return lane.runs == 2
 
-        await scene.until(again)
-        scene.error = None
-        assert await scene.stop()
+        await lane.until(restarted)
+        lane.error = None
+        assert await lane.stop()
 
-    asyncio.run(play())
+    asyncio.run(scenario())
 
 
 def test_a_group_that_hangs_is_killed_once() -> None:
-    async def play() -> None:
-        scene = Scene()
-        scene.supervisor.start()
-        await scene.join("a")
-        await scene.mailbox.heartbeat(1, Heartbeat(rank=0, ticks=1, stalled_s=99))
+    async def scenario() -> None:
+        lane = Lane()
+        lane.supervisor.start()
+        await lane.join("a")
+        await lane.mailbox.heartbeat(1, Heartbeat(rank=0, ticks=1, stalled_s=99))
 
         async def killed() -> bool:
-            return bool(scene.killed)
+            return bool(lane.killed)
 
-        await scene.until(killed)
+        await lane.until(killed)
         await asyncio.sleep(0.1)
-        assert scene.killed == [11]
-        assert "no rank moved" in ((await scene.mailbox.state()).condemned or "")
-        assert await scene.stop()
+        assert lane.killed == [11]
+        assert "no rank moved" in ((await lane.mailbox.state()).condemned or "")
+        assert await lane.stop()
 
-    asyncio.run(play())
+    asyncio.run(scenario())
 
 
 def test_too_many_deaths_in_a_row_break_the_lane() -> None:
-    async def play() -> None:
-        scene = Scene()
-        scene.supervisor.start()
+    async def scenario() -> None:
+        lane = Lane()
+        lane.supervisor.start()
         for attempt in "abc":
-            await scene.join(attempt)
-            await scene.mailbox.group_died("rank 0: ImportError: no module named x")
+            await lane.join(attempt)
+            await lane.mailbox.group_died("rank 0: ImportError: no module named x")
 
         async def broken() -> bool:
-            return (await scene.mailbox.state()).broken is not None
+            return (await lane.mailbox.state()).broken is not None
 
-        await scene.until(broken)
-        reason = (await scene.mailbox.state()).broken or ""
+        await lane.until(broken)
+        reason = (await lane.mailbox.state()).broken or ""
         assert "died 3 times in a row" in reason
         assert reason.endswith("ImportError: no module named x")
-        assert not scene.supervisor.wanted
-        scene.let_go.set()
+        assert not lane.supervisor.is_active
+        lane.end_run.set()
 
-    asyncio.run(play())
+    asyncio.run(scenario())
 
 
-def test_a_lane_that_never_comes_up_says_what_it_needs() -> None:
-    async def play() -> None:
-        scene = Scene(SETTINGS.model_copy(update={"start_timeout_s": 0.2}))
-        scene.supervisor.start()
+def test_a_lane_that_never_starts_reports_what_it_needs() -> None:
+    async def scenario() -> None:
+        lane = Lane(SETTINGS.model_copy(update={"start_timeout_s": 0.2}))
+        lane.supervisor.start()
 
         async def broken() -> bool:
-            return (await scene.mailbox.state()).broken is not None
+            return (await lane.mailbox.state()).broken is not None
 
-        await scene.until(broken)
-        assert "it needs 2 x (1 CPU)" in ((await scene.mailbox.state()).broken or "")
-        scene.let_go.set()
+        await lane.until(broken)
+        assert "it needs 2 x (1 CPU)" in ((await lane.mailbox.state()).broken or "")
+        lane.end_run.set()
 
-    asyncio.run(play())
+    asyncio.run(scenario())
 
 
-def test_stopping_tells_whether_the_run_ended_by_itself() -> None:
-    async def play() -> None:
-        scene = Scene()
-        assert await scene.supervisor.stop(0.1)  # it never ran
-        scene.supervisor.start()
-        await scene.started()
-        assert not await scene.supervisor.stop(0.1)
-        scene.let_go.set()
+def test_stop_returns_whether_the_run_ended_in_time() -> None:
+    async def scenario() -> None:
+        lane = Lane()
+        assert await lane.supervisor.stop(0.1)  # it never ran
+        lane.supervisor.start()
+        await lane.started()
+        assert not await lane.supervisor.stop(0.1)
+        lane.end_run.set()
 
-    asyncio.run(play())
+    asyncio.run(scenario())
 
 
 def test_starting_twice_runs_once() -> None:
-    async def play() -> None:
-        scene = Scene()
-        scene.supervisor.start()
-        scene.supervisor.start()
-        await scene.started()
-        assert scene.runs == 1
-        assert await scene.stop()
+    async def scenario() -> None:
+        lane = Lane()
+        lane.supervisor.start()
+        lane.supervisor.start()
+        await lane.started()
+        assert lane.runs == 1
+        assert await lane.stop()
 
-    asyncio.run(play())
+    asyncio.run(scenario())

@@ -1,4 +1,4 @@
-"""What a Train run is started with, and what is said when its workers die."""
+"""The arguments of a Train run, and the summary of why its workers died."""
 
 from mixfront.lanes import LaneSettings, TrialConfig
 from mixfront.pool.train_run import RunPlan, death_text
@@ -9,12 +9,12 @@ def plan(**trial: float) -> RunPlan:
     return RunPlan(lane=0, name="x", trial=config, storage="/x", settings=LaneSettings())
 
 
-def test_the_needs_of_a_lane_in_words() -> None:
+def test_a_lane_needs_workers_of_cpus_and_gpus() -> None:
     assert plan().needs() == "2 x (1 CPU)"
     assert plan(gpus_per_worker=0.5).needs() == "2 x (1 CPU and 0.5 GPU)"
 
 
-def test_a_death_is_told_in_one_line() -> None:
+def test_deaths_are_summarized_in_one_line() -> None:
     training = RuntimeError('Traceback (most recent call last):\n  File "x"\nValueError: bad\n')
     crash = RuntimeError("A worker health check failed.\nWorker info: Worker(...)")
     text = death_text({0: training, 1: crash, 2: ValueError()})
@@ -24,7 +24,7 @@ def test_a_death_is_told_in_one_line() -> None:
     )
 
 
-def test_clocks_follow_the_collective_timeout() -> None:
+def test_lane_timeouts_follow_the_collective_timeout() -> None:
     short = LaneSettings.for_trial(TrialConfig(collective_timeout_s=4, max_failures=1))
     assert (short.hung_after_s, short.noop_s, short.beat_s) == (4, 1, 0.5)
     assert short.max_strikes == 4

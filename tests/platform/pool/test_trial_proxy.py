@@ -1,4 +1,4 @@
-"""A trial's way over lanes that answer as the test says."""
+"""A trial on lanes with scripted replies."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,15 +25,15 @@ class Clock:
 
 
 class Pool:
-    """Gives out itself as the lane; `answers` are replies to give or errors to raise."""
+    """Leases itself as the lane; `replies` are returned, or raised if they are errors."""
 
     workers = 2
     max_failures = 1
 
-    def __init__(self, clock: Clock, *answers: Reply | Exception) -> None:
+    def __init__(self, clock: Clock, *replies: Reply | Exception) -> None:
         self._clock = clock
-        self._answers = list(answers)
-        self.asked: list[tuple[CommandKind, str | None]] = []
+        self._replies = list(replies)
+        self.commands: list[tuple[CommandKind, str | None]] = []
         self.leases = 0
         self.given_back = 0
 
@@ -49,12 +49,12 @@ class Pool:
     def wait_ready(self) -> None: ...
 
     def ask(self, kind: CommandKind, payload: Mapping[str, Any]) -> Reply:
-        self.asked.append((kind, payload.get("resume_from")))
+        self.commands.append((kind, payload.get("resume_from")))
         self._clock.now += 10.0
-        answer = self._answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        reply = self._replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
     def give_back(self) -> None:
         self.given_back += 1
@@ -77,13 +77,13 @@ def evaluation(fidelity: float) -> Reply:
     )
 
 
-def begin(*answers: Reply | Exception) -> tuple[TrialProxy, Pool]:
+def begin(*replies: Reply | Exception) -> tuple[TrialProxy, Pool]:
     clock = Clock()
-    pool = Pool(clock, *answers)
+    pool = Pool(clock, *replies)
     return TrialProxy(pool, ToyScript().request("/nowhere", "7"), clock=clock), pool
 
 
-def test_a_trial_runs_to_its_end_and_gives_its_lane_back() -> None:
+def test_a_trial_trains_to_the_end_and_gives_its_lane_back() -> None:
     proxy, pool = begin(reply(seconds=0.3), evaluation(0.5), evaluation(1.0))
     first = proxy.step()
     assert (first.status, first.fidelity, first.number) == ("running", 0.5, 1)
@@ -108,14 +108,14 @@ def test_a_trial_runs_to_its_end_and_gives_its_lane_back() -> None:
     assert pool.given_back == 1
 
 
-def test_a_lost_group_is_retried_from_the_last_checkpoint() -> None:
+def test_after_a_lost_group_the_trial_continues_from_its_last_checkpoint() -> None:
     proxy, pool = begin(
         reply(), evaluation(0.5), WorkerGroupLost("killed"), reply(), evaluation(1.0)
     )
     proxy.step()
     result = proxy.step()
     assert (result.status, result.attempts) == ("complete", 1)
-    assert pool.asked == [
+    assert pool.commands == [
         (SETUP, None),
         (ADVANCE, None),
         (ADVANCE, None),
@@ -132,7 +132,7 @@ def test_too_many_lost_groups_fail_the_trial() -> None:
     assert pool.given_back == 1
 
 
-def test_what_would_fail_again_is_not_retried() -> None:
+def test_a_failure_that_would_repeat_is_not_retried() -> None:
     proxy, _ = begin(reply(), WorkerGroupLost("nan", retry=False))
     result = proxy.step()
     assert (result.status, result.attempts) == ("failed", 1)
@@ -147,7 +147,7 @@ def test_the_trials_own_failure_is_a_result(kind: CommandKind) -> None:
     assert pool.given_back == 1
 
 
-def test_an_abort_in_mid_training_keeps_the_new_checkpoint() -> None:
+def test_an_abort_during_training_keeps_the_new_checkpoint() -> None:
     stopped = reply(Outcome.INTERRUPTED, error="stopped", checkpoint="at-0.7")
     proxy, _ = begin(reply(), evaluation(0.5), stopped)
     proxy.step()
@@ -157,13 +157,13 @@ def test_an_abort_in_mid_training_keeps_the_new_checkpoint() -> None:
     assert result.metrics == {"auc": 0.5}
 
 
-def test_a_closed_pool_interrupts() -> None:
+def test_a_closed_pool_interrupts_the_trial() -> None:
     proxy, _ = begin(AbortedError("the search was stopped"))
     result = proxy.step()
     assert (result.status, result.error) == ("interrupted", "the search was stopped")
 
 
-def test_a_broken_lane_is_exchanged_for_another_at_no_cost_to_the_trial() -> None:
+def test_a_broken_lane_is_replaced_without_counting_as_a_failure() -> None:
     proxy, pool = begin(reply(), LaneLost("broken"), reply(), evaluation(1.0))
     result = proxy.step()
     assert (result.status, result.attempts) == ("complete", 0)

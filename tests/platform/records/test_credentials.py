@@ -1,4 +1,4 @@
-"""Passwords are not written down, and are asked for again."""
+"""Passwords are not stored; resuming takes them from the environment."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ STUDY = "postgresql://me:hunter2@db/optuna"
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> SearchRecord:
+def stored(tmp_path: Path) -> SearchRecord:
     store = RecordStore(str(tmp_path), "s")
     record = SearchRecord(
         search_id="s-1",
@@ -31,22 +31,24 @@ def kept(tmp_path: Path) -> SearchRecord:
     return store.search()
 
 
-def test_the_environment_gives_the_password_back(
-    kept: SearchRecord, monkeypatch: pytest.MonkeyPatch
+def test_the_environment_restores_the_password(
+    stored: SearchRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPTUNA_STORAGE", STUDY)
-    whole = with_credentials(kept)
-    assert whole.optuna_storage == STUDY
-    assert whole.tracking_uri == kept.tracking_uri
+    search = with_credentials(stored)
+    assert search.optuna_storage == STUDY
+    assert search.tracking_uri == stored.tracking_uri
 
 
-def test_credentials_in_the_datas_path_cannot_be_asked_for_again(kept: SearchRecord) -> None:
-    lost = kept.model_copy(update={"spec": {"data": {"path": "s3://***@logs/day"}}})
-    with pytest.raises(SpecError, match="was kept without its credentials"):
-        with_credentials(lost)
+def test_credentials_in_the_data_path_cannot_be_restored(stored: SearchRecord) -> None:
+    scrubbed = stored.model_copy(update={"spec": {"data": {"path": "s3://***@logs/day"}}})
+    with pytest.raises(SpecError, match="was stored without its credentials"):
+        with_credentials(scrubbed)
 
 
-def test_without_it_one_sentence(kept: SearchRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_password_is_one_sentence(
+    stored: SearchRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("OPTUNA_STORAGE", raising=False)
     with pytest.raises(SpecError, match="set OPTUNA_STORAGE"):
-        with_credentials(kept)
+        with_credentials(stored)

@@ -1,4 +1,4 @@
-"""From what a person calls a search to its records."""
+"""Finding a search by name, folder or spec."""
 
 from pathlib import Path
 
@@ -13,19 +13,19 @@ def no_storage_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MIXFRONT_STORAGE", raising=False)
 
 
-def test_by_name_in_a_storage(store: RecordStore, search: SearchRecord) -> None:
+def test_find_by_name_in_a_given_storage(store: RecordStore, search: SearchRecord) -> None:
     storage = store.url.rsplit("/", 1)[0]
     assert locate_search("demo", storage).search() == search
 
 
-def test_by_name_in_the_storage_of_the_environment(
+def test_find_by_name_in_the_storage_of_the_environment(
     store: RecordStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MIXFRONT_STORAGE", store.url.rsplit("/", 1)[0])
     assert locate_search("demo").url == store.url
 
 
-def test_by_name_in_the_folder_here(
+def test_find_by_name_in_the_default_storage(
     tmp_path: Path, search: SearchRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -34,33 +34,33 @@ def test_by_name_in_the_folder_here(
 
 
 @pytest.mark.parametrize("form", ["{}", "{}/", "file://{}"])
-def test_by_folder(store: RecordStore, form: str) -> None:
+def test_find_by_folder(store: RecordStore, form: str) -> None:
     assert locate_search(form.format(store.url)).url == store.url
 
 
-def test_by_relative_folder(store: RecordStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_by_relative_folder(store: RecordStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(store.url).parent)
     assert locate_search("./demo").url == store.url
 
 
-def test_by_url_in_an_object_store(search: SearchRecord) -> None:
+def test_find_by_url_in_an_object_store(search: SearchRecord) -> None:
     RecordStore("memory://located", "demo").create(search)
     assert locate_search("memory://located/demo").search() == search
 
 
-def test_by_spec(store: RecordStore, tmp_path: Path) -> None:
+def test_find_by_spec(store: RecordStore, tmp_path: Path) -> None:
     spec = tmp_path / "demo.yaml"
     spec.write_text(f"name: demo\nstorage: {Path(store.url).parent}\n")
     assert locate_search(str(spec)).url == store.url
 
 
-def test_a_storage_that_is_given_wins_over_the_spec(store: RecordStore, tmp_path: Path) -> None:
+def test_a_given_storage_overrides_the_specs(store: RecordStore, tmp_path: Path) -> None:
     spec = tmp_path / "demo.yaml"
     spec.write_text("name: demo\nstorage: elsewhere\n")
     assert locate_search(str(spec), str(Path(store.url).parent)).url == store.url
 
 
-def test_an_unknown_name_is_answered_with_the_nearest(store: RecordStore) -> None:
+def test_an_unknown_name_suggests_the_nearest(store: RecordStore) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'demo'"):
         locate_search("dmo", str(Path(store.url).parent))
 

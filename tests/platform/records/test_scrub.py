@@ -1,4 +1,4 @@
-"""Credentials never leave the driver."""
+"""Credentials are hidden in text and data."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from mixfront.records import scrub, scrub_text
         ("/plain/path", "/plain/path"),
     ],
 )
-def test_uris_lose_their_credentials(text: str, expected: str) -> None:
+def test_credentials_in_uris_are_hidden(text: str, expected: str) -> None:
     assert scrub_text(text) == expected
 
 
@@ -26,6 +26,6 @@ def test_plain_data_is_scrubbed_at_any_depth() -> None:
     assert scrub(spec) == expected
 
 
-def test_words_that_only_sound_secret_are_kept() -> None:
+def test_keys_that_only_resemble_secrets_are_kept() -> None:
     config = {"num_tokens": "16", "tokenizer": "chunk", "key": "value"}
     assert scrub(config) == config

@@ -1,4 +1,4 @@
-"""A small search without Ray: a space, made-up costs, and a loop that plays Tune."""
+"""A small search without Ray: a space, made-up costs, and a fake of Tune's loop."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +18,7 @@ from mixfront.pool.report import TrialReport, TrialStatus
 from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
 from mixfront.search.budget import Budget
 from mixfront.search.proposals import Proposals
-from mixfront.search.reconcile import Reconciled, reconcile
+from mixfront.search.reconcile import Reconciliation, reconcile
 from mixfront.search.request import make_request
 from mixfront.search.scheduler import SearchScheduler
 from mixfront.search.searcher import LaneSearcher
@@ -40,15 +40,15 @@ SPACE = Space(
 
 
 def fake_costs(flat: Mapping[str, Any]) -> dict[str, float]:
-    """Costs that grow with the only size a family has; eight tokens cannot be built."""
+    """Costs proportional to a family's only size; a model of eight tokens cannot be built."""
     if flat.get("num_tokens") == 8:
         raise SpecError("eight tokens do not fit")
     size = flat.get("num_blocks", flat.get("num_tokens"))
     return {"params": 1e6 * size, "flops": 1e9 * size, "params_total": 2e6 * size}
 
 
-def report(fidelity: float, status: str | None = None, **more: Any) -> TrialReport:
-    """What a lane reports; FakeTune adds the trial's id and the report's number."""
+def report(fidelity: float, status: str | None = None, **fields: Any) -> TrialReport:
+    """A lane's report; FakeTune adds the trial id and the report number."""
     values = {
         "trial_id": "",
         "fidelity": fidelity,
@@ -59,18 +59,18 @@ def report(fidelity: float, status: str | None = None, **more: Any) -> TrialRepo
         "accelerator_seconds": 10.0 * fidelity,
         "seconds": {"train": 1.0},
     }
-    return TrialReport.model_validate(values | more)
+    return TrialReport.model_validate(values | fields)
 
 
 def good_lane(_request: Mapping[str, Any]) -> Iterator[TrialReport]:
-    """Trains without trouble."""
+    """Trains without errors."""
     yield report(0.25)
     yield report(0.5)
     yield report(1.0)
 
 
-class Seen:
-    """TrialCallbacks that note what they were told."""
+class RecordingCallbacks:
+    """TrialCallbacks that record their calls."""
 
     def __init__(self) -> None:
         self.started: list[str] = []
@@ -97,12 +97,12 @@ class Driver:
     store: RecordStore
     num_lanes: int = 2
     clock: Callable[[], float] = lambda: 0.0
-    seen: Seen = field(default_factory=Seen)
+    callbacks: RecordingCallbacks = field(default_factory=RecordingCallbacks)
 
     def __post_init__(self) -> None:
         self.study.sampler = make_sampler(self.spec, len(self.study.trials))
         self.proposals = Proposals.of_spec(self.spec, self.study, SPACE, fake_costs)
-        self.reconciled: Reconciled = reconcile(self.store, self.proposals)
+        self.reconciled: Reconciliation = reconcile(self.store, self.proposals)
         self.budget = Budget(self.spec.search, clock=self.clock).resume(
             self.store.trials(), elapsed_seconds(self.study)
         )
@@ -124,7 +124,7 @@ class Driver:
             make_request=lambda r: make_request(self.spec, search, self.store, r),
             pool="pool",
             capacity=lambda: self.num_lanes,
-            callbacks=self.seen,
+            callbacks=self.callbacks,
             unfinished=self.reconciled.unfinished,
             max_infeasible_in_a_row=self.spec.search.max_infeasible_in_a_row,
         )
@@ -133,13 +133,13 @@ class Driver:
         )
 
     def run(self, lane: Lane = good_lane, max_results: int = 10_000) -> "Driver":
-        """Play Tune until the searcher has finished, or the driver is killed."""
+        """Run Tune's loop until the searcher has finished, or the driver is killed."""
         FakeTune(self.searcher, self.scheduler, lane).run(max_results)
         return self
 
 
 class FakeTune:
-    """Asks, trains and tells in the order in which Ray Tune 2.60 does."""
+    """Calls searcher and scheduler in the same order as Ray Tune 2.60."""
 
     def __init__(self, searcher: LaneSearcher, scheduler: SearchScheduler, lane: Lane) -> None:
         self._searcher, self._scheduler, self._lane = searcher, scheduler, lane
@@ -154,7 +154,7 @@ class FakeTune:
                 finished = self._ask()
             for tune_id in list(self._running)[:1]:
                 if max_results == 0:
-                    return  # killed: nobody is told anything
+                    return  # killed: no callback is called
                 max_results -= 1
                 self._running[tune_id] = (config := self._running.pop(tune_id))  # round robin
                 self._one_result(tune_id, *config)
@@ -175,23 +175,23 @@ class FakeTune:
     ) -> None:
         try:
             reported = next(lane)
-        except Exception:  # as when the trial's actor dies
+        except Exception:  # as if the trial's actor had died
             del self._running[tune_id]
             self._searcher.on_trial_complete(tune_id, error=True)
             return
         self._numbers[tune_id] = self._numbers.get(tune_id, 0) + 1
         own = {"trial_id": config["request"]["trial_id"], "number": self._numbers[tune_id]}
-        found = reported.model_copy(update=own).to_tune() | {"trial_id": tune_id}
-        flat = flatten_dict(found)
-        stop = bool(found["done"])
+        result = reported.model_copy(update=own).to_tune() | {"trial_id": tune_id}
+        flat = flatten_dict(result)
+        stop = bool(result["done"])
         if not stop:
             trial = SimpleNamespace(config=config)
             decision = self._scheduler.on_trial_result(None, trial, flat)  # type: ignore[arg-type]
             stop = decision == TrialScheduler.STOP
         if stop:
-            found["done"] = True
+            result["done"] = True
             del self._running[tune_id]
-            self._searcher.on_trial_complete(tune_id, flatten_dict(found))
+            self._searcher.on_trial_complete(tune_id, flatten_dict(result))
         else:
             self._searcher.on_trial_result(tune_id, flat)
 
@@ -201,7 +201,7 @@ MakeDriver = Callable[..., Driver]
 
 @pytest.fixture
 def make_spec(tmp_path: Path) -> Callable[..., SearchSpec]:
-    """A spec from its least, with parts of it replaced."""
+    """A minimal spec, with some parts replaced."""
 
     def make(**parts: Any) -> SearchSpec:
         return SearchSpec.model_validate(
@@ -219,7 +219,7 @@ def make_spec(tmp_path: Path) -> Callable[..., SearchSpec]:
 
 @pytest.fixture
 def make_driver(tmp_path: Path, make_spec: Callable[..., SearchSpec]) -> MakeDriver:
-    """Drivers of one and the same search."""
+    """Drivers of the same search."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     studies: list[optuna.Study] = []
 

@@ -1,4 +1,4 @@
-"""What is left of a search's budgets, over all its drivers."""
+"""Budgets of a search, over all its drivers."""
 
 from mixfront.records.store import TrialRecord, TrialState
 from mixfront.search.budget import Budget
@@ -16,24 +16,28 @@ def budget(clock: Clock | None = None, **limits: object) -> Budget:
     return Budget(SearchConfig.model_validate(limits), clock=clock or Clock())
 
 
-def test_trials_stop_new_ones_but_not_running_ones() -> None:
+def test_a_spent_trial_budget_stops_new_trials_only() -> None:
     two = budget(trials=2)
     two.charge("0", 5)
     two.charge("0", 9)
-    assert two.spent() is None
+    assert two.stops_new_trials() is None
     two.charge("1", 0)
-    assert two.spent() == "the trial budget is spent: 2 of 2 trials"
-    assert two.overdrawn() is None
+    assert two.stops_new_trials() == "the trial budget is spent: 2 of 2 trials"
+    assert two.stops_running_trials() is None
 
 
-def test_time_stops_running_ones_too() -> None:
+def test_a_spent_time_budget_stops_running_trials_too() -> None:
     clock = Clock()
     hour = budget(clock, time="1h")
     clock.now += 3599
-    assert hour.spent() is None
+    assert hour.stops_new_trials() is None
     assert hour.seconds_left() == 1
     clock.now += 1
-    assert hour.overdrawn() == hour.spent() == "the time budget is spent: 3600 of 3600 s"
+    assert (
+        hour.stops_running_trials()
+        == hour.stops_new_trials()
+        == "the time budget is spent: 3600 of 3600 s"
+    )
     assert hour.seconds_left() == 0
 
 
@@ -42,12 +46,12 @@ def test_accelerator_hours_are_workers_times_wall_time() -> None:
     two.charge("0", 3600)
     two.charge("1", 1800)
     assert two.accelerator_hours() == 1.5
-    assert two.overdrawn() is None
+    assert two.stops_running_trials() is None
     two.charge("1", 3600)
-    assert two.overdrawn() == "the accelerator budget is spent: 2 of 2 hours"
+    assert two.stops_running_trials() == "the accelerator budget is spent: 2 of 2 hours"
 
 
-def test_a_resumed_search_has_only_the_rest() -> None:
+def test_a_resumed_search_only_has_the_rest_of_its_budget() -> None:
     def record(number: int, started: float | None) -> TrialRecord:
         return TrialRecord(
             trial_id=str(number), family="f", config={}, started=started,
@@ -55,11 +59,11 @@ def test_a_resumed_search_has_only_the_rest() -> None:
         )  # fmt: skip
 
     clock = Clock()
-    again = budget(clock, trials=3, time=100, accelerator_hours=1.5).resume(
+    resumed = budget(clock, trials=3, time=100, accelerator_hours=1.5).resume(
         [record(0, 1.0), record(1, 2.0), record(2, None)], 60
     )
-    assert again.accelerator_hours() == 1  # the one that never started, being infeasible, is free
-    assert again.spent() is None
-    assert again.seconds_left() == 40
+    assert resumed.accelerator_hours() == 1  # the infeasible trial, never started, is free
+    assert resumed.stops_new_trials() is None
+    assert resumed.seconds_left() == 40
     clock.now += 41
-    assert again.overdrawn() is not None
+    assert resumed.stops_running_trials() is not None

@@ -1,4 +1,4 @@
-"""Costs of configurations, before any lane."""
+"""Costs of configurations, counted before they get a lane."""
 
 from typing import Any
 
@@ -26,20 +26,20 @@ def test_costs_are_those_of_the_model() -> None:
         ({"objectives": ["auc", "activation_mb"]}, True),
     ],
 )
-def test_activations_are_counted_only_for_a_search_that_asks(
+def test_activations_are_counted_only_if_a_search_uses_them(
     make_spec: Any, parts: dict[str, object], counted: bool
 ) -> None:
-    found = ModelCosts.of_spec(make_spec(**parts))(FLAT)
-    assert ("activation_mb" in found) is counted
-    assert found["params"] > 0
+    costs = ModelCosts.of_spec(make_spec(**parts))(FLAT)
+    assert ("activation_mb" in costs) is counted
+    assert costs["params"] > 0
 
 
-def test_a_model_that_would_not_fit_is_refused_before_training(make_spec: Any) -> None:
+def test_activation_memory_can_be_checked_before_training(make_spec: Any) -> None:
     spec = make_spec(constraints={"activation_mb": "<= 1"})
-    found = ModelCosts.of_spec(spec)(FLAT)
-    bound = spec.constraints["activation_mb"]
-    assert bound.before_training
-    assert bound.violation(found["activation_mb"]) > 0
+    costs = ModelCosts.of_spec(spec)(FLAT)
+    constraint = spec.constraints["activation_mb"]
+    assert constraint.before_training
+    assert constraint.violation(costs["activation_mb"]) > 0
 
 
 def test_each_model_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,13 +58,15 @@ def test_each_model_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"family": "rank"}, "unknown family 'rank'"),
     ],
 )
-def test_what_cannot_be_built_or_trained(change: dict[str, object], message: str) -> None:
+def test_a_configuration_that_cannot_be_built_or_trained_is_refused(
+    change: dict[str, object], message: str
+) -> None:
     costs = ModelCosts(TrainingConfig())
     with pytest.raises(ValueError, match=message):
         costs(FLAT | change)
 
 
-def test_fits() -> None:
+def test_unbuildable_configurations_have_no_costs() -> None:
     costs = ModelCosts(TrainingConfig())
     assert costs_if_buildable(costs, FLAT) == costs(FLAT)
     with pytest.raises(SpecError):
@@ -73,7 +75,9 @@ def test_fits() -> None:
 
 
 @pytest.mark.parametrize("key", [{"sequence_pool": "target"}, {"family": "kunlun"}])
-def test_what_the_data_has_no_behaviour_sequence_for(key: dict[str, object]) -> None:
+def test_a_model_that_needs_a_behaviour_sequence_needs_one_in_the_data(
+    key: dict[str, object],
+) -> None:
     field = FieldLayout(name="item", domain="item", kind="categorical")
     past = FieldLayout(name="past", domain="item", kind="sequence", length=3, target="item")
     with_past, without = (

@@ -1,4 +1,4 @@
-"""When DeepSpeed's CPU operation is compiled beside the encoding."""
+"""When DeepSpeed's CPU op is compiled during the encoding."""
 
 import io
 from typing import Any
@@ -12,7 +12,7 @@ from mixfront.search.cpu_op_build import compiling_cpu_op
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch, make_spec: Any) -> Any:
-    """Enters and leaves the block with a stand-in for the compiler; what was printed."""
+    """Enters and leaves the block with a fake compiler; returns what was printed."""
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
     def run(code: str = "", *, built: bool = False, gpus: int = 0) -> str:
@@ -27,27 +27,29 @@ def compiled(monkeypatch: pytest.MonkeyPatch, make_spec: Any) -> Any:
     return run
 
 
-def test_a_first_search_says_what_it_waits_for(compiled: Any) -> None:
-    assert compiled().startswith("compiling DeepSpeed's CPU operation while the data are encoded")
+def test_a_first_search_says_that_it_compiles(compiled: Any) -> None:
+    assert compiled().startswith("compiling DeepSpeed's CPU op while the data is encoded")
 
 
-def test_a_failure_is_told_and_left_to_the_workers(compiled: Any) -> None:
-    assert "could not be compiled; see `mixfront doctor`" in compiled("raise SystemExit(3)")
+def test_a_failure_is_reported_and_left_to_the_workers(compiled: Any) -> None:
+    assert "could not be compiled; run `mixfront doctor`" in compiled("raise SystemExit(3)")
 
 
 @pytest.mark.parametrize("state", [{"built": True}, {"gpus": 1}])
-def test_nothing_is_compiled_where_nobody_needs_it(compiled: Any, state: dict[str, Any]) -> None:
+def test_nothing_is_compiled_if_the_op_is_built_or_not_needed(
+    compiled: Any, state: dict[str, Any]
+) -> None:
     assert compiled("raise SystemExit(3)", **state) == ""
 
 
-def test_a_cluster_elsewhere_compiles_for_itself(
+def test_nothing_is_compiled_for_a_remote_cluster(
     compiled: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     assert compiled("raise SystemExit(3)") == ""
 
 
-def test_an_error_inside_ends_the_compiler(
+def test_an_error_in_the_block_stops_the_compiler(
     make_spec: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)

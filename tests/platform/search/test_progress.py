@@ -1,4 +1,4 @@
-"""What a person reads while a search runs."""
+"""The progress display of a running search."""
 
 import io
 import time
@@ -63,24 +63,24 @@ def text_of(console: Console) -> str:
     return console.file.getvalue()
 
 
-def test_table_has_states_bests_hypervolume_and_time(console: Console) -> None:
+def test_the_table_shows_states_best_values_hypervolume_and_time(console: Console) -> None:
     earlier = [trial(0, TrialState.COMPLETE, 0.71, 1e8), trial(1, TrialState.FAILED)]
     progress = ProgressDisplay(SEARCH, earlier, budget(trials=12, time="1h"), console)
     progress.on_start(trial(2, TrialState.RUNNING))
     progress.on_end(trial(3, TrialState.COMPLETE, 0.74, 1e9))
     console.print(progress.table())
-    shown = text_of(console)
-    assert "2 complete" in shown
-    assert "1 running" in shown
-    assert "1 failed" in shown
-    assert "12 planned" in shown
-    assert "AUC 0.74000 (trial 3, unimixer)" in shown
-    assert "Training FLOPs 100M (trial 0, unimixer)" in shown
-    assert "0.45" in shown  # 0.21 * 2 + 0.03 * 1 of the two points
-    assert "left" in shown
+    output = text_of(console)
+    assert "2 complete" in output
+    assert "1 running" in output
+    assert "1 failed" in output
+    assert "12 planned" in output
+    assert "AUC 0.74000 (trial 3, unimixer)" in output
+    assert "Training FLOPs 100M (trial 0, unimixer)" in output
+    assert "0.45" in output  # 0.21 * 2 + 0.03 * 1 of the two points
+    assert "left" in output
 
 
-def test_without_a_terminal_each_trial_that_ends_is_a_line(console: Console) -> None:
+def test_without_a_terminal_every_ended_trial_prints_one_line(console: Console) -> None:
     with ProgressDisplay(SEARCH, [], budget(), console) as progress:
         progress.on_start(trial(0, TrialState.RUNNING))
         progress.on_result(trial(0, TrialState.RUNNING))
@@ -96,7 +96,7 @@ def test_without_a_terminal_each_trial_that_ends_is_a_line(console: Console) -> 
     assert lines[1].endswith("the loss is not finite")
 
 
-def test_without_a_terminal_a_wait_is_explained(console: Console) -> None:
+def test_without_a_terminal_a_status_line_explains_a_wait(console: Console) -> None:
     lanes = [lane(warm=False), lane(warm=True)]
     with ProgressDisplay(SEARCH, [], budget(trials=3), console, every_s=0.02) as progress:
         progress.watch_lanes(lambda: lanes)

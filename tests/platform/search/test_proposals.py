@@ -1,4 +1,4 @@
-"""Configurations from the study, and outcomes back to it."""
+"""Configurations from the study, and results back to it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,11 +13,12 @@ from mixfront.search.proposals import Proposals
 
 @pytest.fixture
 def proposals(make_driver: Any) -> Proposals:
-    made: Proposals = make_driver(constraints={"params": "<= 4e6", "auc": ">= 0.6"}).proposals
-    return made
+    driver = make_driver(constraints={"params": "<= 4e6", "auc": ">= 0.6"})
+    assert isinstance(driver.proposals, Proposals)
+    return driver.proposals
 
 
-def test_a_proposal_is_checked_before_it_costs_anything(proposals: Proposals) -> None:
+def test_every_proposal_is_checked_before_training(proposals: Proposals) -> None:
     records = [proposals.ask() for _ in range(60)]
     feasible = [r for r in records if r.state is TrialState.RUNNING]
     large = [r for r in records if r.costs.get("params", 0) > 4e6]
@@ -37,8 +38,8 @@ def test_a_proposal_is_checked_before_it_costs_anything(proposals: Proposals) ->
     assert unbuildable[0].error == "eight tokens do not fit"
 
 
-def test_an_infeasible_one_is_pruned_with_its_constraint(proposals: Proposals) -> None:
-    record = next(r for r in asked(proposals) if r.state is TrialState.INFEASIBLE)
+def test_an_infeasible_proposal_is_pruned_with_its_constraint(proposals: Proposals) -> None:
+    record = next(r for r in proposed(proposals) if r.state is TrialState.INFEASIBLE)
     proposals.tell(record)
     frozen = proposals.study.trials[int(record.trial_id)]
     assert frozen.state is OptunaState.PRUNED
@@ -46,16 +47,16 @@ def test_an_infeasible_one_is_pruned_with_its_constraint(proposals: Proposals) -
 
 
 def ask_feasible(proposals: Proposals) -> TrialRecord:
-    return next(record for record in asked(proposals) if record.state is TrialState.RUNNING)
+    return next(record for record in proposed(proposals) if record.state is TrialState.RUNNING)
 
 
-def asked(proposals: Proposals) -> Iterator[TrialRecord]:
+def proposed(proposals: Proposals) -> Iterator[TrialRecord]:
     while True:
         yield proposals.ask()
 
 
 @pytest.mark.parametrize(
-    ("state", "told"),
+    ("state", "study_state"),
     [
         (TrialState.COMPLETE, OptunaState.COMPLETE),
         (TrialState.PRUNED, OptunaState.PRUNED),
@@ -63,24 +64,24 @@ def asked(proposals: Proposals) -> Iterator[TrialRecord]:
         (TrialState.FAILED, OptunaState.FAIL),
     ],
 )
-def test_outcomes_are_told_once(
-    proposals: Proposals, state: TrialState, told: OptunaState
+def test_a_second_tell_changes_nothing(
+    proposals: Proposals, state: TrialState, study_state: OptunaState
 ) -> None:
     record = ask_feasible(proposals)
     record.state, record.values = state, {"auc": 0.7, "flops": 1e9}
     proposals.tell(record)
     proposals.tell(record)
     frozen = proposals.study.trials[int(record.trial_id)]
-    assert frozen.state is told
-    assert frozen.values == ([0.7, 1e9] if told is OptunaState.COMPLETE else None)
+    assert frozen.state is study_state
+    assert frozen.values == ([0.7, 1e9] if study_state is OptunaState.COMPLETE else None)
 
 
-def test_measured_constraints_are_judged_at_the_end(proposals: Proposals) -> None:
+def test_measured_constraints_are_checked_at_the_end(proposals: Proposals) -> None:
     good, bad, missing = (ask_feasible(proposals) for _ in range(3))
     for record, metrics in ((good, {"auc": 0.7}), (bad, {"auc": 0.5}), (missing, {"uauc": 0.5})):
         record.state, record.metrics = TrialState.COMPLETE, metrics
         record.values = {"auc": 0.5, "flops": 1e9}
-        proposals.judge_measured(record)
+        proposals.check_measured(record)
         proposals.tell(record)
     assert good.state is TrialState.COMPLETE
     assert bad.state is TrialState.INFEASIBLE
@@ -93,35 +94,35 @@ def test_measured_constraints_are_judged_at_the_end(proposals: Proposals) -> Non
 
 
 def test_enqueued_configurations_come_first_and_once(make_driver: Any) -> None:
-    wanted = [
+    configs = [
         {"family": "unimixer", "num_blocks": 2, "optimizer.lr": 0.01, "seed": seed}
         for seed in (1, 2)
     ]
-    search = {"trials": 6, "enqueue": wanted}
+    search = {"trials": 6, "enqueue": configs}
     first = make_driver(search=search).proposals
-    assert first.ask().config == wanted[0]
-    again = make_driver(search=search)  # a resumed driver enqueues nothing anew
-    assert len(again.study.trials) == 2
-    assert len(again.reconciled.orphans) == 1
-    assert again.proposals.ask().config == wanted[1]
-    more = make_driver(search={"trials": 6, "enqueue": [*wanted, {"family": "rankmixer"}]})
-    assert more.proposals.ask().family == "rankmixer"
+    assert first.ask().config == configs[0]
+    resumed = make_driver(search=search)  # enqueues nothing a second time
+    assert len(resumed.study.trials) == 2
+    assert len(resumed.reconciled.orphans) == 1
+    assert resumed.proposals.ask().config == configs[1]
+    extended = make_driver(search={"trials": 6, "enqueue": [*configs, {"family": "rankmixer"}]})
+    assert extended.proposals.ask().family == "rankmixer"
 
 
-def test_what_cannot_be_enqueued(make_driver: Any) -> None:
+def test_an_enqueued_value_outside_the_space_is_refused(make_driver: Any) -> None:
     search = {"enqueue": [{"family": "unimixer", "num_blocks": 99}]}
     with pytest.raises(SpecError, match=r"search.enqueue\[0\]: 'num_blocks' is 99"):
         make_driver(search=search)
 
 
-def test_rungs_are_remembered_by_the_study(proposals: Proposals) -> None:
+def test_rungs_are_stored_in_the_study(proposals: Proposals) -> None:
     record = ask_feasible(proposals)
-    proposals.note_rung(record.trial_id, 0.25, {"auc": 0.6, "flops": 1e9})
+    proposals.record_rung(record.trial_id, 0.25, {"auc": 0.6, "flops": 1e9})
     assert proposals.rung_values(0.25) == {record.trial_id: {"auc": 0.6, "flops": 1e9}}
     assert proposals.rung_values(0.5) == {}
 
 
-def test_state_of(proposals: Proposals) -> None:
+def test_state_of_returns_the_state_in_the_study(proposals: Proposals) -> None:
     record = proposals.ask()
     assert proposals.state_of(record.trial_id) is OptunaState.RUNNING
     assert proposals.state_of("99") is None

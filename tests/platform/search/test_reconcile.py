@@ -1,4 +1,4 @@
-"""Whenever the driver dies, a resumed search loses nothing and runs nothing twice."""
+"""Whenever the driver dies, the resumed search loses no trial and runs none twice."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ from mixfront.search.reconcile import reconcile
 
 
 @pytest.mark.parametrize("killed_after", range(12))
-def test_killed_after_any_result(make_driver: Any, killed_after: int) -> None:
+def test_resuming_after_a_kill_at_any_result(make_driver: Any, killed_after: int) -> None:
     finished: Counter[str] = Counter()
 
     def lane(request: Mapping[str, Any]) -> Iterator[TrialReport]:
@@ -49,17 +49,17 @@ def test_killed_after_any_result(make_driver: Any, killed_after: int) -> None:
 
 
 class Killed(BaseException):
-    """As SIGKILL: nothing is caught, nothing is tidied up."""
+    """Like SIGKILL: nothing catches it, nothing cleans up."""
 
 
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(killed_at=st.integers(0, 60))
-def test_killed_at_any_write(
+def test_resuming_after_a_kill_at_any_write(
     make_spec: Any, make_driver: Any, tmp_path_factory: pytest.TempPathFactory, killed_at: int
 ) -> None:
-    """Killed before the n-th write to the records or the study, then resumed."""
+    """A driver is killed before the n-th write to records or study, then the search resumes."""
     make = type(make_driver())
     folder = tmp_path_factory.mktemp("search")
     study = optuna.create_study(directions=["maximize", "minimize"])
@@ -84,10 +84,10 @@ def test_killed_at_any_write(
     with suppress(Killed):
         make(spec, fragile_study, fragile).run()
     complete = {r.trial_id for r in store.trials() if r.state is TrialState.COMPLETE}
-    again = make(spec, study, store)
-    resumed = {r.trial_id for r in again.reconciled.unfinished}
-    assert not resumed & complete
-    again.run()
+    resumed = make(spec, study, store)
+    unfinished = {r.trial_id for r in resumed.reconciled.unfinished}
+    assert not unfinished & complete
+    resumed.run()
     records = store.trials()
     assert [r.state for r in records].count(TrialState.COMPLETE) == 4
     assert all(r.state.is_finished for r in records)
@@ -95,44 +95,45 @@ def test_killed_at_any_write(
     assert all(t.state.is_finished() for t in study.trials)
 
 
-def test_what_the_study_had_not_heard_is_told(make_driver: Any) -> None:
+def test_a_trial_finished_in_the_records_only_is_finished_in_the_study_too(
+    make_driver: Any,
+) -> None:
     driver = make_driver()
     driver.searcher.suggest("a")
     record = driver.store.trials()[-1]
     record.state, record.values = TrialState.COMPLETE, {"auc": 0.7, "flops": 1e9}
     driver.store.save_trial(record)
-    found = reconcile(driver.store, driver.proposals)
-    assert [r.trial_id for r in found.told] == [record.trial_id]
+    result = reconcile(driver.store, driver.proposals)
+    assert [r.trial_id for r in result.synced] == [record.trial_id]
     assert driver.study.trials[-1].values == [0.7, 1e9]
 
 
-def test_what_the_records_had_not_heard_is_not_run_again(make_driver: Any) -> None:
+def test_a_trial_finished_in_the_study_only_is_not_run_again(make_driver: Any) -> None:
     driver = make_driver()
     driver.searcher.suggest("a")
     number = int(driver.store.trials()[-1].trial_id)
     driver.study.tell(number, [0.7, 1e9])
-    found = reconcile(driver.store, driver.proposals)
-    assert found.unfinished == ()
+    assert reconcile(driver.store, driver.proposals).unfinished == ()
     record = driver.store.trials()[-1]
     assert record.state is TrialState.COMPLETE
     assert record.values == {"auc": 0.7, "flops": 1e9}
 
 
-def test_orphans_fail_with_what_is_known_of_them(make_driver: Any) -> None:
+def test_orphans_fail_and_keep_the_sampled_part_of_their_configuration(make_driver: Any) -> None:
     driver = make_driver()
-    driver.proposals.ask()  # drawn, never written down
-    driver.study.ask()  # not even drawn
-    found = reconcile(driver.store, driver.proposals)
-    assert [r.state for r in found.orphans] == [TrialState.FAILED] * 2
-    assert found.orphans[0].config["family"] == found.orphans[0].family
-    assert found.orphans[1].config == {}
+    driver.proposals.ask()  # sampled, but never saved
+    driver.study.ask()  # not even sampled
+    sampled, unsampled = reconcile(driver.store, driver.proposals).orphans
+    assert sampled.state is unsampled.state is TrialState.FAILED
+    assert sampled.config["family"] == sampled.family
+    assert unsampled.config == {}
     assert [t.state for t in driver.study.trials] == [OptunaState.FAIL] * 2
     assert reconcile(driver.store, driver.proposals).orphans == ()
 
 
-def test_a_study_that_is_not_this_searchs(make_driver: Any) -> None:
+def test_the_study_of_another_search_is_refused(make_driver: Any) -> None:
     driver = make_driver().run()
     other = optuna.create_study(directions=["maximize", "minimize"])
-    stranger = Proposals.of_spec(driver.spec, other, driver.proposals.space, lambda _f: {})
-    with pytest.raises(SpecError, match=r"the study has no trial 0 although .* OPTUNA_STORAGE"):
-        reconcile(driver.store, stranger)
+    proposals = Proposals.of_spec(driver.spec, other, driver.proposals.space, lambda _f: {})
+    with pytest.raises(SpecError, match=r"the study has no trial 0, but .* OPTUNA_STORAGE"):
+        reconcile(driver.store, proposals)

@@ -1,4 +1,4 @@
-"""Whether a trial that was trained again is the same."""
+"""Comparison of a trial with its rerun."""
 
 import json
 from pathlib import Path
@@ -38,32 +38,32 @@ def trial(folder: Path, sha256: str = "w", **metrics: float) -> TrialRecord:
     )
 
 
-def test_the_same_trial_has_no_differences(tmp_path: Path) -> None:
+def test_an_identical_rerun_has_no_differences(tmp_path: Path) -> None:
     old, new = trial(tmp_path / "a"), trial(tmp_path / "b", samples_per_s=9.0)
-    found = compare(search(), old, search(), new)
-    assert found.differences() == []
-    assert found.same_weights
-    assert found.metrics == {"auc": (0.7, 0.7)}
+    comparison = compare(search(), old, search(), new)
+    assert comparison.differences() == []
+    assert comparison.same_weights
+    assert comparison.metrics == {"auc": (0.7, 0.7)}
 
 
 def test_every_difference_is_named(tmp_path: Path) -> None:
     old, new = trial(tmp_path / "a"), trial(tmp_path / "b", "v", auc=0.6)
-    again = search(dataset_digest="e", versions={"torch": "2.14.0"})
-    assert compare(search(), old, again, new).differences() == [
-        "the data set has changed since",
-        "torch was 2.13.0 and is 2.14.0 now",
+    rerun_search = search(dataset_digest="e", versions={"torch": "2.14.0"})
+    assert compare(search(), old, rerun_search, new).differences() == [
+        "the data set has changed since the original run",
+        "torch was 2.13.0 and is now 2.14.0",
         "the weights differ",
         "metrics differ: auc",
     ]
 
 
-def test_what_an_old_record_does_not_say_is_named(tmp_path: Path) -> None:
+def test_what_cannot_be_compared_is_named(tmp_path: Path) -> None:
     old = trial(tmp_path / "a").model_copy(update={"model_url": str(tmp_path / "gone")})
     before = search(dataset_digest=None, versions={})
     assert compare(before, old, search(), trial(tmp_path / "b")).differences() == [
-        "the old record has no digest of its data",
-        "torch was unknown and is 2.13.0 now",
-        "the old model is gone, so weights cannot be compared",
+        "the original record has no data digest",
+        "torch was unknown and is now 2.13.0",
+        "the original model is gone, so the weights cannot be compared",
     ]
 
 

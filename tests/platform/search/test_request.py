@@ -1,4 +1,4 @@
-"""What a lane is sent for one trial."""
+"""The request that a lane gets for one trial."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ import pytest
         ({"objectives": ["auc", "latency_p50_ms_b512"]}, 0.5),
     ],
 )
-def test_a_latency_that_decides_is_measured_longer(
+def test_a_decisive_latency_is_measured_longer(
     make_driver: Any, parts: dict[str, object], seconds: float
 ) -> None:
-    asked = make_driver(**parts).searcher.suggest("tune_0")
-    assert asked["request"]["latency_seconds"] == seconds
+    config = make_driver(**parts).searcher.suggest("tune_0")
+    assert config["request"]["latency_seconds"] == seconds

@@ -29,7 +29,7 @@ def by_number(request: Mapping[str, Any]) -> float:
     return 0.5 + int(request["trial_id"]) % 5 / 100
 
 
-def test_the_worse_half_stops_at_a_rung(make_driver: Any) -> None:
+def test_the_worse_half_is_stopped_at_a_rung(make_driver: Any) -> None:
     driver = make_driver(stopping=RUNGS, search={"trials": 14, "seed": 3}, objectives=["auc"])
     driver.run(lane_with(by_number))
     ran = [r for r in driver.store.trials() if r.started is not None]
@@ -41,13 +41,13 @@ def test_the_worse_half_stops_at_a_rung(make_driver: Any) -> None:
     assert max(r.values["auc"] for r in ran) == max(r.values["auc"] for r in complete)
 
 
-def test_none_stops_nobody(make_driver: Any) -> None:
+def test_without_stopping_no_trial_is_pruned(make_driver: Any) -> None:
     driver = make_driver().run(lane_with(by_number))
     assert {r.state for r in driver.store.trials()} <= {"complete", "infeasible"}
 
 
-def ask(driver: Any, trial_id: str, fidelity: float, auc: float, **more: Any) -> str:
-    values = {"trial_id": trial_id, "status": "running", "fidelity": fidelity} | more
+def decide(driver: Any, trial_id: str, fidelity: float, auc: float, **fields: Any) -> str:
+    values = {"trial_id": trial_id, "status": "running", "fidelity": fidelity} | fields
     report = TrialReport.model_validate(values | {"metrics": {"auc": auc}})
     decision: str = driver.scheduler.on_trial_result(None, None, report.to_tune())
     return decision
@@ -60,25 +60,27 @@ def started(make_driver: Any) -> tuple[Any, list[str]]:
     return driver, [config["request"]["trial_id"] for config in configs]
 
 
-def test_nobody_is_stopped_before_enough_have_arrived(started: tuple[Any, list[str]]) -> None:
+def test_no_trial_is_stopped_before_min_trials_reached_the_rung(
+    started: tuple[Any, list[str]],
+) -> None:
     driver, ids = started
-    assert ask(driver, ids[0], 0.25, 0.70) == TrialScheduler.CONTINUE
-    assert ask(driver, ids[1], 0.25, 0.50) == TrialScheduler.CONTINUE
-    assert ask(driver, ids[2], 0.25, 0.51) == TrialScheduler.CONTINUE  # 2 of 3, rounded up
-    assert ask(driver, ids[3], 0.25, 0.50) == TrialScheduler.STOP
+    assert decide(driver, ids[0], 0.25, 0.70) == TrialScheduler.CONTINUE
+    assert decide(driver, ids[1], 0.25, 0.50) == TrialScheduler.CONTINUE
+    assert decide(driver, ids[2], 0.25, 0.51) == TrialScheduler.CONTINUE  # 2 of 3, rounded up
+    assert decide(driver, ids[3], 0.25, 0.50) == TrialScheduler.STOP
 
 
-def test_a_trial_is_judged_once_at_every_rung(started: tuple[Any, list[str]]) -> None:
+def test_a_trial_is_compared_once_per_rung(started: tuple[Any, list[str]]) -> None:
     driver, ids = started
     for trial_id in ids[:3]:
-        ask(driver, trial_id, 0.6, 0.7)  # past both rungs at once
+        decide(driver, trial_id, 0.6, 0.7)  # past both rungs at once
     assert set(driver.proposals.rung_values(0.25)) == set(driver.proposals.rung_values(0.5))
-    assert ask(driver, ids[0], 0.75, 0.1) == TrialScheduler.CONTINUE
+    assert decide(driver, ids[0], 0.75, 0.1) == TrialScheduler.CONTINUE
 
 
 def test_a_trial_without_its_objective_is_not_compared(started: tuple[Any, list[str]]) -> None:
     driver, ids = started
-    assert ask(driver, ids[0], 0.25, float("nan")) == TrialScheduler.CONTINUE
+    assert decide(driver, ids[0], 0.25, float("nan")) == TrialScheduler.CONTINUE
     assert driver.proposals.rung_values(0.25) == {}
 
 
@@ -87,15 +89,15 @@ def test_a_resumed_search_compares_with_earlier_trials(
 ) -> None:
     driver, ids = started
     for trial_id in ids[:3]:
-        ask(driver, trial_id, 0.25, 0.7)
+        decide(driver, trial_id, 0.25, 0.7)
     driver.searcher.interrupt("SIGINT")
-    again = make_driver(num_lanes=8, stopping=RUNGS, search={"trials": 8}, objectives=["auc"])
-    again.searcher.suggest("x")
-    assert ask(again, ids[4], 0.25, 0.6) == TrialScheduler.STOP
+    resumed = make_driver(num_lanes=8, stopping=RUNGS, search={"trials": 8}, objectives=["auc"])
+    resumed.searcher.suggest("x")
+    assert decide(resumed, ids[4], 0.25, 0.6) == TrialScheduler.STOP
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted", "complete"])
-def test_a_trial_that_is_over_is_stopped(started: tuple[Any, list[str]], status: str) -> None:
+def test_a_trial_that_has_ended_is_stopped(started: tuple[Any, list[str]], status: str) -> None:
     driver, ids = started
-    assert ask(driver, ids[0], 0.1, 0.7, status=status) == TrialScheduler.STOP
+    assert decide(driver, ids[0], 0.1, 0.7, status=status) == TrialScheduler.STOP
     assert driver.scheduler.debug_string() == "stopping: fixed_rungs"

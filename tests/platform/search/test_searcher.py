@@ -1,4 +1,4 @@
-"""Whole searches without Ray: what runs, what is said, what is remembered."""
+"""Whole searches without Ray: trials, states, budgets and interruptions."""
 
 import itertools
 import math
@@ -14,7 +14,7 @@ from mixfront.pool.report import TrialReport
 from mixfront.records.store import TrialState
 from mixfront.training.request import TrialRequest
 
-TOLD = {
+STUDY_STATES = {
     "complete": OptunaState.COMPLETE,
     "pruned": OptunaState.PRUNED,
     "infeasible": OptunaState.PRUNED,
@@ -24,21 +24,21 @@ TOLD = {
 }
 
 
-def assert_one_truth(driver: Any) -> None:
+def assert_records_match_study(driver: Any) -> None:
     """Records and study agree on every trial."""
     records = driver.store.trials()
     assert [r.trial_id for r in records] == [str(t.number) for t in driver.study.trials]
     for record, frozen in zip(records, driver.study.trials, strict=True):
-        assert TOLD[record.state] is frozen.state, record
+        assert STUDY_STATES[record.state] is frozen.state, record
 
 
 def lane_of(report: Any, *outcomes: Any) -> Any:
-    """A lane whose trials end in the given ways, one after the other."""
-    left = iter(outcomes)
+    """A lane whose trials end with the given outcomes, in turn."""
+    remaining = iter(outcomes)
 
     def lane(_request: Mapping[str, Any]) -> Iterator[TrialReport]:
         yield report(0.5)
-        last: Any = next(left, {})
+        last: Any = next(remaining, {})
         if isinstance(last, Exception):
             raise last
         yield report(1.0, **last)
@@ -48,9 +48,9 @@ def lane_of(report: Any, *outcomes: Any) -> Any:
 
 @pytest.fixture
 def report() -> Any:
-    """What a lane reports."""
+    """Makes a lane's report."""
 
-    def make(fidelity: float, status: str | None = None, **more: Any) -> TrialReport:
+    def make(fidelity: float, status: str | None = None, **fields: Any) -> TrialReport:
         values = {
             "trial_id": "",
             "fidelity": fidelity,
@@ -59,29 +59,29 @@ def report() -> Any:
             "checkpoint": f"memory://step-{fidelity:g}",
             "accelerator_seconds": 10.0 * fidelity,
         }
-        return TrialReport.model_validate(values | more)
+        return TrialReport.model_validate(values | fields)
 
     return make
 
 
-def test_an_evaluation_is_told_before_it_is_written_down(
+def test_callbacks_get_an_evaluation_before_it_is_saved(
     make_driver: Any, report: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A driver killed in between must come to it again, or tracking would never hear of it."""
+    """A driver killed in between must repeat it, or tracking would never get it."""
     driver = make_driver(num_lanes=1)
-    known: list[float] = []
+    unsaved: list[float] = []
 
     def on_result(record: Any, _report: Any) -> None:
-        written = {trial.trial_id: trial.fidelity for trial in driver.store.trials()}
-        known.append(record.fidelity - written[record.trial_id])
+        saved = {trial.trial_id: trial.fidelity for trial in driver.store.trials()}
+        unsaved.append(record.fidelity - saved[record.trial_id])
 
-    monkeypatch.setattr(driver.seen, "on_result", on_result)
+    monkeypatch.setattr(driver.callbacks, "on_result", on_result)
     driver.run(lane_of(report))
-    assert known == [0.5] * 12
+    assert unsaved == [0.5] * 12
 
 
-def test_a_latency_is_an_objective_and_a_constraint(make_driver: Any, report: Any) -> None:
-    """Trials that are too slow are known only when they have trained, and are infeasible then."""
+def test_a_latency_can_be_objective_and_constraint(make_driver: Any, report: Any) -> None:
+    """Latency is only known after training, so a model that is too slow becomes infeasible."""
     metric = "latency_p99_ms_b1"
     spec = {"objectives": ["auc", metric], "constraints": {metric: "<= 2"}}
     measured = [1.0, 4.0, 1.5, 2.0, 3.0, 0.5]
@@ -90,58 +90,58 @@ def test_a_latency_is_an_objective_and_a_constraint(make_driver: Any, report: An
     ran = [r for r in driver.store.trials() if r.started is not None]
     states = ["complete", "infeasible", "complete", "complete", "infeasible", "complete"]
     assert [str(r.state) for r in ran] == states
-    assert_one_truth(driver)
+    assert_records_match_study(driver)
     assert ran[1].error == "latency_p99_ms_b1 is 4, not <= 2"
     frozen = driver.study.trials[int(ran[1].trial_id)]
     assert frozen.constraints[metric] == pytest.approx(math.log10(2))
     assert ran[2].values == {"auc": 0.7, metric: 1.5}
 
 
-def test_throughput_may_be_an_objective(make_driver: Any, report: Any) -> None:
+def test_throughput_can_be_an_objective(make_driver: Any, report: Any) -> None:
     outcomes = [{"metrics": {"auc": 0.7, "samples_per_s": 1e4}}] * 6
     driver = make_driver(num_lanes=1, objectives=["auc", "samples_per_s"])
     records = driver.run(lane_of(report, *outcomes)).store.trials()
-    found = [r.values for r in records if r.state is TrialState.COMPLETE]
-    assert found == [{"auc": 0.7, "samples_per_s": 1e4}] * 6
+    values = [r.values for r in records if r.state is TrialState.COMPLETE]
+    assert values == [{"auc": 0.7, "samples_per_s": 1e4}] * 6
 
 
-def test_a_search_to_its_end(make_driver: Any) -> None:
+def test_a_search_runs_until_its_trial_budget_is_spent(make_driver: Any) -> None:
     driver = make_driver().run()
     records = driver.store.trials()
     ran = [r for r in records if r.state is TrialState.COMPLETE]
     assert len(ran) == 6
     assert driver.searcher.ended_because == "the trial budget is spent: 6 of 6 trials"
-    assert_one_truth(driver)
+    assert_records_match_study(driver)
     for record in ran:
         assert record.fidelity == 1
         assert record.values == {"auc": pytest.approx(0.7), "flops": record.costs["flops"]}
         assert record.model_url == "memory://final"
         assert record.run_id == f"run-{record.trial_id}"
         assert record.accelerator_seconds == 10
-        assert [f for t, f in driver.seen.results if t == record.trial_id] == [0.25, 0.5, 1.0]
-    assert sorted(driver.seen.started) == sorted(r.trial_id for r in ran)
-    assert len(driver.seen.ended) == len(records)  # infeasible ones end without a start
+        assert [f for t, f in driver.callbacks.results if t == record.trial_id] == [0.25, 0.5, 1.0]
+    assert sorted(driver.callbacks.started) == sorted(r.trial_id for r in ran)
+    assert len(driver.callbacks.ended) == len(records)  # infeasible ones end without a start
 
 
-def test_infeasible_ones_cost_no_budget(make_driver: Any) -> None:
+def test_infeasible_configurations_cost_no_budget(make_driver: Any) -> None:
     driver = make_driver(constraints={"params": "<= 2e6"}).run()
     states = [record.state for record in driver.store.trials()]
     assert states.count(TrialState.COMPLETE) == 6
     assert states.count(TrialState.INFEASIBLE) >= 1
     assert all(r.started is None for r in driver.store.trials() if r.state == "infeasible")
-    assert_one_truth(driver)
+    assert_records_match_study(driver)
 
 
-def test_a_space_without_a_feasible_model_is_given_up(make_driver: Any) -> None:
+def test_a_space_without_a_feasible_model_ends_the_search(make_driver: Any) -> None:
     search = {"trials": 6, "max_infeasible_in_a_row": 12}
     driver = make_driver(constraints={"params": "<= 1"}, search=search).run()
     assert len(driver.store.trials()) == 12
     assert driver.searcher.ended_because.startswith("12 configurations in a row were infeasible")
     assert driver.searcher.ended_because.endswith("loosen the constraints or narrow the space")
-    assert_one_truth(driver)
+    assert_records_match_study(driver)
 
 
-def test_states_of_trials_that_go_wrong(make_driver: Any, report: Any) -> None:
+def test_trials_that_go_wrong_fail_with_a_reason(make_driver: Any, report: Any) -> None:
     lane = lane_of(
         report,
         {},
@@ -157,12 +157,12 @@ def test_states_of_trials_that_go_wrong(make_driver: Any, report: Any) -> None:
     errors = {r.error for r in ran if r.state == "failed"}
     assert errors == {
         "the objective 'auc' is nan", "the objective 'auc' is missing", "out of memory",
-        "the process that followed the trial died",
+        "the trial's Tune actor died",
     }  # fmt: skip
-    assert_one_truth(driver)
+    assert_records_match_study(driver)
 
 
-def test_it_never_asks_for_more_lanes_than_there_are(make_driver: Any, report: Any) -> None:
+def test_no_more_trials_run_than_there_are_lanes(make_driver: Any, report: Any) -> None:
     running = most = 0
 
     def lane(_request: Mapping[str, Any]) -> Iterator[TrialReport]:
@@ -177,25 +177,25 @@ def test_it_never_asks_for_more_lanes_than_there_are(make_driver: Any, report: A
     assert most == 3
 
 
-def test_lanes_may_come_and_go(make_driver: Any) -> None:
+def test_the_number_of_lanes_may_change(make_driver: Any) -> None:
     driver = make_driver(num_lanes=1)
     assert isinstance(driver.searcher.suggest("a"), dict)
     assert driver.searcher.suggest("b") is None
     driver.num_lanes = 2
     assert isinstance(driver.searcher.suggest("b"), dict)
     driver.num_lanes = 0
-    assert driver.searcher.suggest("c") is None  # two still run
+    assert driver.searcher.suggest("c") is None  # two are still running
     driver.searcher.interrupt("the end")
     assert driver.searcher.suggest("c") == Searcher.FINISHED
 
 
-def test_without_any_lane_it_ends_instead_of_blocking(make_driver: Any) -> None:
+def test_without_lanes_the_search_ends_instead_of_blocking(make_driver: Any) -> None:
     driver = make_driver(num_lanes=0)
     assert driver.searcher.suggest("a") == Searcher.FINISHED
     assert "no lane is left" in driver.searcher.ended_because
 
 
-def test_a_lane_is_sent_a_request(make_driver: Any) -> None:
+def test_a_suggestion_is_the_request_for_a_lane(make_driver: Any) -> None:
     driver = make_driver()
     config = driver.searcher.suggest("a")
     assert config["pool"] == "pool"
@@ -210,7 +210,7 @@ def test_a_lane_is_sent_a_request(make_driver: Any) -> None:
     assert driver.searcher.costs_of("99") == {}
 
 
-def test_time_is_up(make_driver: Any, report: Any) -> None:
+def test_a_spent_time_budget_prunes_running_trials(make_driver: Any, report: Any) -> None:
     ticks = itertools.count()
     driver = make_driver(clock=lambda: next(ticks) * 1.0, search={"time": "100s"})
 
@@ -223,18 +223,20 @@ def test_time_is_up(make_driver: Any, report: Any) -> None:
     assert TrialState.COMPLETE in states
     assert all(state.is_finished for state in states)
     assert "time budget is spent" in driver.searcher.ended_because
-    assert_one_truth(driver)
+    assert_records_match_study(driver)
 
 
-def test_accelerator_hours_are_up(make_driver: Any) -> None:
+def test_a_spent_accelerator_budget_ends_the_search(make_driver: Any) -> None:
     driver = make_driver(search={"accelerator_hours": 35 / 3600}).run()
     seconds = sum(record.accelerator_seconds for record in driver.store.trials())
     assert 35 <= seconds < 35 + 2 * 10  # noticed at the next result of either lane
     assert "accelerator budget is spent" in driver.searcher.ended_because
-    assert_one_truth(driver)
+    assert_records_match_study(driver)
 
 
-def test_an_interruption_leaves_what_can_be_resumed(make_driver: Any, report: Any) -> None:
+def test_interrupted_trials_are_resumed_from_their_checkpoints(
+    make_driver: Any, report: Any
+) -> None:
     def lane(_request: Mapping[str, Any]) -> Iterator[TrialReport]:
         yield report(0.25)
         driver.searcher.finish("interrupted by SIGINT")
@@ -246,18 +248,18 @@ def test_an_interruption_leaves_what_can_be_resumed(make_driver: Any, report: An
     assert {r.state for r in records} == {TrialState.INTERRUPTED}
     assert all(r.checkpoint == "memory://step-0.4" for r in records)
     assert driver.searcher.ended_because == "interrupted by SIGINT"
-    assert_one_truth(driver)
+    assert_records_match_study(driver)
 
-    again = make_driver()
-    assert [r.trial_id for r in again.reconciled.unfinished] == [r.trial_id for r in records]
-    sent = again.searcher.suggest("x")["request"]
-    assert sent["trial_id"] == records[0].trial_id
-    assert sent["resume_from"] == "memory://step-0.4"
-    again.searcher.interrupt("once more")
-    assert again.store.trial(records[0].trial_id).state is TrialState.INTERRUPTED
+    resumed = make_driver()
+    assert [r.trial_id for r in resumed.reconciled.unfinished] == [r.trial_id for r in records]
+    request = resumed.searcher.suggest("x")["request"]
+    assert request["trial_id"] == records[0].trial_id
+    assert request["resume_from"] == "memory://step-0.4"
+    resumed.searcher.interrupt("again")
+    assert resumed.store.trial(records[0].trial_id).state is TrialState.INTERRUPTED
 
 
-def test_what_is_left_to_resume_when_time_is_up_is_pruned(make_driver: Any) -> None:
+def test_trials_to_resume_are_pruned_if_the_time_budget_is_spent(make_driver: Any) -> None:
     driver = make_driver(search={"trials": 3, "time": "50s"})
     driver.searcher.suggest("a")
     driver.searcher.interrupt("SIGTERM")
@@ -266,23 +268,23 @@ def test_what_is_left_to_resume_when_time_is_up_is_pruned(make_driver: Any) -> N
     )
     assert late.searcher.suggest("b") == Searcher.FINISHED
     assert {r.state for r in late.store.trials()} <= {TrialState.PRUNED, TrialState.INFEASIBLE}
-    assert_one_truth(late)
+    assert_records_match_study(late)
 
 
-def test_the_last_result_is_taken_in_once(make_driver: Any, report: Any) -> None:
+def test_a_repeated_last_report_counts_once(make_driver: Any, report: Any) -> None:
     driver = make_driver()
     driver.searcher.suggest("a")
     first = report(0.5, number=1).to_tune()
     driver.searcher.on_trial_result("a", first)
-    driver.searcher.on_trial_complete("a", first)  # stopped by the scheduler: shown again
-    assert len(driver.seen.results) == 1
+    driver.searcher.on_trial_complete("a", first)  # stopped by the scheduler: repeated
+    assert len(driver.callbacks.results) == 1
     assert driver.store.trials()[-1].state is TrialState.PRUNED
     driver.searcher.on_trial_complete("a", error=True)
     driver.searcher.on_trial_result("a", first)
     assert driver.store.trials()[-1].state is TrialState.PRUNED
 
 
-def test_a_failure_half_way_through_an_end_is_only_repeated(
+def test_a_trial_end_that_raised_is_completed_by_the_second_call(
     make_driver: Any, report: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = make_driver()
@@ -292,14 +294,14 @@ def test_a_failure_half_way_through_an_end_is_only_repeated(
         with pytest.raises(ZeroDivisionError):
             driver.searcher.on_trial_complete("a", report(1.0, number=1).to_tune())
     assert driver.store.trial(request["trial_id"]).state is TrialState.COMPLETE  # saved first
-    driver.searcher.on_trial_complete("a", error=True)  # as Tune does then
+    driver.searcher.on_trial_complete("a", error=True)  # what Tune does then
     assert driver.store.trial(request["trial_id"]).state is TrialState.COMPLETE
-    assert_one_truth(driver)
+    assert_records_match_study(driver)
 
 
-def test_tune_may_pickle_it_and_gets_nothing(make_driver: Any) -> None:
+def test_searcher_and_scheduler_pickle_as_empty_objects(make_driver: Any) -> None:
     driver = make_driver()
-    for thing in (driver.searcher, driver.scheduler):
-        assert vars(pickle.loads(pickle.dumps(thing))) == {}
+    for component in (driver.searcher, driver.scheduler):
+        assert vars(pickle.loads(pickle.dumps(component))) == {}
     assert driver.searcher.metric is None
     driver.searcher.save_to_dir("/nowhere")

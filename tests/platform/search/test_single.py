@@ -13,29 +13,29 @@ from mixfront.spec.search_spec import SearchSpec
 POINT = {"family": "rankmixer", "num_tokens": 4, "token_dim": 8, "optimizer.lr": 1e-3}
 
 
-def test_overrides_of_the_spec_and_of_the_configuration() -> None:
-    words = ["family=unimixer", "data.path=/x", "optimizer.lr=1", "training.passes=2", "rank=4"]
-    assert split_overrides(words) == (
+def test_overrides_are_split_between_spec_and_configuration() -> None:
+    texts = ["family=unimixer", "data.path=/x", "optimizer.lr=1", "training.passes=2", "rank=4"]
+    assert split_overrides(texts) == (
         ["data.path=/x", "training.passes=2"],
         ["family=unimixer", "optimizer.lr=1", "rank=4"],
     )
 
 
 @pytest.mark.parametrize(
-    ("given", "config"),
+    ("overrides", "config"),
     [
         ({}, POINT),
         ({"num_tokens": 8}, POINT | {"num_tokens": 8}),
         ({"family": "dcnv2", "num_blocks": 1}, {"family": "dcnv2", "num_blocks": 1}),
     ],
 )
-def test_a_given_family_starts_from_its_defaults(
-    make_spec: Any, given: dict[str, Any], config: dict[str, Any]
+def test_overrides_apply_to_the_enqueued_point_or_to_a_familys_defaults(
+    make_spec: Any, overrides: dict[str, Any], config: dict[str, Any]
 ) -> None:
-    assert choose_config(make_spec(search={"trials": 1, "enqueue": [POINT]}), given) == config
+    assert choose_config(make_spec(search={"trials": 1, "enqueue": [POINT]}), overrides) == config
 
 
-def test_nothing_to_train_is_one_sentence(make_spec: Any) -> None:
+def test_a_missing_family_is_one_sentence(make_spec: Any) -> None:
     with pytest.raises(SpecError, match="add `-o family=NAME`"):
         choose_config(make_spec(), {"num_tokens": 4})
 
@@ -45,7 +45,7 @@ def test_a_configuration_that_cannot_be_built_is_refused(make_spec: Any) -> None
         choose_config(make_spec(), {"family": "rankmixer", "num_token": 4})
 
 
-def test_a_single_spec_offers_that_configuration_alone(make_spec: Any, tmp_path: Path) -> None:
+def test_a_single_spec_contains_only_that_configuration(make_spec: Any, tmp_path: Path) -> None:
     spec: SearchSpec = make_spec(
         constraints={"flops": "<= 1"}, optuna_storage=f"sqlite:///{tmp_path}/s/optuna.db"
     )

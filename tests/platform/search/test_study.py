@@ -1,4 +1,4 @@
-"""The study on disk."""
+"""The study in its storage."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from mixfront.search.study import (
 )
 
 
-def test_it_is_made_once_and_opened_again(make_spec: Any, tmp_path: Path) -> None:
+def test_a_study_is_created_once_and_reopened(make_spec: Any, tmp_path: Path) -> None:
     spec, url = make_spec(), f"sqlite:///{tmp_path}/optuna.db"
     study = open_study(spec, url, "s-1")
     assert study.metric_names == ["auc", "flops"]
@@ -28,20 +28,20 @@ def test_it_is_made_once_and_opened_again(make_spec: Any, tmp_path: Path) -> Non
     set_num_enqueued(study, 2)
     set_elapsed_seconds(study, 12.5)
 
-    again = open_study(spec, url, "s-1")
-    assert num_enqueued(again) == 2
-    assert elapsed_seconds(again) == 12.5
-    assert isinstance(again.sampler, optuna.samplers.TPESampler)
-    handle = running_trial(again, 0)
+    reopened = open_study(spec, url, "s-1")
+    assert num_enqueued(reopened) == 2
+    assert elapsed_seconds(reopened) == 12.5
+    assert isinstance(reopened.sampler, optuna.samplers.TPESampler)
+    handle = running_trial(reopened, 0)
     assert handle is not None
     handle.set_constraint("params", 0.5)
     handle.set_user_attr("mixfront:rung:0.25", {"auc": 0.6})
-    again.tell(0, state=optuna.trial.TrialState.PRUNED)
+    reopened.tell(0, state=optuna.trial.TrialState.PRUNED)
     frozen = study.trials[0]
     assert frozen.params == {"x": first}
     assert frozen.constraints == {"params": 0.5}
-    assert running_trial(again, 0) is None
-    assert running_trial(again, 7) is None
+    assert running_trial(reopened, 0) is None
+    assert running_trial(reopened, 7) is None
 
 
 def test_a_storage_that_cannot_be_opened_is_one_sentence(make_spec: Any, tmp_path: Path) -> None:
@@ -50,14 +50,14 @@ def test_a_storage_that_cannot_be_opened_is_one_sentence(make_spec: Any, tmp_pat
     assert "\n" not in str(caught.value)
 
 
-def test_a_password_is_not_printed(make_spec: Any) -> None:
+def test_an_error_does_not_show_the_password(make_spec: Any) -> None:
     with pytest.raises(SpecError, match=r"nosuchdb://\*\*\*@host/db") as caught:
         open_study(make_spec(), "nosuchdb://me:secret@host/db", "s-1")
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
-def test_a_seed_gives_one_sequence_and_a_resumed_study_another(
+def test_a_seed_is_reproducible_and_a_resumed_study_samples_differently(
     make_spec: Any, sampler: str
 ) -> None:
     spec = make_spec(search={"sampler": sampler, "seed": 3})

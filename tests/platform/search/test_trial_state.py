@@ -1,4 +1,4 @@
-"""From a lane's reports to a true state."""
+"""A trial's record and final state, from its lane's reports."""
 
 import math
 from typing import Any
@@ -39,7 +39,7 @@ def changed(**fields: Any) -> TrialReport:
     return TrialReport.model_validate(REPORT.model_dump() | fields)
 
 
-def test_complete_is_full_fidelity_with_every_objective() -> None:
+def test_a_complete_trial_has_full_fidelity_and_every_objective() -> None:
     record = ended(REPORT)
     assert record.state is TrialState.COMPLETE
     assert record.values == {"auc": 0.7, "flops": 1e9}
@@ -57,27 +57,27 @@ def test_complete_is_full_fidelity_with_every_objective() -> None:
         ({"metrics": {"auc": math.inf}}, TrialState.FAILED, "the objective 'auc' is inf"),
         ({"metrics": {"uauc": 0.7}}, TrialState.FAILED, "the objective 'auc' is missing"),
         ({"metrics": {}}, TrialState.FAILED, "the objective 'auc' is missing"),
-        ({"fidelity": 0.5}, TrialState.FAILED, "reported complete at fidelity 0.5"),
+        ({"fidelity": 0.5}, TrialState.FAILED, "reported as complete at fidelity 0.5, not 1"),
         ({"status": "failed", "error": "CUDA error"}, TrialState.FAILED, "CUDA error"),
-        ({"status": "failed"}, TrialState.FAILED, "the lane gave no reason"),
+        ({"status": "failed"}, TrialState.FAILED, "the lane reported no reason"),
         (
             {"status": "running", "fidelity": 0.5},
             TrialState.PRUNED,
-            "stopped early at fidelity 0.5, where other trials were better",
+            "stopped early at fidelity 0.5: other trials were better there",
         ),
         ({"status": "interrupted", "fidelity": 0.5}, TrialState.INTERRUPTED, None),
         ({"status": "interrupted", "error": "SIGINT"}, TrialState.INTERRUPTED, "SIGINT"),
     ],
 )
-def test_every_other_end(change: dict[str, Any], state: TrialState, error: str | None) -> None:
+def test_other_final_states(change: dict[str, Any], state: TrialState, error: str | None) -> None:
     record = ended(changed(**change))
     assert (record.state, record.error) == (state, error)
 
 
-def test_a_lost_process_is_a_failure_whatever_was_reported_last() -> None:
+def test_a_trial_whose_actor_died_has_failed() -> None:
     record = ended(None, died=True)
     assert record.state is TrialState.FAILED
-    assert record.error == "the process that followed the trial died"
+    assert record.error == "the trial's Tune actor died"
 
 
 def test_a_trial_that_tune_never_started_is_interrupted() -> None:
@@ -85,16 +85,16 @@ def test_a_trial_that_tune_never_started_is_interrupted() -> None:
 
 
 @pytest.mark.parametrize("status", ["interrupted", "running"])
-def test_a_spent_budget_prunes_what_it_stops(status: str) -> None:
-    record = ended(changed(status=status, fidelity=0.5), budget_spent="time is up")
-    assert (record.state, record.error) == (TrialState.PRUNED, "time is up")
+def test_a_spent_budget_prunes_the_trials_it_stops(status: str) -> None:
+    record = ended(changed(status=status, fidelity=0.5), budget_spent="no time left")
+    assert (record.state, record.error) == (TrialState.PRUNED, "no time left")
 
 
-def test_what_completed_in_spite_of_a_spent_budget_is_complete() -> None:
-    assert ended(REPORT, budget_spent="time is up").state is TrialState.COMPLETE
+def test_a_trial_that_completes_despite_a_spent_budget_is_complete() -> None:
+    assert ended(REPORT, budget_spent="no time left").state is TrialState.COMPLETE
 
 
-def test_a_record_takes_in_evaluations_and_never_goes_back() -> None:
+def test_a_later_report_never_resets_a_record() -> None:
     before = TrialRecord(
         trial_id="0", family="f", config={}, attempts=2, accelerator_seconds=100,
         fidelity=0.5, checkpoint="old", metrics={"auc": 0.6},
@@ -114,11 +114,11 @@ def test_a_record_takes_in_evaluations_and_never_goes_back() -> None:
             seconds={"train": 2.0},
         )
         apply_report(record, report, before, OBJECTIVES)
-    assert record.accelerator_seconds == 109  # a lane counts them from its lease
-    assert record.seconds == {"train": 4.0}  # and these from evaluation to evaluation
+    assert record.accelerator_seconds == 109  # reports count these from the start of the lease
+    assert record.seconds == {"train": 4.0}  # and these from one evaluation to the next
 
 
-def test_a_record_holds_only_what_json_can() -> None:
+def test_a_record_only_holds_finite_numbers() -> None:
     assert finite({"a": 1, "b": math.nan, "c": -math.inf, "d": "x", "e": None}) == {"a": 1.0}
     record = ended(changed(metrics={"auc": math.nan, "logloss": 0.4}))
     assert TrialRecord.model_validate_json(record.model_dump_json()) == record

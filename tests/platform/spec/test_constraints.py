@@ -14,13 +14,13 @@ from mixfront.spec.constraints import parse_constraint
 @pytest.mark.parametrize(
     "text", ["< 3", "20e6", "<=", "<= x", "<= nan", "<= 1e999", "<= 1 or 1", 3, None, "== 4"]
 )
-def test_text_that_is_not_a_constraint(text: Any) -> None:
+def test_text_that_is_not_a_constraint_is_refused(text: Any) -> None:
     with pytest.raises(SpecError, match="write '<= NUMBER' or '>= NUMBER'"):
         parse_constraint("params", text)
 
 
 @given(st.floats(1e-3, 1e15), st.floats(1e-3, 1e15))
-def test_a_violation_is_above_zero_exactly_when_the_constraint_is_broken(
+def test_a_violation_is_positive_exactly_if_the_constraint_is_violated(
     limit: float, value: float
 ) -> None:
     for metric in ("params", "auc"):
@@ -30,7 +30,7 @@ def test_a_violation_is_above_zero_exactly_when_the_constraint_is_broken(
         assert (lower.violation(value) > 0) == (value < limit)
 
 
-def test_costs_weigh_alike_whatever_their_size() -> None:
+def test_cost_violations_are_relative_to_the_limit() -> None:
     params, flops = parse_constraint("params", "<= 2e6"), parse_constraint("flops", "<= 5e11")
     assert math.isclose(params.violation(2e7), 1.0)
     assert math.isclose(flops.violation(5e12), 1.0)
@@ -39,6 +39,6 @@ def test_costs_weigh_alike_whatever_their_size() -> None:
 
 
 def test_a_constraint_reads_back_from_its_text() -> None:
-    found = parse_constraint("flops", " <=5e11 ")
-    assert str(found) == "<= 5e+11"
-    assert parse_constraint("flops", str(found)) == found
+    constraint = parse_constraint("flops", " <=5e11 ")
+    assert str(constraint) == "<= 5e+11"
+    assert parse_constraint("flops", str(constraint)) == constraint

@@ -1,4 +1,4 @@
-"""Objectives: names, directions, and the scale on which they are compared."""
+"""Objectives: directions and scales."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ from mixfront.spec.objectives import Objective, parse_objective
         ({"metric": "params", "direction": "min"}, "min"),
     ],
 )
-def test_an_objective_may_leave_its_direction_out(data: Any, direction: str) -> None:
+def test_the_direction_of_an_objective_is_optional(data: Any, direction: str) -> None:
     assert parse_objective(data)["direction"] == direction
 
 
-def test_smaller_is_better_once_minimised() -> None:
+def test_minimised_values_are_better_if_smaller() -> None:
     assert Objective(metric="auc", direction="max").minimised(0.7) == -0.7
     assert Objective(metric="flops", direction="min").minimised(9.0) == 9.0
 

@@ -1,4 +1,4 @@
-"""Search specs: short ones, full ones, wrong ones."""
+"""Search specs: minimal, complete and wrong ones."""
 
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,10 @@ def write(folder: Path, text: str) -> str:
     return str(path)
 
 
-def test_the_least_that_a_spec_must_say(tmp_path: Path) -> None:
+def test_the_defaults_of_a_minimal_spec(tmp_path: Path) -> None:
     spec = load_spec(write(tmp_path, MINIMAL))
     cwd = tmp_path / "cwd"
-    assert spec.data.path == str(tmp_path / "logs")  # what is read lies beside the spec
+    assert spec.data.path == str(tmp_path / "logs")  # inputs are relative to the spec
     assert spec.data.schema_ == str(tmp_path / "schema.yaml")
     assert spec.space == "all_families"
     assert spec.objectives == (
@@ -45,12 +45,12 @@ def test_the_least_that_a_spec_must_say(tmp_path: Path) -> None:
         Objective(metric="flops", direction="min"),
     )
     assert spec.search.trials == 20
-    assert spec.storage == str(cwd / "mixfront-searches")  # what is written lies here
+    assert spec.storage == str(cwd / "mixfront-searches")  # outputs are relative to the cwd
     assert spec.tracking.uri == f"sqlite:///{cwd}/mixfront.db"
     assert spec.optuna_storage == f"sqlite:///{cwd}/mixfront-searches/short/optuna.db"
 
 
-def test_the_one_of_the_design(tmp_path: Path) -> None:
+def test_a_complete_spec(tmp_path: Path) -> None:
     text = """
         name: kuairand-front
         data: {path: ../data/kuairand, schema: kuairand.schema.yaml, train: "date <= 20220504",
@@ -76,22 +76,24 @@ def test_the_one_of_the_design(tmp_path: Path) -> None:
     assert SearchSpec.model_validate(spec.dump()) == spec
 
 
-def test_the_environment_speaks_where_the_spec_is_silent(
+def test_the_environment_sets_defaults_that_the_spec_overrides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
     monkeypatch.setenv("OPTUNA_STORAGE", "postgresql://db/optuna")
     monkeypatch.setenv("MIXFRONT_STORAGE", "s3://bucket/searches")
-    silent = load_spec(write(tmp_path, MINIMAL))
-    assert silent.tracking.uri == "http://mlflow:5000"
-    assert silent.optuna_storage == "postgresql://db/optuna"
-    assert silent.storage == "s3://bucket/searches"
-    said = load_spec(write(tmp_path, MINIMAL + "storage: here\ntracking: {uri: 'http://x'}"))
-    assert said.tracking.uri == "http://x"
-    assert said.storage == str(tmp_path / "cwd/here")
+    default = load_spec(write(tmp_path, MINIMAL))
+    assert default.tracking.uri == "http://mlflow:5000"
+    assert default.optuna_storage == "postgresql://db/optuna"
+    assert default.storage == "s3://bucket/searches"
+    explicit = load_spec(write(tmp_path, MINIMAL + "storage: here\ntracking: {uri: 'http://x'}"))
+    assert explicit.tracking.uri == "http://x"
+    assert explicit.storage == str(tmp_path / "cwd/here")
 
 
-def test_overrides_win_and_are_relative_to_the_working_directory(tmp_path: Path) -> None:
+def test_overrides_take_precedence_and_are_relative_to_the_working_directory(
+    tmp_path: Path,
+) -> None:
     spec = load_spec(
         write(tmp_path, MINIMAL),
         [
@@ -111,18 +113,18 @@ def test_overrides_win_and_are_relative_to_the_working_directory(tmp_path: Path)
     assert spec.data.train == "day <= 1"
 
 
-def test_remote_places_stay_as_they_are(tmp_path: Path) -> None:
+def test_urls_are_not_changed(tmp_path: Path) -> None:
     spec = load_spec(write(tmp_path, MINIMAL), ["data.path=s3://logs/day"])
     assert spec.data.path == "s3://logs/day"
 
 
-def test_any_budget_replaces_the_default_one(tmp_path: Path) -> None:
+def test_any_budget_replaces_the_default_budget(tmp_path: Path) -> None:
     spec = load_spec(write(tmp_path, MINIMAL + "search: {time: 90s}"))
     assert spec.search.trials is None
 
 
 @pytest.mark.parametrize(
-    ("more", "message"),
+    ("yaml", "message"),
     [
         ("serch: {trials: 3}", "unknown key 'serch': did you mean 'search'"),
         ("search: {trails: 3}", "unknown key 'search.trails': did you mean 'trials'"),
@@ -131,8 +133,8 @@ def test_any_budget_replaces_the_default_one(tmp_path: Path) -> None:
         ("search: {time: soon}", "'soon' is not a valid duration; write '2h'"),
         ("search: {sampler: grid}", "'search.sampler' is 'grid'"),
         ("objectives: [acu]", "unknown metric 'acu': did you mean 'auc'"),
-        ("objectives: [test_auc]", "the test split is reported and never decides"),
-        ("objectives: [auc, auc]", "an objective stands twice"),
+        ("objectives: [test_auc]", "the test split is only reported"),
+        ("objectives: [auc, auc]", "an objective appears twice"),
         ("objectives: []", "'objectives' is"),
         ("objectives: [{metric: auc, direction: up}]", "'objectives.0.direction' is 'up'"),
         ("constraints: {parms: '<= 3'}", "unknown metric 'parms': did you mean 'params'"),
@@ -144,34 +146,34 @@ def test_any_budget_replaces_the_default_one(tmp_path: Path) -> None:
             r"rungs \[0.5, 0.25\] must be strictly increasing",
         ),
         ("stopping: {kind: fixed_rungs, rungs: [1.5]}", "less than 1"),
-        ("reference_point: {uauc: 0.4}", "names 'uauc', which is no objective"),
-        ("reference_point: {flops: 0}", "a cost is above 0"),
-        ("storage: s3://bucket/x", "the study cannot live in 's3://bucket/x'.*OPTUNA_STORAGE"),
+        ("reference_point: {uauc: 0.4}", "names 'uauc', which is not an objective"),
+        ("reference_point: {flops: 0}", "set it to a number greater than 0"),
+        ("storage: s3://bucket/x", "cannot store the study in 's3://bucket/x'.*OPTUNA_STORAGE"),
         ("tracking: sqlite", "'tracking' is 'sqlite'"),
-        ("tracking: !!python/object/apply:os.system [ls]", "plain YAML is expected"),
-        ("name: twice", "the key 'name' stands twice"),
+        ("tracking: !!python/object/apply:os.system [ls]", "write plain YAML"),
+        ("name: twice", "the key 'name' appears twice"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, more: str, message: str) -> None:
+def test_a_mistake_is_one_sentence(tmp_path: Path, yaml: str, message: str) -> None:
     with pytest.raises(SpecError, match=message) as caught:
-        load_spec(write(tmp_path, MINIMAL + more))
+        load_spec(write(tmp_path, MINIMAL + yaml))
     assert "\n" not in str(caught.value)
     assert caught.value.exit_status == 2
 
 
-def test_a_space_inside_the_spec_is_refused_shortly(tmp_path: Path) -> None:
+def test_a_space_inside_the_spec_is_refused_in_a_short_message(tmp_path: Path) -> None:
     families = ", ".join(f"family_{index}: {{}}" for index in range(50))
     spec = write(tmp_path, MINIMAL + f"space: {{families: {{{families}}}}}\n")
     with pytest.raises(
-        SpecError, match=r"a space is a file of its own; .* its path here"
+        SpecError, match=r"a space must be a separate file; .* its path here"
     ) as caught:
         load_spec(spec)
     assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize("name", ["../up", ".hidden", "a b", "", "x" * 64, "a/b"])
-def test_a_name_must_be_fit_for_a_folder(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SpecError, match="it names a folder"):
+def test_a_name_must_be_a_valid_folder_name(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SpecError, match="it becomes a folder's name"):
         load_spec(write(tmp_path, MINIMAL), [f"name={name!r}"])
 
 
@@ -180,28 +182,30 @@ def test_a_name_must_be_fit_for_a_folder(tmp_path: Path, name: str) -> None:
     [
         ("search.trials", "'search.trials' is not `key=value`"),
         ("=3", "is not `key=value`"),
-        ("name.first=3", "the override of 'name.first' cannot be: 'name' is 'short'"),
-        ("search.trials=[", "plain YAML is expected"),
+        ("name.first=3", "the override of 'name.first' does not fit, because 'name' is 'short'"),
+        ("search.trials=[", "write plain YAML"),
     ],
 )
-def test_overrides_that_cannot_be(tmp_path: Path, override: str, message: str) -> None:
+def test_an_override_that_does_not_fit_is_refused(
+    tmp_path: Path, override: str, message: str
+) -> None:
     with pytest.raises(SpecError, match=message):
         load_spec(write(tmp_path, MINIMAL), [override])
 
 
-def test_an_unknown_spec_names_the_packaged_ones() -> None:
+def test_an_unknown_spec_suggests_a_packaged_one() -> None:
     with pytest.raises(UnknownNameError, match="'demoo': did you mean 'demo'"):
         load_spec("demoo")
     with pytest.raises(SpecError, match=r"cannot read nothing\.yaml"):
         load_spec("nothing.yaml")
 
 
-def test_an_empty_file(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="holds no keys"):
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="has no keys"):
         load_spec(write(tmp_path, ""))
 
 
-def test_the_packaged_demo(tmp_path: Path) -> None:
+def test_the_packaged_demo_spec(tmp_path: Path) -> None:
     spec = load_spec("demo")
     assert spec.data.path == str(tmp_path / "cwd/demo-data")  # not inside the package
     assert spec.trial.workers == 2
@@ -210,29 +214,29 @@ def test_the_packaged_demo(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["kuairand", "ablations"])
-def test_the_points_that_a_packaged_spec_enqueues_are_whole(name: str, tmp_path: Path) -> None:
-    """What a known-good point leaves open the sampler would choose, and it may be no good."""
+def test_packaged_specs_enqueue_complete_configurations(name: str, tmp_path: Path) -> None:
+    """The sampler would fill a missing key of a known-good configuration, perhaps badly."""
     spec = load_spec(name, [f"data.path={tmp_path}"])
     space = load_space(spec.space)
     assert spec.search.enqueue
-    for wanted in spec.search.enqueue:
-        known = space.enqueue(wanted, name).params
+    for config in spec.search.enqueue:
+        enqueued = space.enqueue(config, name).params
         study = optuna.create_study()
-        study.enqueue_trial(known)
+        study.enqueue_trial(enqueued)
         trial = study.ask()
         space.suggest(trial)
-        assert trial.params.keys() == known.keys()
+        assert trial.params.keys() == enqueued.keys()
 
 
-def test_the_packaged_kuairand_wants_its_data(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"'data\.path' is missing; say where .*-o data.path=URL"):
+def test_the_packaged_kuairand_spec_needs_a_data_path(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"'data\.path' is missing; set it .*-o data.path=URL"):
         load_spec("kuairand")
     spec = load_spec("kuairand", [f"data.path={tmp_path}"])
     assert Path(spec.data.schema_).name == "kuairand.schema.yaml"
     assert {"auc", "flops"} == {objective.metric for objective in spec.objectives}
 
 
-def test_the_packaged_ablations_change_one_thing_each(tmp_path: Path) -> None:
+def test_each_packaged_ablation_changes_one_key(tmp_path: Path) -> None:
     spec = load_spec("ablations", [f"data.path={tmp_path}"])
     space = load_space(spec.space)
     study = optuna.create_study(directions=["maximize", "minimize"])
@@ -259,7 +263,7 @@ def test_the_packaged_ablations_change_one_thing_each(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59))
-def test_durations(hours: int, minutes: int, seconds: int) -> None:
+def test_durations_are_parsed_into_seconds(hours: int, minutes: int, seconds: int) -> None:
     expected: Any = 3600 * hours + 60 * minutes + seconds
     assert parse_duration(f"{hours}h{minutes}m{seconds}s") == expected
     assert parse_duration(f"{hours} h {minutes} m {seconds} s") == expected

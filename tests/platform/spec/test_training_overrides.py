@@ -1,14 +1,14 @@
-"""A flat configuration becomes what a worker is told."""
+"""Training overrides in a flat configuration."""
 
 import pytest
 
 from mixfront.exceptions import SpecError
 from mixfront.spaces import split_flat
-from mixfront.spec.training_overrides import training_of
+from mixfront.spec.training_overrides import override_training
 from mixfront.training.config import TrainingConfig
 
 
-def test_keys_go_where_they_belong() -> None:
+def test_keys_are_split_between_model_and_training() -> None:
     flat = {
         "family": "unimixer", "num_blocks": 2, "optimizer.lr": 0.1, "passes": 3, "seed": 4,
         "training.embedding_optimizer.l2": 0.2, "dropout": 0.1,
@@ -19,14 +19,14 @@ def test_keys_go_where_they_belong() -> None:
     assert training == {
         "optimizer.lr": 0.1, "passes": 3, "seed": 4, "embedding_optimizer.l2": 0.2,
     }  # fmt: skip
-    config = training_of(TrainingConfig(batch_size=64), training)
+    config = override_training(TrainingConfig(batch_size=64), training)
     assert config.optimizer.lr == 0.1
     assert config.embedding_optimizer.l2 == 0.2
     assert (config.passes, config.seed, config.batch_size) == (3, 4, 64)
 
 
-def test_no_family() -> None:
-    with pytest.raises(SpecError, match="names no family"):
+def test_a_configuration_without_a_family_is_refused() -> None:
+    with pytest.raises(SpecError, match="has no family"):
         split_flat({"num_blocks": 2})
 
 
@@ -34,10 +34,10 @@ def test_no_family() -> None:
     ("overrides", "message"),
     [
         ({"optimizer.lrr": 1}, "unknown key 'optimizer.lrr': did you mean 'lr'"),
-        ({"optimiser.lr": 1}, "unknown training key 'optimiser.lr'"),
+        ({"optimiser.lr": 1}, "unknown training key 'optimiser.lr': did you mean 'optimizer'"),
         ({"passes": 0}, "'passes' is 0"),
     ],
 )
-def test_overrides_that_do_not_fit(overrides: dict[str, float], message: str) -> None:
+def test_invalid_overrides_are_refused(overrides: dict[str, float], message: str) -> None:
     with pytest.raises(SpecError, match=message):
-        training_of(TrainingConfig(), overrides)
+        override_training(TrainingConfig(), overrides)

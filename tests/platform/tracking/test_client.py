@@ -1,4 +1,4 @@
-"""MLflow's client, quiet and without global state."""
+"""MLflow clients without log noise and without global state."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ from mixfront.tracking.client import (
 )
 
 
-def test_an_sqlite_file_is_made_where_it_is_named_without_chatter(
+def test_a_sqlite_file_is_created_without_output(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -28,7 +28,7 @@ def test_an_sqlite_file_is_made_where_it_is_named_without_chatter(
     assert caplog.records == []
 
 
-def test_a_server_that_is_not_there_is_refused_quickly() -> None:
+def test_an_unreachable_server_is_reported_quickly() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, never listening: connections are refused
         uri = f"http://me:secret@127.0.0.1:{taken.getsockname()[1]}"
@@ -40,27 +40,27 @@ def test_a_server_that_is_not_there_is_refused_quickly() -> None:
     assert "\n" not in str(problem.value)
 
 
-def test_a_server_that_never_answers_is_refused_at_the_deadline() -> None:
+def test_a_server_that_never_responds_is_reported_at_the_deadline() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(TrackingError, match=r"no answer within 0\.5 s"):
+        with pytest.raises(TrackingError, match=r"no response within 0\.5 s"):
             check_reachable(uri, timeout=0.5)
 
 
-def test_a_deleted_experiment_is_refused_at_the_start(tracking_uri: str) -> None:
+def test_a_deleted_experiment_is_refused(tracking_uri: str) -> None:
     client = connect(tracking_uri)
     client.delete_experiment(client.create_experiment("gone"))
-    with pytest.raises(TrackingError, match="'gone' was deleted: restore it"):
+    with pytest.raises(TrackingError, match="'gone' was deleted; restore it"):
         check_reachable(tracking_uri, "gone")
 
 
-def test_an_experiment_that_is_not_there_yet_is_fine(tracking_uri: str) -> None:
-    check_reachable(tracking_uri, "to be made")
+def test_an_experiment_may_not_exist_yet(tracking_uri: str) -> None:
+    check_reachable(tracking_uri, "new")
 
 
-def test_nothing_global_is_left_behind(tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_restored(tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "7")
     before = dict(os.environ)
     with brief_requests():
@@ -80,10 +80,10 @@ def test_nothing_global_is_left_behind(tracking_uri: str, monkeypatch: pytest.Mo
         ("http://h:5000", None),
     ],
 )
-def test_which_uris_are_files(uri: str, file: Path | None) -> None:
+def test_only_sqlite_uris_have_a_file(uri: str, file: Path | None) -> None:
     assert sqlite_file(uri) == file
 
 
-def test_artifacts_lie_beside_the_database_file() -> None:
+def test_artifacts_are_next_to_the_database_file() -> None:
     assert artifact_location("sqlite:////a/b.db") == "file:///a/mlartifacts"
     assert artifact_location("http://h:5000") is None

@@ -1,4 +1,4 @@
-"""The thread that delivers, with a sender that does as it is told."""
+"""The delivery thread, with a stub sender."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,19 +14,19 @@ from mixfront.tracking.spool import Spool
 
 
 class StubSender(MlflowSender):
-    """Keeps what it is given; fails while `is_away`."""
+    """Records what it is given; fails while `is_unreachable`."""
 
     def __init__(self) -> None:
         super().__init__("", "", "", {}, lambda *_: None)
         self.updates: list[int] = []
         self.pages: list[str] = []
-        self.is_away = False
+        self.is_unreachable = False
         self.attempts = threading.Semaphore(0)
 
     def deliver(self, updates: Sequence[RunUpdate]) -> None:
         self.attempts.release()
-        if self.is_away:
-            raise ConnectionError("http://me:secret@h is away")
+        if self.is_unreachable:
+            raise ConnectionError("cannot connect to http://me:secret@h")
         self.updates += [update.seq for update in updates]
 
     def show_page(self, html: str) -> None:
@@ -34,7 +34,7 @@ class StubSender(MlflowSender):
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "LINGER_S", 0.01)
     monkeypatch.setattr(delivery, "FIRST_WAIT_S", 0.01)
     monkeypatch.setattr(delivery, "MAX_WAIT_S", 0.02)
@@ -60,7 +60,7 @@ def front(seq: int) -> RunUpdate:
     return RunUpdate(seq=seq, time_ms=0, texts={"front.json": "{}"})
 
 
-def test_notes_arrive_once_in_order_and_are_marked(spool: Spool, sender: StubSender) -> None:
+def test_updates_are_delivered_once_and_in_order(spool: Spool, sender: StubSender) -> None:
     queue = Delivery(spool, sender, [update(1)], None)
     queue.put(update(2))
     assert queue.flush(10)
@@ -70,27 +70,27 @@ def test_notes_arrive_once_in_order_and_are_marked(spool: Spool, sender: StubSen
     assert spool.delivered().through == 3
 
 
-def test_a_server_that_is_away_is_asked_until_it_is_back(
+def test_delivery_is_retried_until_the_server_is_reachable(
     spool: Spool, sender: StubSender, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sender.is_away = True
+    sender.is_unreachable = True
     queue = Delivery(spool, sender, [], None)
     queue.put(update(1))
     for _ in range(3):
         sender.attempts.acquire(timeout=10)
     assert not queue.flush(0.05)
-    sender.is_away = False
+    sender.is_unreachable = False
     assert queue.close(10)
     assert sender.updates == [1]
     warnings = [record.getMessage() for record in caplog.records]
-    assert len(warnings) == 2  # one when it went, one when it came back
+    assert len(warnings) == 2  # one when it became unreachable, one when it came back
     assert "secret" not in warnings[0]
 
 
-def test_closing_gives_up_in_time_and_leaves_the_rest_to_the_spool(
+def test_close_gives_up_in_time_and_leaves_the_rest_in_the_spool(
     spool: Spool, sender: StubSender
 ) -> None:
-    sender.is_away = True
+    sender.is_unreachable = True
     queue = Delivery(spool, sender, [update(1)], None)
     sender.attempts.acquire(timeout=10)
     assert not queue.close(0.1)
@@ -98,7 +98,7 @@ def test_closing_gives_up_in_time_and_leaves_the_rest_to_the_spool(
     assert spool.delivered().through == 0
 
 
-def test_large_backlogs_travel_in_batches(
+def test_a_large_backlog_is_delivered_in_batches(
     spool: Spool, sender: StubSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "BATCH_SIZE", 3)
@@ -108,9 +108,7 @@ def test_large_backlogs_travel_in_batches(
     assert sender.attempts._value == 4
 
 
-def test_the_page_is_made_at_the_end_and_not_for_every_front(
-    spool: Spool, sender: StubSender
-) -> None:
+def test_the_page_is_not_rendered_for_every_front(spool: Spool, sender: StubSender) -> None:
     queue = Delivery(spool, sender, [], lambda: "<html>")
     queue.put(front(1))
     assert queue.flush(10)
@@ -120,51 +118,53 @@ def test_the_page_is_made_at_the_end_and_not_for_every_front(
     assert spool.delivered().page == 2
 
 
-def test_the_page_is_renewed_while_the_search_runs(
+def test_the_page_is_refreshed_while_the_search_runs(
     spool: Spool, sender: StubSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "PAGE_EVERY_S", 0.0)
-    made = threading.Event()
+    rendered = threading.Event()
 
     def page() -> str:
-        made.set()
+        rendered.set()
         return "<html>"
 
     queue = Delivery(spool, sender, [], page)
     queue.put(front(1))
-    assert made.wait(10)
+    assert rendered.wait(10)
     assert queue.close(10)
     assert sender.pages == ["<html>"]
 
 
-def test_the_page_is_made_again_when_the_search_ends(
+def test_the_page_is_refreshed_when_the_search_ends(
     spool: Spool, sender: StubSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "PAGE_EVERY_S", 0.01)
     state = "running"
-    made = threading.Event()
+    rendered = threading.Event()
 
     def page() -> str:
-        made.set()
+        rendered.set()
         return f"<html>{state}"
 
     queue = Delivery(spool, sender, [], page)
     queue.put(front(1))
-    assert made.wait(5)
+    assert rendered.wait(5)
     state = "finished"
     queue.put(RunUpdate(seq=2, time_ms=0, status=RunStatus.FINISHED))
     assert queue.close(5)
     assert sender.pages[-1] == "<html>finished"
 
 
-def test_a_page_that_an_earlier_driver_owed_is_made(spool: Spool, sender: StubSender) -> None:
+def test_a_page_that_an_earlier_driver_did_not_deliver_is_rendered_once(
+    spool: Spool, sender: StubSender
+) -> None:
     assert Delivery(spool, sender, [], lambda: "<html>", page_seq=4).close(10)
     assert sender.pages == ["<html>"]
     assert Delivery(spool, sender, [], lambda: "<again>", page_seq=4).close(10)
     assert sender.pages == ["<html>"]
 
 
-def test_a_page_that_cannot_be_made_holds_nothing_up(
+def test_a_page_that_fails_to_render_does_not_block_delivery(
     spool: Spool, sender: StubSender, caplog: pytest.LogCaptureFixture
 ) -> None:
     def page() -> str:
@@ -173,10 +173,10 @@ def test_a_page_that_cannot_be_made_holds_nothing_up(
     queue = Delivery(spool, sender, [], page)
     queue.put(front(1))
     assert queue.close(10)
-    assert "could not be made" in caplog.text
+    assert "could not be rendered" in caplog.text
 
 
-def test_closing_with_nothing_to_do_returns(spool: Spool, sender: StubSender) -> None:
+def test_close_with_an_empty_queue_returns(spool: Spool, sender: StubSender) -> None:
     queue = Delivery(spool, sender, [], None)
     assert queue.flush(1)
     assert queue.close(10)

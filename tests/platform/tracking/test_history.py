@@ -1,20 +1,20 @@
-"""Nothing is told twice."""
+"""Nothing is logged twice."""
 
 from mixfront.tracking.history import History
 from mixfront.tracking.run_update import RunUpdate
 
 
-def test_the_first_value_of_a_step_stands() -> None:
+def test_the_first_value_of_a_metric_and_step_is_kept() -> None:
     history = History()
     history.add(RunUpdate(seq=4, time_ms=0, trial_id="1", step=10, metrics={"auc": 0.7}))
-    again = {"auc": 0.8, "uauc": 0.6}
-    assert history.new_metrics("1", 10, again) == {"uauc": 0.6}
-    assert history.new_metrics("1", 20, again) == again
-    assert history.new_metrics("2", 10, again) == again
+    repeated = {"auc": 0.8, "uauc": 0.6}
+    assert history.new_metrics("1", 10, repeated) == {"uauc": 0.6}
+    assert history.new_metrics("1", 20, repeated) == repeated
+    assert history.new_metrics("2", 10, repeated) == repeated
     assert history.last_seq == 4
 
 
-def test_ranks_and_states_are_told_when_they_change() -> None:
+def test_ranks_and_states_are_new_when_they_change() -> None:
     history = History()
     tags = {"pareto.rank": "0", "mixfront.state": "complete"}
     history.add(RunUpdate(seq=1, time_ms=0, trial_id="1", tags=tags))
@@ -24,7 +24,7 @@ def test_ranks_and_states_are_told_when_they_change() -> None:
     assert history.state_of("2") is None
 
 
-def test_a_front_is_told_when_it_changes() -> None:
+def test_a_front_is_new_when_it_changes() -> None:
     history = History()
     history.add(RunUpdate(seq=3, time_ms=0, texts={"front.json": "{}"}))
     assert history.page_seq == 3

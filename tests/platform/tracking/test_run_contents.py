@@ -1,4 +1,4 @@
-"""Records in MLflow's words."""
+"""Records as MLflow params, metrics, tags and artifacts."""
 
 import json
 
@@ -18,11 +18,11 @@ from mixfront.tracking.run_update import RunStatus, RunUpdate
 from mixfront.training.mixing_log import FOLDER
 
 
-def test_a_search_says_what_it_is_and_keeps_its_secrets(search: SearchRecord) -> None:
+def test_a_searchs_run_has_its_spec_but_no_secrets(search: SearchRecord) -> None:
     search.spec["tracking"] = {"uri": "http://me:hunter2@mlflow"}
     search.spec["data"]["path"] = "s3://key:secret@logs/day"
-    words = search_started(search, {"family": ["unimixer"]}, {"updates.txt": "at s3://a:b@c/d"})
-    update = RunUpdate(seq=1, time_ms=0, **words)
+    fields = search_started(search, {"family": ["unimixer"]}, {"updates.txt": "at s3://a:b@c/d"})
+    update = RunUpdate(seq=1, time_ms=0, **fields)
     assert "hunter2" not in update.to_line()
     assert "secret" not in update.to_line()
     assert update.params["search.trials"] == "3"
@@ -35,11 +35,11 @@ def test_a_search_says_what_it_is_and_keeps_its_secrets(search: SearchRecord) ->
     assert (update.dataset.name, len(update.dataset.digest)) == ("day", 36)
 
 
-def test_a_search_without_a_digest_names_no_data_set(search: SearchRecord) -> None:
+def test_a_search_without_a_digest_has_no_data_set(search: SearchRecord) -> None:
     search.dataset_digest = None
-    words = search_started(search, None, {})
-    assert words["dataset"] is None
-    assert "space.yaml" not in words["texts"]
+    fields = search_started(search, None, {})
+    assert fields["dataset"] is None
+    assert "space.yaml" not in fields["texts"]
 
 
 @pytest.mark.parametrize(
@@ -51,19 +51,23 @@ def test_a_search_without_a_digest_names_no_data_set(search: SearchRecord) -> No
         ("failed", RunStatus.FAILED),
     ],
 )
-def test_a_search_ends_as_it_did(search: SearchRecord, state: str, status: RunStatus) -> None:
+def test_a_searchs_run_ends_with_its_state(
+    search: SearchRecord, state: str, status: RunStatus
+) -> None:
     ended = search.model_copy(update={"state": state, "ended_because": "60 trials done"})
-    words = search_ended(ended)
-    assert words["status"] is status
-    assert words["tags"] == {"mixfront.state": state, "mixfront.ended_because": "60 trials done"}
+    fields = search_ended(ended)
+    assert fields["status"] is status
+    assert fields["tags"] == {"mixfront.state": state, "mixfront.ended_because": "60 trials done"}
 
 
-def test_a_trial_says_what_it_is(search: SearchRecord, trial: TrialRecord) -> None:
-    words = trial_started(search, trial)
-    assert words["params"] == {"family": "unimixer", "block_size": "4", "optimizer.lr": "0.001"}
-    assert words["metrics"] == {"params": 1e6, "flops": 2e9}
-    assert words["tags"]["mixfront.family"] == "unimixer"
-    assert words["status"] is RunStatus.RUNNING
+def test_a_trials_run_has_its_configuration_and_costs(
+    search: SearchRecord, trial: TrialRecord
+) -> None:
+    fields = trial_started(search, trial)
+    assert fields["params"] == {"family": "unimixer", "block_size": "4", "optimizer.lr": "0.001"}
+    assert fields["metrics"] == {"params": 1e6, "flops": 2e9}
+    assert fields["tags"]["mixfront.family"] == "unimixer"
+    assert fields["status"] is RunStatus.RUNNING
 
 
 @pytest.mark.parametrize(
@@ -76,23 +80,25 @@ def test_a_trial_says_what_it_is(search: SearchRecord, trial: TrialRecord) -> No
         (TrialState.INTERRUPTED, RunStatus.KILLED),
     ],
 )
-def test_a_trial_ends_as_it_did(trial: TrialRecord, state: TrialState, status: RunStatus) -> None:
+def test_a_trials_run_ends_with_its_state(
+    trial: TrialRecord, state: TrialState, status: RunStatus
+) -> None:
     trial.state = state
-    words = trial_ended(trial)
-    assert words["status"] is status
-    assert words["tags"]["mixfront.state"] == str(state)
-    assert ("accelerator_seconds" in words["metrics"]) == state.is_finished
-    assert words["folders"] == {}  # it never started
+    fields = trial_ended(trial)
+    assert fields["status"] is status
+    assert fields["tags"]["mixfront.state"] == str(state)
+    assert ("accelerator_seconds" in fields["metrics"]) == state.is_finished
+    assert fields["folders"] == {}  # it never started
 
 
-def test_pictures_come_with_the_end(trial: TrialRecord) -> None:
+def test_pictures_are_logged_when_a_trial_is_finished(trial: TrialRecord) -> None:
     trial.started, trial.state = 1.0, TrialState.COMPLETE
     assert trial_ended(trial)["folders"] == {FOLDER: f"trials/0/{FOLDER}"}
     trial.state = TrialState.INTERRUPTED
     assert trial_ended(trial)["folders"] == {}
 
 
-def test_a_trial_says_what_went_wrong(trial: TrialRecord) -> None:
+def test_a_trials_run_has_its_error_and_violations(trial: TrialRecord) -> None:
     trial.error = "cannot read s3://a:b@c/d"
     trial.violations = {"flops": 0.3, "params": -1.0}
     tags = trial_ended(trial)["tags"]
@@ -100,7 +106,7 @@ def test_a_trial_says_what_went_wrong(trial: TrialRecord) -> None:
     assert json.loads(tags["mixfront.violations"]) == {"flops": 0.3}
 
 
-def test_values_fit_what_mlflow_takes() -> None:
+def test_keys_and_values_fit_mlflows_limits() -> None:
     assert as_params({"a[0]": [1, 2], "long": "x" * 9000}) == {
         "a_0_": "[1, 2]",
         "long": "x" * 6000,

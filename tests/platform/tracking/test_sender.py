@@ -1,4 +1,4 @@
-"""Notes as MLflow shows them afterwards: a real SQLite store."""
+"""Updates as MLflow shows them, with a real SQLite store."""
 
 import logging
 from pathlib import Path
@@ -19,10 +19,10 @@ def client(tracking_uri: str) -> MlflowClient:
     return connect(tracking_uri)
 
 
-def sender_of(search: SearchRecord, told: list[Any] | None = None) -> MlflowSender:
-    told = [] if told is None else told
+def sender_of(search: SearchRecord, runs: list[Any] | None = None) -> MlflowSender:
+    runs = [] if runs is None else runs
     return MlflowSender(
-        search.tracking_uri, search.experiment, search.search_id, {}, lambda *run: told.append(run)
+        search.tracking_uri, search.experiment, search.search_id, {}, lambda *run: runs.append(run)
     )
 
 
@@ -33,22 +33,22 @@ def runs_of(client: MlflowClient, search: SearchRecord) -> list[Run]:
     return list(client.search_runs([experiment.experiment_id], query))
 
 
-def update(seq: int, **words: Any) -> RunUpdate:
-    return RunUpdate(seq=seq, time_ms=1000 + seq, **words)
+def update(seq: int, **fields: Any) -> RunUpdate:
+    return RunUpdate(seq=seq, time_ms=1000 + seq, **fields)
 
 
 def test_a_trial_is_a_child_of_its_search(client: MlflowClient, search: SearchRecord) -> None:
-    told: list[Any] = []
-    sender = sender_of(search, told)
+    runs: list[Any] = []
+    sender = sender_of(search, runs)
     sender.deliver([update(1, name="demo"), update(2, trial_id="7", name="7 unimixer")])
     parent, child = (client.get_run(sender.runs[key]) for key in ("", "7"))
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert child.data.tags["mixfront.trial_id"] == "7"
     assert (parent.info.run_name, child.info.run_name) == ("demo", "7 unimixer")
-    assert told == [(None, parent.info.run_id), ("7", child.info.run_id)]
+    assert runs == [(None, parent.info.run_id), ("7", child.info.run_id)]
 
 
-def test_runs_are_found_again_by_who_lost_their_ids(
+def test_a_sender_without_run_ids_finds_the_runs(
     client: MlflowClient, search: SearchRecord
 ) -> None:
     updates = [update(1, name="demo"), update(2, trial_id="7", name="7")]
@@ -59,7 +59,7 @@ def test_runs_are_found_again_by_who_lost_their_ids(
     assert len(runs_of(client, search)) == 2
 
 
-def test_a_child_that_comes_first_makes_its_parent(
+def test_a_child_that_comes_first_creates_its_parent(
     client: MlflowClient, search: SearchRecord
 ) -> None:
     sender = sender_of(search)
@@ -67,7 +67,7 @@ def test_a_child_that_comes_first_makes_its_parent(
     assert len(runs_of(client, search)) == 2
 
 
-def test_telling_twice_changes_nothing(client: MlflowClient, search: SearchRecord) -> None:
+def test_delivering_twice_changes_nothing(client: MlflowClient, search: SearchRecord) -> None:
     updates = [
         update(1, trial_id="1", name="1", params={"a": "1"}, metrics={"flops": 1e9}),
         update(2, trial_id="1", step=10, metrics={"auc": 0.7, "uauc": float("nan")}),
@@ -88,7 +88,7 @@ def test_telling_twice_changes_nothing(client: MlflowClient, search: SearchRecor
     assert [entry.dataset.digest for entry in run.inputs.dataset_inputs] == ["x"]
 
 
-def test_more_than_one_batch_of_everything(client: MlflowClient, search: SearchRecord) -> None:
+def test_more_entries_than_fit_in_one_batch(client: MlflowClient, search: SearchRecord) -> None:
     sender = sender_of(search)
     params = {f"p{i}": str(i) for i in range(150)}
     tags = {f"t{i}": str(i) for i in range(150)}
@@ -100,7 +100,7 @@ def test_more_than_one_batch_of_everything(client: MlflowClient, search: SearchR
     assert tags.items() <= data.tags.items()
 
 
-def test_artifacts_lie_beside_the_database(
+def test_artifacts_are_next_to_the_database(
     client: MlflowClient, search: SearchRecord, tracking_uri: str
 ) -> None:
     sender = sender_of(search)
@@ -113,14 +113,16 @@ def test_artifacts_lie_beside_the_database(
     assert (folder / "front.html").read_text() == "<html>"
 
 
-def test_an_interrupted_trial_runs_again(client: MlflowClient, search: SearchRecord) -> None:
+def test_a_resumed_trial_has_status_running_again(
+    client: MlflowClient, search: SearchRecord
+) -> None:
     sender = sender_of(search)
     sender.deliver([update(1, trial_id="1", name="1", status=RunStatus.KILLED)])
     sender.deliver([update(2, trial_id="1", status=RunStatus.RUNNING)])
     assert client.get_run(sender.runs["1"]).info.status == "RUNNING"
 
 
-def test_what_mlflow_refuses_for_good_holds_nothing_up(
+def test_a_permanent_refusal_does_not_block_other_updates(
     client: MlflowClient, search: SearchRecord, caplog: pytest.LogCaptureFixture
 ) -> None:
     sender = sender_of(search)
@@ -132,16 +134,16 @@ def test_what_mlflow_refuses_for_good_holds_nothing_up(
                 update(3, trial_id="2", params={"a": "2"}),
             ]
         )
-    assert "refused 1 updates on trial 1" in caplog.text
+    assert "refused 1 updates of trial 1" in caplog.text
     assert client.get_run(sender.runs["1"]).data.params == {"a": "1"}
     assert client.get_run(sender.runs["2"]).data.params == {"a": "2"}
 
 
-def test_a_failing_listener_does_not_stop_delivery(search: SearchRecord) -> None:
-    def listen(trial_id: str | None, run_id: str) -> None:
+def test_a_failing_callback_does_not_stop_delivery(search: SearchRecord) -> None:
+    def on_run(trial_id: str | None, run_id: str) -> None:
         raise RuntimeError(f"{trial_id} {run_id}")
 
-    sender = MlflowSender(search.tracking_uri, search.experiment, search.search_id, {}, listen)
+    sender = MlflowSender(search.tracking_uri, search.experiment, search.search_id, {}, on_run)
     sender.deliver([update(1, trial_id="1", name="1")])
     assert set(sender.runs) == {"", "1"}
 
@@ -161,18 +163,18 @@ def test_a_folder_of_the_search_becomes_artifacts(
     )
     updates = [
         update(1, trial_id="1", name="1", folders={"mixing": "trials/1/mixing"}),
-        update(2, trial_id="2", name="2", folders={"mixing": "trials/2/mixing"}),  # there is none
+        update(2, trial_id="2", name="2", folders={"mixing": "trials/2/mixing"}),  # does not exist
     ]
     sender.deliver(updates)
     sender.deliver(updates)
-    shown = client.list_artifacts(sender.runs["1"], "mixing")
-    assert [file.path for file in shown] == ["mixing/layer0.png"]
+    artifacts = client.list_artifacts(sender.runs["1"], "mixing")
+    assert [file.path for file in artifacts] == ["mixing/layer0.png"]
     folder = Path(client.get_run(sender.runs["1"]).info.artifact_uri.removeprefix("file://"))
     assert (folder / "mixing/layer0.png").read_bytes() == b"\x89PNG"
     assert client.list_artifacts(sender.runs["2"]) == []
 
 
-def test_an_experiment_is_one_of_model_development(
+def test_the_experiment_kind_is_model_development(
     search: SearchRecord, client: MlflowClient
 ) -> None:
     name = f"kinds-{search.search_id}"
@@ -181,7 +183,7 @@ def test_an_experiment_is_one_of_model_development(
         [update(1, name="demo")]
     )
     sender_of(search).deliver([update(1, name="demo")])
-    for experiment in (name, search.experiment):
-        found = client.get_experiment_by_name(experiment)
-        assert found is not None
-        assert found.tags["mlflow.experimentKind"] == "custom_model_development"
+    for experiment_name in (name, search.experiment):
+        experiment = client.get_experiment_by_name(experiment_name)
+        assert experiment is not None
+        assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"

@@ -1,4 +1,4 @@
-"""The spool keeps every update, whatever kills its writer."""
+"""The spool keeps every update, even if its writer is killed."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ def update(seq: int) -> RunUpdate:
     return RunUpdate(seq=seq, time_ms=seq, trial_id="3", metrics=metrics, status=RunStatus.RUNNING)
 
 
-def test_notes_come_back_in_order(url: str) -> None:
+def test_updates_are_replayed_in_order(url: str) -> None:
     spool = Spool(url)
     updates = [update(seq) for seq in range(1, 6)]
     for each in updates[:3]:
@@ -30,12 +30,12 @@ def test_notes_come_back_in_order(url: str) -> None:
     for each in updates[3:]:
         spool.append(each)
     spool.sync()
-    spool.sync()  # nothing waits: nothing is written
+    spool.sync()  # writes nothing
     spool.close()
     assert Spool(url).replay() == updates
 
 
-def test_each_writer_has_segments_of_its_own(url: str) -> None:
+def test_each_writer_has_its_own_segments(url: str) -> None:
     for seq in (1, 2, 3):
         spool = Spool(url)
         spool.append(update(seq))
@@ -45,7 +45,7 @@ def test_each_writer_has_segments_of_its_own(url: str) -> None:
     assert len(Spool(url)._segments()) == 3
 
 
-def test_the_mark_comes_back(url: str) -> None:
+def test_the_delivery_mark_is_read_back(url: str) -> None:
     mark = DeliveryMark(through=7, page=5, runs={"": "abc", "3": "def"})
     spool = Spool(url)
     assert spool.delivered() == DeliveryMark()
@@ -66,19 +66,19 @@ def test_a_torn_last_line_is_skipped(tmp_path: Path) -> None:
     assert [each.seq for each in later.replay()] == [1, 3]
 
 
-def test_a_mark_that_cannot_be_read_means_deliver_again(tmp_path: Path) -> None:
+def test_an_unreadable_mark_counts_as_nothing_delivered(tmp_path: Path) -> None:
     (tmp_path / "delivered.json").write_text('{"through": 1')
     assert Spool(str(tmp_path)).delivered() == DeliveryMark()
 
 
-def test_an_object_store_gets_whole_segments_and_no_waiting_is_lost_by_a_failure(
+def test_a_failed_sync_to_an_object_store_loses_no_update(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     spool = Spool("memory://flaky/spool")
     spool.append(update(1))
-    with monkeypatch.context() as broken:
-        broken.setattr(spool._fs, "pipe_file", _refuse)
-        with pytest.raises(OSError, match="store is away"):
+    with monkeypatch.context() as patch:
+        patch.setattr(spool._fs, "pipe_file", _refuse)
+        with pytest.raises(OSError, match="unreachable"):
             spool.sync()
     spool.append(update(2))
     spool.sync()
@@ -86,11 +86,11 @@ def test_an_object_store_gets_whole_segments_and_no_waiting_is_lost_by_a_failure
 
 
 def _refuse(*_: object) -> None:
-    raise OSError("the store is away")
+    raise OSError("the store is unreachable")
 
 
-def test_sigkill_loses_nothing_that_was_appended(tmp_path: Path) -> None:
-    """The child says how far it is after each append; the kill comes at no special moment."""
+def test_sigkill_loses_no_appended_update(tmp_path: Path) -> None:
+    """The child reports its progress after each append and is killed at an arbitrary moment."""
     code = (
         "import sys\n"
         "from mixfront.tracking.run_update import RunUpdate\n"
@@ -107,7 +107,7 @@ def test_sigkill_loses_nothing_that_was_appended(tmp_path: Path) -> None:
         child.stdout.readline()
         time.sleep(0.2)
         child.kill()
-        said = [int(line) for line in child.stdout.read().split("\n")[:-1]]
-    kept = [each.seq for each in Spool(str(tmp_path)).replay()]
-    assert kept[: said[-1]] == list(range(1, said[-1] + 1))
-    assert len(kept) <= said[-1] + 1
+        reported = [int(line) for line in child.stdout.read().split("\n")[:-1]]
+    replayed = [each.seq for each in Spool(str(tmp_path)).replay()]
+    assert replayed[: reported[-1]] == list(range(1, reported[-1] + 1))
+    assert len(replayed) <= reported[-1] + 1

@@ -1,4 +1,4 @@
-"""The writer, from records to what MLflow shows: a real SQLite store."""
+"""The writer, from records to runs in a real SQLite store."""
 
 import json
 import time
@@ -21,7 +21,7 @@ def client(tracking_uri: str) -> MlflowClient:
 
 
 def run_search(writer: MlflowWriter, trial: TrialRecord) -> None:
-    """One trial with two evaluations, and a front of it."""
+    """Log one trial with two evaluations, and its front."""
     writer.open_search({"family": ["unimixer"]})
     writer.open_trial(trial)
     for step in (10, 20):
@@ -37,16 +37,16 @@ def run_of(client: MlflowClient, writer: MlflowWriter, trial_id: str | None = No
     return client.get_run(run_id)
 
 
-def test_a_search_as_mlflow_shows_it(
+def test_a_search_and_its_trial_become_runs(
     client: MlflowClient, search: SearchRecord, store: RecordStore, trial: TrialRecord
 ) -> None:
-    told: dict[str | None, str] = {}
-    writer = MlflowWriter(search, store, on_run=told.__setitem__, page=lambda: "<html>")
+    runs: dict[str | None, str] = {}
+    writer = MlflowWriter(search, store, on_run=runs.__setitem__, page=lambda: "<html>")
     run_search(writer, trial)
     search.state = "finished"
     assert writer.close(search)
     parent, child = run_of(client, writer), run_of(client, writer, "0")
-    assert told == {None: parent.info.run_id, "0": child.info.run_id}
+    assert runs == {None: parent.info.run_id, "0": child.info.run_id}
     assert (parent.info.status, child.info.status) == ("FINISHED", "FINISHED")
     assert parent.data.metrics == {"hypervolume": 0.4}
     assert child.data.tags["pareto.rank"] == "0"
@@ -65,7 +65,7 @@ def test_a_search_as_mlflow_shows_it(
     assert json.loads((folder / "front.json").read_text()) == FRONT
 
 
-def test_a_second_writer_doubles_nothing(
+def test_a_second_writer_logs_nothing_twice(
     client: MlflowClient, search: SearchRecord, store: RecordStore, trial: TrialRecord
 ) -> None:
     for _ in range(2):
@@ -78,16 +78,16 @@ def test_a_second_writer_doubles_nothing(
     assert len(client.get_metric_history(run_of(client, writer).info.run_id, "hypervolume")) == 1
 
 
-def test_what_a_killed_driver_left_in_the_spool_is_delivered(
+def test_updates_that_a_killed_driver_left_in_the_spool_are_delivered(
     client: MlflowClient,
     search: SearchRecord,
     store: RecordStore,
     trial: TrialRecord,
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "blocked").write_text("no folder can be made here")
-    away = search.model_copy(update={"tracking_uri": f"sqlite:///{tmp_path}/blocked/x.db"})
-    killed = MlflowWriter(away, store)
+    (tmp_path / "blocked").write_text("a file where MLflow needs a folder")
+    unusable = search.model_copy(update={"tracking_uri": f"sqlite:///{tmp_path}/blocked/x.db"})
+    killed = MlflowWriter(unusable, store)
     run_search(killed, trial)
     assert not killed.close(timeout=0.1)
     writer = MlflowWriter(search, store)
@@ -98,22 +98,22 @@ def test_what_a_killed_driver_left_in_the_spool_is_delivered(
     assert child.info.status == "FINISHED"
 
 
-def test_records_that_know_more_than_mlflow_are_caught_up_with(
+def test_catch_up_logs_records_that_are_ahead_of_mlflow(
     client: MlflowClient, search: SearchRecord, store: RecordStore, trial: TrialRecord
 ) -> None:
     writer = MlflowWriter(search, store)
     writer.open_trial(trial)
-    never_told = trial.model_copy(update={"trial_id": "1", "state": TrialState.INFEASIBLE})
+    never_logged = trial.model_copy(update={"trial_id": "1", "state": TrialState.INFEASIBLE})
     trial.state, trial.error = TrialState.FAILED, "out of memory"
-    writer.catch_up([trial, never_told])
-    writer.catch_up([trial, never_told])
+    writer.catch_up([trial, never_logged])
+    writer.catch_up([trial, never_logged])
     assert writer.close(search)
     assert run_of(client, writer, "0").info.status == "FAILED"
     assert run_of(client, writer, "0").data.tags["mixfront.error"] == "out of memory"
     assert run_of(client, writer, "1").data.tags["mixfront.state"] == "infeasible"
 
 
-def test_a_run_that_the_record_knows_is_used(
+def test_the_run_id_in_a_record_is_used(
     client: MlflowClient, search: SearchRecord, store: RecordStore, trial: TrialRecord
 ) -> None:
     first = MlflowWriter(search, store)
@@ -127,16 +127,16 @@ def test_a_run_that_the_record_knows_is_used(
     assert client.get_run(str(trial.run_id)).data.tags["mixfront.trial_id"] == "0"
 
 
-def test_the_caller_is_not_held_up_by_a_server_that_is_away(
+def test_an_unreachable_server_does_not_block_the_caller(
     search: SearchRecord, store: RecordStore, trial: TrialRecord
 ) -> None:
-    away = search.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
-    writer = MlflowWriter(away, store)
-    started = time.monotonic()
+    unreachable = search.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
+    writer = MlflowWriter(unreachable, store)
+    start = time.monotonic()
     run_search(writer, trial)
     for step in range(100, 300):
         writer.log_evaluation(trial, step, {"auc": 0.7})
-    assert time.monotonic() - started < 5  # a single connection attempt and its retry take longer
+    assert time.monotonic() - start < 5  # one connection attempt and its retry take longer
     assert not writer.close(timeout=0.1)
 
 
@@ -159,7 +159,7 @@ def test_a_full_disk_does_not_stop_the_search(
     assert run_of(client, writer, "0").data.params["block_size"] == "4"
 
 
-def test_mlflow_s_own_state_is_left_alone(
+def test_mlflows_global_state_is_not_changed(
     search: SearchRecord, store: RecordStore, trial: TrialRecord
 ) -> None:
     import mlflow

@@ -1,4 +1,4 @@
-"""Space files: composition, bad input, and the packaged ones."""
+"""Space files: composition, wrong input, and the packaged spaces."""
 
 import warnings
 from pathlib import Path
@@ -20,35 +20,35 @@ def write(folder: Path, name: str, text: str) -> str:
     return str(path)
 
 
-def test_the_packaged_ones() -> None:
+def test_there_is_a_packaged_space_per_family() -> None:
     assert set(packaged_spaces()) >= {"all_families", "small", *FAMILIES}
 
 
 @pytest.mark.parametrize("name", packaged_spaces())
-def test_every_model_sampled_can_be_built(name: str) -> None:
+def test_every_sampled_model_can_be_built(name: str) -> None:
     space = load_space(name)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    seen = set()
+    sampled = set()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(200):
             family, model, _ = split_flat(space.suggest(study.ask()))
             make_config(family, model)
-            seen.add(family)
-    assert seen == set(space.families)
+            sampled.add(family)
+    assert sampled == set(space.families)
     for corner in space.extremes():
         family, model, _ = split_flat(corner)
         make_config(family, model)
 
 
-def test_the_composed_one_holds_its_parts() -> None:
+def test_a_composed_space_has_the_families_it_includes() -> None:
     whole = load_space("all_families")
     assert sorted(whole.families) == sorted(FAMILIES)
     assert whole.families["rankmixer"] == load_space("rankmixer").families["rankmixer"]
     assert "embedding_optimizer.l2" in whole.shared
 
 
-def test_a_file_adds_to_what_it_includes_and_wins(tmp_path: Path) -> None:
+def test_a_file_extends_and_overrides_what_it_includes(tmp_path: Path) -> None:
     write(tmp_path, "base.yaml", "families: {rankmixer: {num_tokens: 4, num_blocks: 1}}")
     text = """
         include: [base.yaml]
@@ -71,33 +71,36 @@ def test_a_file_adds_to_what_it_includes_and_wins(tmp_path: Path) -> None:
         ("families: {rankmixer: {}}\nshared: {optimizr.lr: 1}", "unknown key 'optimizr.lr'"),
         ("shared: {passes: 2}", "has no family"),
         ("familys: {}", "unknown key 'familys': did you mean 'families'"),
-        ("families: {rankmixer: {num_blocks: {kind: int, low: 3, high: 1}}}", "low 3 is above"),
-        ("families: {rankmixer: {family: x}}", "'family' is no parameter"),
+        (
+            "families: {rankmixer: {num_blocks: {kind: int, low: 3, high: 1}}}",
+            "low 3 is greater than high 1",
+        ),
+        ("families: {rankmixer: {family: x}}", "'family' is not a parameter"),
         ("include: [mine.yaml]", "includes itself"),
         ("include: [nowhere]", "unknown space 'nowhere'"),
-        ("families: !!python/object/apply:os.system [ls]", "plain YAML is expected"),
+        ("families: !!python/object/apply:os.system [ls]", "write plain YAML"),
         (
             "families: {unimixer: {block_size: "
             "{kind: choice, values: [4], divides: [num_tokens]}}}",
-            "'block_size' of family 'unimixer' refers to 'num_tokens', which must be a parameter",
+            "'block_size' of family 'unimixer' refers to 'num_tokens', which is not defined",
         ),
     ],
 )
-def test_bad_input_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+def test_wrong_input_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises((SpecError, UnknownNameError), match=message) as caught:
         load_space(write(tmp_path, "mine.yaml", text))
     assert "\n" not in str(caught.value)
 
 
-def test_two_includes_that_disagree_want_a_decision(tmp_path: Path) -> None:
+def test_conflicting_includes_need_a_shared_definition(tmp_path: Path) -> None:
     write(tmp_path, "a.yaml", "families: {rankmixer: {}}\nshared: {passes: 1}")
     write(tmp_path, "b.yaml", "families: {unimixer: {}}\nshared: {passes: 2}")
-    with pytest.raises(SpecError, match="includes two different 'passes'"):
+    with pytest.raises(SpecError, match="includes conflicting definitions of 'passes'"):
         load_space(write(tmp_path, "mine.yaml", "include: [a.yaml, b.yaml]"))
-    decided = write(tmp_path, "decided.yaml", "include: [a.yaml, b.yaml]\nshared: {passes: 3}")
-    assert load_space(decided).shared == {"passes": Fixed(value=3)}
+    resolved = write(tmp_path, "resolved.yaml", "include: [a.yaml, b.yaml]\nshared: {passes: 3}")
+    assert load_space(resolved).shared == {"passes": Fixed(value=3)}
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"cannot read .*nothing\.yaml"):
         load_space(str(tmp_path / "nothing.yaml"))

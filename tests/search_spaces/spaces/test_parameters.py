@@ -1,4 +1,4 @@
-"""What a parameter may be, and what a space file may say of it."""
+"""Parameters of a space: parsing, conditions and allowed values."""
 
 from typing import Any
 
@@ -21,34 +21,34 @@ def test_a_bare_scalar_is_fixed(value: Any) -> None:
     ("data", "message"),
     [
         ({"kind": "choice", "values": []}, "at least 1 item"),
-        ({"kind": "choice", "values": [1, 1]}, "stands twice"),
-        ({"kind": "choice", "values": ["a"], "divides": ["b"]}, "positive integers only"),
+        ({"kind": "choice", "values": [1, 1]}, "appears twice"),
+        ({"kind": "choice", "values": ["a"], "divides": ["b"]}, "positive integers"),
         (
             {"kind": "choice", "values": [1], "only_with": {2: {"b": [1]}}},
-            "speaks of 2, which is no value",
+            "names 2, which is not one of the values",
         ),
-        ({"kind": "int", "low": 3, "high": 1}, "low 3 is above high 1"),
-        ({"kind": "int", "low": 1, "high": 4, "step": 2}, "no number of steps of 2"),
-        ({"kind": "int", "low": 1, "high": 4, "step": 3, "log": True}, "exclude each other"),
-        ({"kind": "float", "low": 0, "high": 1, "log": True}, "above 0 where `log` is on"),
+        ({"kind": "int", "low": 3, "high": 1}, "low 3 is greater than high 1"),
+        ({"kind": "int", "low": 1, "high": 4, "step": 2}, "must be a multiple of step 2"),
+        ({"kind": "int", "low": 1, "high": 4, "step": 3, "log": True}, "cannot be combined"),
+        ({"kind": "float", "low": 0, "high": 1, "log": True}, "greater than 0 with `log: true`"),
         ({"kind": "float", "low": 0, "hihg": 1}, "Field required"),
         ({"kind": "normal"}, "does not match any of the expected tags"),
     ],
 )
-def test_what_cannot_be_is_refused(data: dict[str, Any], message: str) -> None:
+def test_an_invalid_parameter_is_refused(data: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         PARAMETER.validate_python(data)
 
 
 @given(st.integers(1, 64), st.integers(1, 64), st.sets(st.integers(1, 64), min_size=1))
-def test_only_divisors_are_on_offer(tokens: int, width: int, sizes: set[int]) -> None:
+def test_divides_allows_only_divisors(tokens: int, width: int, sizes: set[int]) -> None:
     choice = Choice(values=tuple(sorted(sizes)), divides=("tokens", "width"))
     narrowed = choice.narrowed({"tokens": tokens, "width": width})
     expected = [size for size in sorted(sizes) if tokens * width % size == 0]
     assert (list(narrowed.values) if narrowed else []) == expected
 
 
-def test_only_multiples_are_on_offer() -> None:
+def test_multiple_of_allows_only_multiples() -> None:
     choice = Choice(values=(16, 24, 32), multiple_of=("tokens",))
     assert choice.narrowed({"tokens": 8}) == choice
     narrowed = choice.narrowed({"tokens": 16})
@@ -57,25 +57,25 @@ def test_only_multiples_are_on_offer() -> None:
     assert choice.narrowed({"tokens": 64}) is None
 
 
-def test_a_value_with_a_condition_is_on_offer_only_where_it_holds() -> None:
+def test_only_with_allows_a_value_only_if_its_condition_holds() -> None:
     choice = Choice(
         values=(0, 4, 8),
         only_with={0: {"pattern": ("fm",)}, 4: {"pattern": ("dense", "free"), "size": (1, 2)}},
     )
     assert choice.needs == ("pattern", "size")
-    offers = {
+    narrowed = {
         (pattern, size): choice.narrowed({"pattern": pattern, "size": size})
         for pattern in ("fm", "dense")
         for size in (2, 3)
     }
-    values = {key: offer.values for key, offer in offers.items() if offer is not None}
+    values = {key: choice.values for key, choice in narrowed.items() if choice is not None}
     assert values == {
         ("fm", 2): (0, 8), ("fm", 3): (0, 8), ("dense", 2): (4, 8), ("dense", 3): (8,),
     }  # fmt: skip
     assert Choice(values=(0,), only_with={0: {"size": (1,)}}).narrowed({"size": 2}) is None
 
 
-def test_a_choice_is_whole_while_what_it_depends_on_is_unknown() -> None:
+def test_a_choice_is_not_narrowed_before_its_conditions_are_known() -> None:
     choice = Choice(values=(3, 4), divides=("tokens",))
     assert choice.narrowed({}) is choice
 
@@ -92,7 +92,9 @@ def test_a_choice_is_whole_while_what_it_depends_on_is_unknown() -> None:
         (Float(low=0.0, high=1.0), 0, "0.5"),
     ],
 )
-def test_contains(parameter: Fixed | Choice | Int | Float, inside: Any, outside: Any) -> None:
+def test_a_parameter_contains_only_allowed_values(
+    parameter: Fixed | Choice | Int | Float, inside: Any, outside: Any
+) -> None:
     assert contains(parameter, inside)
     assert not contains(parameter, outside)
     assert describe(parameter)
