@@ -1,6 +1,5 @@
 """The command line is a contract: its names stay, its mistakes are one sentence."""
 
-import subprocess
 import sys
 
 import pytest
@@ -18,6 +17,8 @@ def test_names_are_fixed() -> None:
     assert set(group.commands) == COMMANDS
     assert set(group.commands["search"].commands) == SEARCH_COMMANDS  # type: ignore[attr-defined]
     assert set(group.commands["data"].commands) == {"synth", "inspect"}  # type: ignore[attr-defined]
+    groups = {name for name, command in group.commands.items() if hasattr(command, "commands")}
+    assert groups == set(command_line.GROUPS)
 
 
 def test_every_command_has_help_with_an_example() -> None:
@@ -44,10 +45,32 @@ def test_a_users_mistake_is_one_sentence(
     assert capsys.readouterr().err == "mixfront: the value 3 is wrong; write 4\n"
 
 
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys; import mixfront.cli.app; "
-        "print([m for m in ('torch', 'ray', 'mlflow', 'deepspeed', 'optuna') if m in sys.modules])"
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["search", "run", "demo", "-o", "x=1"], ["search", "run"]),
+        (["--debug", "data", "synth", "out"], ["data", "synth"]),
+        (["trials", "demo"], ["trials"]),
+        (["search"], ["search"]),
+        ([], []),
+    ],
+)
+def test_the_command_is_found_among_the_words(words: list[str], command: list[str]) -> None:
+    assert command_line.command_in(words) == command
+
+
+def test_a_missing_package_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(command_line, "app", fail)
+    monkeypatch.setattr(sys, "argv", ["mixfront", "search", "run", "demo"])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        "mixfront: `mixfront search run` needs mixfront[all]: pip install 'mixfront[all]' "
+        "(the module 'torch' is not installed)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
