@@ -108,8 +108,10 @@ class MissingExtraError(MixfrontError):
     """
 
     def __init__(self, what: str, extra: str, module: str) -> None:
+        self.extra = extra
+        self.remedy = f"pip install 'mixfront[{extra}]'"
         super().__init__(
-            f"{what} needs mixfront[{extra}]: pip install 'mixfront[{extra}]' "
+            f"{what} needs mixfront[{extra}]: {self.remedy} "
             f"(the module {module!r} is not installed)"
         )
 

@@ -8,6 +8,7 @@ import typer
 from mixfront.cli import (
     cost,
     data,
+    doctor,
     families,
     pareto,
     promote,
@@ -39,6 +40,7 @@ for _command in (
     pareto,
     promote,
     rollback,
+    doctor,
 ):
     _command.register(app)
 app.add_typer(search_app)

@@ -8,7 +8,17 @@ import typer.main
 from mixfront.cli import app as command_line
 from mixfront.exceptions import SpecError
 
-COMMANDS = {"data", "families", "cost", "search", "trials", "pareto", "promote", "rollback"}
+COMMANDS = {
+    "data",
+    "families",
+    "cost",
+    "search",
+    "trials",
+    "pareto",
+    "promote",
+    "rollback",
+    "doctor",
+}
 SEARCH_COMMANDS = {"validate", "run", "submit", "status", "logs", "stop", "resume", "list"}
 
 
