@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mixfront.doctor.finding import Finding, failed, ok, warning
 from mixfront.doctor.needs import require
-from mixfront.training.native_bf16 import CPU_FLAGS, cpu_bf16_flags, has_native_bf16
+from mixfront.training.native_bf16 import cpu_bf16_flags, has_native_bf16
 
 DRIVER = Path("/proc/driver/nvidia/version")
 
@@ -20,9 +20,7 @@ def check_bf16() -> Finding:
     if flags := cpu_bf16_flags():
         cpu = f"the CPU has {', '.join(flags)}"
     else:
-        cpu = (
-            f"the CPU has none of {', '.join(CPU_FLAGS)} and would emulate bf16, slower than fp32"
-        )
+        cpu = "the CPU has no bf16 instructions and would emulate them, slower than fp32"
     seen = f"{len(native)} of {len(devices)} GPUs have it; {cpu}" if devices else cpu
     if len(native) == len(devices) and (devices or flags):
         return ok(seen)
