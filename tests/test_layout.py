@@ -1,13 +1,16 @@
-"""The folder platform/ must never shadow the standard library."""
+"""Where files lie: what must never shadow the standard library, and how full a folder may be."""
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE_ROOTS = ["platform", "search_spaces", "workers", "dashboards"]
+MOST_FILES = 24  # in one folder; with more it is about more than one thing
+MIRRORED = 0.9  # share of test files that lie where their module does
 
 
 def test_stdlib_platform_wins_at_the_root() -> None:
@@ -30,3 +33,24 @@ def test_every_sub_package_is_typed(root: str) -> None:
     folders = [path for path in (ROOT / root / "mixfront").glob("*") if path.is_dir()]
     untyped = [f for f in folders if f.name != "__pycache__" and not (f / "py.typed").exists()]
     assert untyped == []
+
+
+def test_no_folder_is_about_everything() -> None:
+    files = [path for root in SOURCE_ROOTS for path in (ROOT / root).rglob("*.py")]
+    counts = Counter(path.parent for path in files if path.parent.name != "families")
+    full = {str(folder): count for folder, count in counts.items() if count > MOST_FILES}
+    assert full == {}
+
+
+def test_tests_lie_where_their_modules_do() -> None:
+    tests = {
+        path: ROOT / root / "mixfront" / path.relative_to(ROOT / "tests" / root)
+        for root in SOURCE_ROOTS
+        for path in (ROOT / "tests" / root).rglob("test_*.py")
+    }
+    stray = [
+        str(test.relative_to(ROOT))
+        for test, module in tests.items()
+        if not module.with_name(module.name.removeprefix("test_")).exists()
+    ]
+    assert len(stray) <= (1 - MIRRORED) * len(tests), stray

@@ -21,6 +21,7 @@ TRAINING = TrainingConfig.model_validate(
         "batch_size": 251,  # no multiple of 2 or 3
         "passes": 2,
         "evaluate_every": 0.5,
+        "precision": "fp32",
         "eval_batch_size": 100,
         "gradient_accumulation": 2,
         "optimizer": {"clip_norm": 1.0, "warmup": 0.2, "weight_decay": 0.01},

@@ -52,7 +52,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
         ({"passs": 1}, "unknown key 'passs': did you mean 'passes'?"),
         ({"optimizer": {"lrr": 1}}, "unknown key 'optimizer.lrr': did you mean 'lr'?"),
         ({"passes": 0}, "'passes' is 0: Input should be greater than or equal to 1"),
-        ({"precision": "fp8"}, "'precision' is 'fp8': Input should be 'fp32' or 'bf16'"),
+        ({"precision": "fp8"}, "'precision' is 'fp8': Input should be 'auto', 'fp32' or 'bf16'"),
     ],
 )
 def test_wrong_config_is_one_sentence(data: dict[str, object], sentence: str) -> None:

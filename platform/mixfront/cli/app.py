@@ -1,7 +1,10 @@
 """The command `mixfront`: one sub-command a file; errors become one sentence here."""
 
+import os
 import sys
+import traceback
 from collections.abc import Sequence
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -12,15 +15,20 @@ from mixfront.cli import (
     families,
     pareto,
     promote,
+    reproduce,
     rollback,
     search_run,
     submit,
+    train,
     trials,
     validate,
 )
+from mixfront.cli.crash_log import one_line, write_crash_log
 from mixfront.cli.search_app import search_app
 from mixfront.exceptions import MixfrontError
 from mixfront.installation.extras import extras_named
+
+DEBUG_VARIABLE = "MIXFRONT_DEBUG"
 
 app = typer.Typer(
     name="mixfront",
@@ -33,11 +41,13 @@ for _command in (
     data,
     families,
     cost,
+    train,
     validate,
     search_run,
     submit,
     trials,
     pareto,
+    reproduce,
     promote,
     rollback,
     doctor,
@@ -47,14 +57,41 @@ app.add_typer(search_app)
 GROUPS = ("data", "search")  # commands that have commands
 
 
+@app.callback()
+def _options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
+    ] = False,
+) -> None:
+    """Find the Pareto front of feature-mixing ranking models on your own logs."""
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+
+
 def main() -> None:
-    """Entry point: a `MixfrontError` ends as one sentence and its exit status."""
+    """Entry point: every error ends as one sentence and an exit status."""
     try:
         with extras_named(command_in(sys.argv[1:])):
             app()
     except MixfrontError as error:
-        print(f"mixfront: {error}", file=sys.stderr)
-        sys.exit(error.exit_status)
+        _exit(error, str(error), error.exit_status)
+    except Exception as error:
+        _exit(error, _unexpected(error), 1)
+
+
+def _exit(error: Exception, sentence: str, status: int) -> NoReturn:
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exception(error)
+    print(f"mixfront: {sentence}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _unexpected(error: Exception) -> str:
+    try:
+        where = f"its traceback is in {write_crash_log(error)}"
+    except OSError:
+        where = "its traceback could not be saved"
+    return f"unexpected error: {one_line(error)}; {where}, and `mixfront --debug ...` shows it"
 
 
 def command_in(words: Sequence[str]) -> list[str]:

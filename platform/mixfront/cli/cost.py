@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixfront.cli.options import AsJson
 from mixfront.exceptions import SpecError
 
 if TYPE_CHECKING:
@@ -28,15 +29,15 @@ def cost(
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows of a training step.")] = 2048,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Count a configuration's parameters, FLOPs and activations; nothing is trained or allocated.
 
-    Without data, the tokenizer is taken to be fed with `num_tokens` chunks of width `chunk_dim`
-    (default `token_dim`), and embedding tables are left out; for a model that reads events, the
-    last chunk is a behaviour sequence of `seq_len` events, 50 if the family has no such key. One
-    multiply-add is 2 FLOPs.
-    Activations are what a training step keeps for its backward pass, in fp32.
+    Without data, the tokenizer is assumed to get `num_tokens` chunks of width `chunk_dim`
+    (`token_dim` by default), and embedding tables are left out. For a model that reads events,
+    the last chunk is a behaviour sequence of `seq_len` events, or 50 if the family has no such
+    key. One multiply-add is 2 FLOPs. Activations are what a training step keeps for its backward
+    pass, in fp32.
 
     Example: `mixfront cost unimixer -o num_tokens=32 -o token_dim=128 -o block_size=4`
     """
@@ -55,10 +56,10 @@ def cost(
 
 
 def parse_options(options: Iterable[str]) -> dict[str, Any]:
-    """`key=value` pairs; values are read as YAML, and the last one of a key counts.
+    """`key=value` pairs as a mapping; values are YAML, and the last value of a key wins.
 
     Raises:
-        SpecError: If one has no `=` or its value is no YAML.
+        SpecError: If one has no `=`, or its value is not YAML.
     """
     from mixfront.config_file import parse_yaml
 
@@ -84,8 +85,8 @@ def _print_table(counted: "ModelCost") -> None:
     size = counted.batch_size
     table = Table("part", box=None, pad_edge=False)
     table.add_column("parameters", justify="right")
-    table.add_column("forward FLOPs a sample", justify="right")
-    table.add_column(f"training FLOPs a batch of {size:,}", justify="right")
+    table.add_column("forward FLOPs per sample", justify="right")
+    table.add_column(f"training FLOPs per batch of {size:,}", justify="right")
     parts = {"tokenizer": counted.tokenizer, "blocks": counted.blocks, "head": counted.head}
     for name, part in parts.items():
         table.add_row(name, *map(human, (part.params, part.per_sample, part.training_flops(size))))
@@ -96,10 +97,10 @@ def _print_table(counted: "ModelCost") -> None:
     if counted.activations is not None:
         sample, batch = counted.activations.per_sample, counted.activations.of_batch(size)
         console.print(
-            f"\nActivations kept for the backward pass: {human(sample)}B a sample, "
-            f"{human(batch)}B a batch of {size:,}, in fp32."
+            f"\nActivations kept for the backward pass: {human(sample)}B per sample, "
+            f"{human(batch)}B per batch of {size:,}, in fp32."
         )
-    console.print("\nEmbedding tables are not counted: their size is that of the data.")
+    console.print("\nEmbedding tables are not counted: their size depends on the data.")
 
 
 def human(number: int) -> str:

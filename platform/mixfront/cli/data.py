@@ -1,4 +1,4 @@
-"""`mixfront data`: make synthetic logs, or look at real ones."""
+"""`mixfront data`: make synthetic logs, or profile real ones."""
 
 import json
 from dataclasses import asdict
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mixfront.data.inspection.inspect import Inspection
     from mixfront.data.synthetic.writer import SyntheticReport
 
-data_app = typer.Typer(help="Make synthetic logs, or look at real ones.", no_args_is_help=True)
+data_app = typer.Typer(help="Make synthetic logs, or profile your own.", no_args_is_help=True)
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
@@ -25,9 +25,9 @@ def register(app: typer.Typer) -> None:
 
 @data_app.command()
 def synth(
-    out: Annotated[Path, typer.Argument(help="New folder to write to.")],
+    out: Annotated[Path, typer.Argument(help="Folder to create.")],
     rows: Annotated[int, typer.Option(help="Impressions to draw.")] = 40_000,
-    seed: Annotated[int, typer.Option(help="Same seed, same rows.")] = 7,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 7,
     as_json: _AsJson = False,
 ) -> None:
     """Write synthetic Parquet logs with known structure, and their schema.
@@ -48,12 +48,12 @@ def inspect(
     url: Annotated[str, typer.Argument(help="Folder or URL of Parquet files.")],
     label: Annotated[str | None, typer.Option(help="Column of 0 and 1.")] = None,
     user: Annotated[str | None, typer.Option(help="Column that groups rows for UAUC.")] = None,
-    time: Annotated[str | None, typer.Option(help="Column of time.")] = None,
+    time: Annotated[str | None, typer.Option(help="Column of the rows' times.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the proposed schema here.")] = None,
-    rows: Annotated[int, typer.Option(help="Rows to look at, from the first.", min=1)] = 500_000,
+    rows: Annotated[int, typer.Option(help="Rows to read, from the beginning.", min=1)] = 500_000,
     as_json: _AsJson = False,
 ) -> None:
-    """Look at Parquet, warn of leaks, constants and nulls, and propose a schema.yaml.
+    """Profile Parquet, warn of leaks, constants and nulls, and propose a schema.yaml.
 
     Example: `mixfront data inspect s3://logs/impressions --label is_click --out schema.yaml`
     """
@@ -61,7 +61,7 @@ def inspect(
     from mixfront.data.schema import dump_schema
 
     if out is not None and out.exists():
-        raise UsageError(f"{out} exists already; choose another name, or remove it first")
+        raise UsageError(f"{out} exists; choose another name, or remove it first")
     found = inspect_data(url, label, user, time, rows)
     if out is not None:
         out.write_text(dump_schema(found.schema))
@@ -75,10 +75,10 @@ def _tell_synthetic(report: "SyntheticReport") -> None:
     train, validation, test = (report.filters[k] for k in ("train", "validation", "test"))
     print(
         f"Wrote {report.num_rows:,} impressions of {report.num_users:,} users and "
-        f"{report.num_items:,} items to {report.path}, one folder a day; "
+        f"{report.num_items:,} items to {report.path}, one folder per day; "
         f"{report.click_rate:.1%} were clicked.\n"
         f"Schema: {report.schema}\n\n"
-        "What can be learnt from them:\n"
+        "What can be learned from them:\n"
         f"  AUC {report.bayes_auc:.4f}  the true probabilities: no model can do better "
         f"({report.bayes_auc_test:.4f} on the test day)\n"
         f"  AUC {report.additive_auc:.4f}  the best sum of one-feature effects: more needs "
@@ -112,7 +112,7 @@ def _tell_inspection(found: "Inspection", out: Path | None) -> None:
     for warning in found.warnings:
         console.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
     if out is not None:
-        console.print(f"\nWrote the proposed schema to {escape(str(out))}; correct it by hand.")
+        console.print(f"\nWrote the proposed schema to {escape(str(out))}; review it.")
     else:
         console.print("\nProposed schema (write it with --out schema.yaml):\n")
         print(dump_schema(found.schema))
@@ -122,7 +122,7 @@ def _columns_table(found: "Inspection") -> object:
     from rich.markup import escape
     from rich.table import Table
 
-    title = f"{found.path}: {found.num_rows:,} rows, {found.sampled:,} looked at"
+    title = f"{found.path}: {found.num_rows:,} rows, {found.sampled:,} of them read"
     table = Table("column", "type", "nulls", "distinct", "AUC alone", "example", title=title)
     kinds: dict[str, str] = {feature.name: feature.kind for feature in found.schema.features}
     table.add_column("proposed")

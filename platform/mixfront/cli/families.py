@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixfront.cli.options import AsJson
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -16,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def families(
     name: Annotated[str | None, typer.Argument(help="Only this family.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List every architecture family, its hyperparameters, defaults and valid ranges.
 

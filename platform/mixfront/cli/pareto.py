@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mixfront.cli.options import AsJson, SearchName, Storage
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -18,20 +20,17 @@ def register(app: typer.Typer) -> None:
 
 
 def pareto(
-    search: Annotated[str, typer.Argument(help="Name, folder (path or URL) or spec of a search.")],
-    storage: Annotated[
-        str | None,
-        typer.Option(envvar="MIXFRONT_STORAGE", help="Where searches are kept."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    search: SearchName,
+    storage: Storage = None,
+    as_json: AsJson = False,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write an interactive page.")
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw it: .svg, .png or .pdf.")
+        Path | None, typer.Option(metavar="FILE", help="Write a picture: .svg, .png or .pdf.")
     ] = None,
 ) -> None:
-    """Show the Pareto front of a search: the trials that no other trial beats.
+    """Show the Pareto front of a search: the trials that no other trial dominates.
 
     Example: `mixfront pareto demo --html front.html`
     """
@@ -56,10 +55,10 @@ def pareto(
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page where a person asked for it.
+    """Write the page to the file that the user named.
 
     Raises:
-        UsageError: If that place cannot be written.
+        UsageError: If the file cannot be written.
     """
     from mixfront.exceptions import UsageError
 
@@ -79,15 +78,15 @@ def _print(name: str, front: "Front", written: list[Path]) -> None:
     if front.members:
         console.print(front_table(front))
         of = f"of {len(front.candidates)} complete trials"
-        print(f"\n{len(front.members)} {of} are on the front, hypervolume {front.hypervolume:.5g}")
+        print(f"\n{len(front.members)} {of} are on the front; hypervolume {front.hypervolume:.5g}")
     else:
-        print(f"search {name} has no complete feasible trial yet: see `mixfront trials {name}`")
+        print(f"search {name} has no complete, feasible trial yet; see `mixfront trials {name}`")
     for path in written:
-        print(f"written: {path}")
+        print(f"wrote {path}")
 
 
 def front_table(front: "Front") -> "Table":
-    """The front for the terminal: a row a trial, the objectives, what the model is."""
+    """The front for the terminal: one row per trial, with its objectives and model."""
     from rich.table import Table
 
     from mixfront.pareto.formatting import format_value, key_params, label

@@ -6,16 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mixfront.cli.options import AsJson, SearchName, Storage
 from mixfront.exceptions import UsageError
 
 if TYPE_CHECKING:
     from mixfront.records import RecordStore
     from mixfront.registry.promotion import Promotion
-
-Storage = Annotated[
-    str | None,
-    typer.Option(help="where searches lie; MIXFRONT_STORAGE, else ./mixfront-searches"),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -24,22 +20,25 @@ def register(app: typer.Typer) -> None:
 
 
 def promote(
-    search: Annotated[str, typer.Argument(help="name, folder URL, or spec file of a search")],
-    name: Annotated[str, typer.Option(help="name of the registered model")],
-    trial: Annotated[str | None, typer.Option(help="id of a trial of the front")] = None,
+    search: SearchName,
+    name: Annotated[str, typer.Option(help="Name of the registered model.")],
+    trial: Annotated[str | None, typer.Option(help="Id of a trial on the front.")] = None,
     pick: Annotated[
-        str | None, typer.Option(help="knee, best:METRIC or max:METRIC<=VALUE, on the front")
+        str | None,
+        typer.Option(help="A point of the front: knee, best:METRIC or max:METRIC<=VALUE."),
     ] = None,
-    alias: Annotated[str, typer.Option(help="what marks the version in use")] = "champion",
+    alias: Annotated[
+        str, typer.Option(help="Alias that marks the version in production.")
+    ] = "champion",
     storage: Storage = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Register a Pareto-optimal trial's model and give it the alias, if it passes every check.
+    """Register the model of a Pareto-optimal trial and give it the alias, if every check passes.
 
-    Example: mixfront promote kuairand-front --pick 'max:flops<=1e11' --name feed-ranker
+    The alias moves last: only after the registered model was loaded back and gave the same scores
+    as the trained one.
 
-    The alias moves last: after the model was loaded back from the registry and gave the scores
-    that the trained one had given.
+    Example: `mixfront promote kuairand-front --pick 'max:flops<=1e11' --name feed-ranker`
     """
     from mixfront.records.locate import locate_search
     from mixfront.registry.promotion import promote as promote_trial
@@ -67,7 +66,7 @@ def _chosen(store: "RecordStore", trial: str | None, pick: str | None) -> str:
         UsageError: If none or two ways of choosing are given, or the pick finds nothing.
     """
     if (trial is None) == (pick is None):
-        raise UsageError("say which trial: either --trial ID or --pick knee|best:..|max:..")
+        raise UsageError("name the trial: give either --trial ID or --pick knee|best:..|max:..")
     if pick is None:
         return str(trial)
     from mixfront.pareto import front_of, pick_trial
@@ -79,5 +78,5 @@ def _chosen(store: "RecordStore", trial: str | None, pick: str | None) -> str:
 
 def _next(promotion: "Promotion") -> str:
     uri = f"models:/{promotion.model}@{promotion.alias}"
-    back = f"; back with: mixfront rollback {promotion.model}" if promotion.previous else ""
+    back = f"; undo it with: mixfront rollback {promotion.model}" if promotion.previous else ""
     return f"Serve it with: mlflow models serve -m {uri} --env-manager local{back}"

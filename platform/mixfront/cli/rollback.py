@@ -1,10 +1,12 @@
-"""`mixfront rollback`: the alias back to the version that had it before."""
+"""`mixfront rollback`: move the alias back to the version that had it before."""
 
 import dataclasses
 import json
 from typing import Annotated
 
 import typer
+
+from mixfront.cli.options import AsJson
 
 
 def register(app: typer.Typer) -> None:
@@ -13,22 +15,20 @@ def register(app: typer.Typer) -> None:
 
 
 def rollback(
-    model: Annotated[str, typer.Argument(help="name of the registered model")],
-    alias: Annotated[str, typer.Option(help="the alias to give back")] = "champion",
+    model: Annotated[str, typer.Argument(help="Name of the registered model.")],
+    alias: Annotated[str, typer.Option(help="Alias to move back.")] = "champion",
     search: Annotated[
         str | None,
-        typer.Option(
-            help="a search whose MLflow has the model, if MLFLOW_TRACKING_URI is not set"
-        ),
+        typer.Option(help="A search whose MLflow has the model; MLFLOW_TRACKING_URI wins."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Give a model's alias back to the version that had it before.
+    """Move a model's alias back to the version that had it before.
 
-    Example: mixfront rollback feed-ranker
+    Each call undoes one more promotion. The server is MLFLOW_TRACKING_URI, else the one of
+    --search, else ./mixfront.db, the default of a search.
 
-    Each call goes one promotion further back. The server is MLFLOW_TRACKING_URI, else the one
-    of --search, else ./mixfront.db as in a search that names none.
+    Example: `mixfront rollback feed-ranker`
     """
     from mixfront.registry.rollback import rollback as give_back
 

@@ -1,28 +1,21 @@
 """`mixfront search run | resume | list`."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from mixfront.cli.drive import drive, prepare_and_drive, print_end
+from mixfront.cli.options import AsJson, Override, SearchName, SpecSource, Storage
 from mixfront.cli.pareto import front_table
 from mixfront.cli.search_app import search_app
 from mixfront.exceptions import SpecError
 
 if TYPE_CHECKING:
-    from mixfront.records import RecordStore, SearchRecord
+    from mixfront.records import RecordStore
     from mixfront.search.run import SearchResult
-
-Override = Annotated[
-    list[str] | None,
-    typer.Option("-o", "--override", help="key=value, e.g. -o search.trials=40 -o data.path=URL"),
-]
-Storage = Annotated[
-    str | None,
-    typer.Option(help="where searches lie; MIXFRONT_STORAGE, else ./mixfront-searches"),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,34 +26,24 @@ def register(app: typer.Typer) -> None:
     search_app.command("list")(list_)
 
 
-def run(
-    spec: Annotated[str, typer.Argument(help="a spec file, or a packaged spec such as `demo`")],
-    override: Override = None,
-) -> None:
+def run(spec: SpecSource, override: Override = None) -> None:
     """Run a search here, or on the Ray cluster that RAY_ADDRESS names, until it ends.
 
-    Example: mixfront search run kuairand -o data.path=s3://logs/kuairand -o search.trials=40
+    Ctrl-C stops it after a checkpoint of every running trial; `mixfront search resume NAME`
+    continues it.
 
-    Ctrl-C stops it at once with a checkpoint; `mixfront search resume NAME` goes on.
+    Example: `mixfront search run kuairand -o data.path=s3://logs/kuairand -o search.trials=40`
     """
-    from mixfront.search.prepare import prepare_search
     from mixfront.spec.search_spec import load_spec
 
     console = Console()
-    resolved = load_spec(spec, override or [])
-    store, record = prepare_search(
-        resolved, lambda text: console.print(text, highlight=False, soft_wrap=True)
-    )
-    _drive(store, record, console)
+    _print_end(prepare_and_drive(load_spec(spec, override or []), console), console)
 
 
-def resume(
-    search: Annotated[str, typer.Argument(help="name, folder URL, or spec file of a search")],
-    storage: Storage = None,
-) -> None:
-    """Go on with a search that was interrupted or killed; finished trials are not run again.
+def resume(search: SearchName, storage: Storage = None) -> None:
+    """Continue a search that was interrupted or killed; finished trials are not run again.
 
-    Example: mixfront search resume kuairand-front
+    Example: `mixfront search resume kuairand-front`
     """
     from mixfront.records.credentials import with_credentials
     from mixfront.records.locate import locate_search
@@ -69,19 +52,17 @@ def resume(
     record = with_credentials(store.search())
     if record.state == "finished":
         raise SpecError(
-            f"search {record.name!r} has finished ({record.ended_because}); there is nothing to "
-            "resume, so start another under a new name"
+            f"search {record.name!r} has finished ({record.ended_because}), so there is nothing "
+            "to resume; start a search with another name"
         )
-    _drive(store, record, Console())
+    console = Console()
+    _print_end(drive(store, record, console), console)
 
 
-def list_(
-    storage: Storage = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
-) -> None:
+def list_(storage: Storage = None, as_json: AsJson = False) -> None:
     """List the searches of a storage.
 
-    Example: mixfront search list --storage s3://ranking/mixfront
+    Example: `mixfront search list --storage s3://ranking/mixfront`
     """
     from mixfront.records.store import RecordStore, list_searches
     from mixfront.spec.storage import default_storage
@@ -111,43 +92,16 @@ def _summary(store: "RecordStore") -> dict[str, object]:
     }
 
 
-def _drive(store: "RecordStore", record: "SearchRecord", console: Console) -> None:
-    from mixfront.cluster.connection import connect
-    from mixfront.search.run import run_search
-    from mixfront.spec.search_spec import SearchSpec
-
-    trial = SearchSpec.model_validate(record.spec).trial
-    with connect(trial) as cluster:
-        where = "on this machine" if cluster.local else f"on Ray at {cluster.address}"
-        lanes = "1 lane" if cluster.num_lanes == 1 else f"{cluster.num_lanes} lanes"
-        console.print(
-            f"search {record.name}: {lanes} of {trial.workers} workers {where}; "
-            f"MLflow experiment {record.experiment!r}",
-            highlight=False,
-            soft_wrap=True,
-        )
-        ended = run_search(store, record, cluster.num_lanes, console)
-    _tell_end(ended, console)
-
-
-def _tell_end(ended: "SearchResult", console: Console) -> None:
-    search = ended.search
-    console.print(f"{search.state}: {search.ended_because}", highlight=False, soft_wrap=True)
-    if ended.front.members:
-        console.print(front_table(ended.front))
-    if not ended.delivered:
-        console.print(
-            "MLflow does not know everything yet; it will when the server is back and "
-            f"`mixfront search resume {search.name}` or the next run of it delivers the rest"
-        )
-    if search.state == "interrupted":
-        console.print(
-            f"go on with: mixfront search resume {search.name}", highlight=False, soft_wrap=True
-        )
+def _print_end(result: "SearchResult", console: Console) -> None:
+    name = result.search.name
+    print_end(result, console)
+    if result.front.members:
+        console.print(front_table(result.front))
+    if result.search.state == "interrupted":
+        advice = f"resume it with: mixfront search resume {name}"
     else:
-        console.print(
-            f"next: mixfront pareto {search.name} --html front.html, then "
-            f"mixfront promote {search.name} --pick knee --name MODEL",
-            highlight=False,
-            soft_wrap=True,
+        advice = (
+            f"next: mixfront pareto {name} --html front.html, then "
+            f"mixfront promote {name} --pick knee --name MODEL"
         )
+    console.print(advice, highlight=False, soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixfront.cli.options import AsJson, Override, SearchName, SpecSource, Storage
 from mixfront.cli.search_app import search_app
 from mixfront.exceptions import ClusterError, UnknownNameError, UsageError
 
@@ -15,16 +16,6 @@ if TYPE_CHECKING:
     from mixfront.cluster.jobs import Job
     from mixfront.records import RecordStore
 
-Search = Annotated[str, typer.Argument(help="name, folder URL, or spec file of a search")]
-Storage = Annotated[
-    str | None,
-    typer.Option(help="where searches lie; MIXFRONT_STORAGE, else ./mixfront-searches"),
-]
-Override = Annotated[
-    list[str] | None,
-    typer.Option("-o", "--override", help="key=value, e.g. -o search.trials=40 -o data.path=URL"),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 _POLL_S = 0.5
 
 
@@ -38,28 +29,28 @@ def register(app: typer.Typer) -> None:
 
 
 def submit(
-    spec: Annotated[str, typer.Argument(help="a spec file, or a packaged spec such as `demo`")],
+    spec: SpecSource,
     override: Override = None,
     env: Annotated[
         list[str] | None,
-        typer.Option(help="name of an environment variable to send; its value is never shown"),
+        typer.Option(help="Environment variable to send; its value is never shown."),
     ] = None,
     shared_filesystem: Annotated[
         bool | None,
         typer.Option(
             "--shared-filesystem/--no-shared-filesystem",
-            help="whether the cluster sees this machine's files; by default if it is this machine",
+            help="Whether the cluster sees this machine's files; by default if it is this one.",
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option(help="go on with an interrupted search")] = False,
+    resume: Annotated[bool, typer.Option(help="Continue an interrupted search.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send a search to the Ray cluster that RAY_API_SERVER_ADDRESS or RAY_ADDRESS names.
+    """Submit a search to the Ray cluster that RAY_API_SERVER_ADDRESS or RAY_ADDRESS names.
 
-    Example: mixfront search submit kuairand.yaml -o data.path=s3://logs/kuairand
-    --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY
+    The spec is the one that `search run` takes; mixfront itself is sent along as a wheel.
 
-    The spec is the one that `search run` takes; mixfront itself travels along as a wheel.
+    Example: `mixfront search submit kuairand.yaml -o data.path=s3://logs/kuairand
+    --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY`
     """
     from mixfront.cluster.jobs import SearchJobs
     from mixfront.spec.search_spec import load_spec
@@ -70,15 +61,15 @@ def submit(
     if as_json:
         typer.echo(json.dumps(_job_json(job), indent=1))
         return
-    typer.echo(f"The search {job.search!r} is job {job.submission_id} of {jobs.address}.")
-    typer.echo(f"Watch it with: mixfront search logs {job.search} --follow")
+    typer.echo(f"Search {job.search!r} is job {job.submission_id} on {jobs.address}.")
+    typer.echo(f"Follow it with: mixfront search logs {job.search} --follow")
     typer.echo(f"Its runs appear in the MLflow experiment {resolved.tracking.experiment!r}.")
 
 
-def status(search: Search, storage: Storage = None, as_json: AsJson = False) -> None:
-    """Say how a search is doing: its job on the cluster, its trials by state.
+def status(search: SearchName, storage: Storage = None, as_json: AsJson = False) -> None:
+    """Show the state of a search: its job on the cluster, and its trials by state.
 
-    Example: mixfront search status kuairand-front
+    Example: `mixfront search status kuairand-front`
     """
     job, store = _find(search, storage)
     answer = _status_json(job, store)
@@ -96,12 +87,14 @@ def status(search: Search, storage: Storage = None, as_json: AsJson = False) -> 
 
 
 def logs(
-    search: Search,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on until it ends")] = False,
+    search: SearchName,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep printing until the job ends.")
+    ] = False,
 ) -> None:
-    """Print what the job of a submitted search has printed.
+    """Print the output of a submitted search.
 
-    Example: mixfront search logs kuairand-front --follow
+    Example: `mixfront search logs kuairand-front --follow`
     """
     from mixfront.cluster.jobs import SearchJobs
 
@@ -114,36 +107,36 @@ def logs(
 
 
 def stop(
-    search: Search,
+    search: SearchName,
     storage: Storage = None,
-    timeout: Annotated[float, typer.Option(help="seconds to wait until it has stopped")] = 160,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for it to stop.")] = 160,
 ) -> None:
     """Stop a search, on the cluster or on this machine; running trials write checkpoints.
 
-    Example: mixfront search stop kuairand-front
+    Resume it with `mixfront search resume`, or `mixfront search submit --resume`.
 
-    It can be gone on with: `mixfront search resume`, or `mixfront search submit --resume`.
+    Example: `mixfront search stop kuairand-front`
     """
     job, store = _find(search, storage)
     if job is not None and not job.is_finished:
         from mixfront.cluster.jobs import SearchJobs
 
         ended = SearchJobs().stop(job.search, timeout)
-        typer.echo(f"The job {ended.submission_id} is {ended.status.lower()}.")
+        typer.echo(f"Job {ended.submission_id} is {ended.status.lower()}.")
     elif store is not None and store.search().state == "running":
         _stop_driver(store, timeout)
-        typer.echo(f"The search {store.name!r} is {store.search().state}.")
+        typer.echo(f"Search {store.name!r} is {store.search().state}.")
     else:
         raise UsageError(
-            f"the search {_name_of(search)!r} is not running: there is nothing to stop"
+            f"search {_name_of(search)!r} is not running, so there is nothing to stop"
         )
 
 
 def _stop_driver(store: "RecordStore", timeout: float) -> None:
-    """Ask a driver that was not submitted, and wait for it.
+    """Ask a driver that was not submitted to stop, and wait for it.
 
     Raises:
-        ClusterError: If it does not answer in time.
+        ClusterError: If it does not stop in time.
     """
     from mixfront.search.interruption import request_stop
 
@@ -152,14 +145,14 @@ def _stop_driver(store: "RecordStore", timeout: float) -> None:
     while store.search().state == "running":
         if time.monotonic() > deadline:
             raise ClusterError(
-                f"the driver of {store.name!r} has not answered for {timeout:g} s: if its process "
-                f"is gone, `mixfront search resume {store.name}` goes on where it ended"
+                f"the driver of {store.name!r} did not stop within {timeout:g} s; if its process "
+                f"is gone, continue with `mixfront search resume {store.name}`"
             )
         time.sleep(_POLL_S)
 
 
 def _find(search: str, storage: str | None) -> "tuple[Job | None, RecordStore | None]":
-    """A search's last job, if a cluster is named, and its records, if they can be seen.
+    """A search's last job, if a cluster is named, and its records, if they can be read.
 
     Raises:
         UnknownNameError: If there is neither.
@@ -180,7 +173,7 @@ def _find(search: str, storage: str | None) -> "tuple[Job | None, RecordStore | 
 
 
 def _name_of(search: str) -> str:
-    """What a search is called, whichever way it was named.
+    """The name of a search that was given by name, folder or spec file.
 
     Raises:
         SpecError: If it is a spec file that cannot be read.

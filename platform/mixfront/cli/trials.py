@@ -2,9 +2,11 @@
 
 import json
 import math
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from mixfront.cli.options import AsJson, SearchName, Storage
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,12 +27,9 @@ def register(app: typer.Typer) -> None:
 
 
 def trials(
-    search: Annotated[str, typer.Argument(help="Name, folder (path or URL) or spec of a search.")],
-    storage: Annotated[
-        str | None,
-        typer.Option(envvar="MIXFRONT_STORAGE", help="Where searches are kept."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    search: SearchName,
+    storage: Storage = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the trials of a search: state, objectives, model.
 
@@ -51,7 +50,7 @@ def trials(
     console.print(_table(store.search(), found))
     counts = ", ".join(f"{count} {state}" for state, count in count_states(found).items() if count)
     console.print(
-        f"\n{counts or 'no trial yet'}; * is on the front (`mixfront pareto {store.name}`)"
+        f"\n{counts or 'no trial yet'}; * marks the front (`mixfront pareto {store.name}`)"
     )
 
 
@@ -68,7 +67,7 @@ def _as_json(trial: "TrialRecord") -> dict[str, Any]:
 
 
 def finite_or_none(value: float) -> float | None:
-    """A number that JSON has."""
+    """The number, or None where JSON has no such number (NaN, infinity)."""
     return value if math.isfinite(value) else None
 
 

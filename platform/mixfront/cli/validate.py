@@ -1,16 +1,17 @@
-"""`mixfront search validate`: a spec checked before it costs anything."""
+"""`mixfront search validate`: find mistakes in a spec before it costs anything."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixfront.cli.options import AsJson, Override, SpecSource
 from mixfront.cli.search_app import search_app
 
 if TYPE_CHECKING:
     from mixfront.spec.search_spec import SearchSpec
 
-SAMPLES = 25  # configurations drawn to see how much of the space the constraints leave
+SAMPLES = 25  # configurations drawn to see how many meet the constraints
 
 
 def register(_app: typer.Typer) -> None:
@@ -19,18 +20,15 @@ def register(_app: typer.Typer) -> None:
 
 
 def validate(
-    spec: Annotated[str, typer.Argument(help="A spec file, its URL, or a packaged spec's name.")],
-    option: Annotated[
-        list[str] | None,
-        typer.Option("-o", metavar="KEY=VALUE", help="Override, such as search.trials=40."),
-    ] = None,
-    data: Annotated[bool, typer.Option("--data", help="Read the data too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    spec: SpecSource,
+    override: Override = None,
+    data: Annotated[bool, typer.Option("--data", help="Check it against the data too.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check a search spec, its space and its filters; nothing is written or started.
 
-    Some configurations are drawn and their costs counted, to show how many the constraints let
-    through. With `--data`, the schema and the columns and rows that the filters select are
+    A sample of configurations is drawn and their costs are counted, to show how many meet the
+    constraints. With `--data`, the schema, the columns and the rows that the filters select are
     checked as well.
 
     Example: `mixfront search validate demo -o search.trials=40`
@@ -38,13 +36,13 @@ def validate(
     from mixfront.records.scrub import scrub
     from mixfront.spec.search_spec import load_spec
 
-    found = load_spec(spec, option or [])
+    found = load_spec(spec, override or [])
     report = scrub(_check(found, with_data=data))
     if as_json:
         typer.echo(json.dumps(report, indent=2))
     else:
         _print(found, report)
-        typer.echo(f"\nThe spec is fine. Next: mixfront search run {spec}")
+        typer.echo(f"\nThe spec is valid. Next: mixfront search run {spec}")
 
 
 def _check(spec: "SearchSpec", *, with_data: bool) -> dict[str, Any]:

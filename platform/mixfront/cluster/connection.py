@@ -48,11 +48,8 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
                 include_dashboard=False,
                 **_QUIET,
             )
-    except ConnectionError as problem:
-        raise LaneError(
-            f"cannot reach Ray at {address!r}: {problem}; check RAY_ADDRESS, or unset it to "
-            "work on this machine"
-        ) from None
+    except Exception as problem:  # Ray raises of every kind: a node that times out, a full disk
+        raise _start_error(address, problem) from problem
     gcs = str(ray.get_runtime_context().gcs_address)
     os.environ["RAY_ADDRESS"] = gcs  # Ray Train's clean-up asks for it
     try:
@@ -63,6 +60,19 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
             os.environ.pop("RAY_ADDRESS", None)
         else:
             os.environ["RAY_ADDRESS"] = address
+
+
+def _start_error(address: str | None, problem: Exception) -> LaneError:
+    lines = str(problem).strip().splitlines() or [type(problem).__name__]
+    if address:
+        return LaneError(
+            f"cannot reach Ray at {address!r}: {lines[0]}; check RAY_ADDRESS, or unset it to "
+            "work on this machine"
+        )
+    return LaneError(
+        f"Ray did not start on this machine: {lines[0]}; try again when it is less busy, and see "
+        "`mixfront doctor` or the logs in /tmp/ray/session_latest/logs"
+    )
 
 
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}

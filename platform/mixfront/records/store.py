@@ -86,6 +86,7 @@ class SearchRecord(BaseModel):
     dataset_digest: str | None = None
     state: Literal["running", "interrupted", "finished", "failed"] = "running"
     ended_because: str | None = None  # one sentence
+    versions: dict[str, str] = Field(default_factory=dict)  # of what it was started with
     created: float = 0.0
 
 

@@ -33,8 +33,8 @@ def promotable(store: RecordStore, trial_id: str) -> TrialRecord:
         )
     if trial.model_url is None:
         raise PromotionError(
-            f"trial {trial_id} is complete, but its exported model is missing: "
-            "`mixfront reproduce` trains it again"
+            f"trial {trial_id} is complete, but its exported model is missing: train it again "
+            f"with `mixfront reproduce {store.name} {trial_id}`"
         )
     return trial
 

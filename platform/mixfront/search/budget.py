@@ -34,6 +34,11 @@ class Budget:
                 self.charge(record.trial_id, record.accelerator_seconds)
         return self
 
+    @property
+    def planned(self) -> int | None:
+        """Trials that the budget allows; None if it does not count them."""
+        return self._limits.trials
+
     def charge(self, trial_id: str, accelerator_seconds: float) -> None:
         """Set what a started trial has cost so far; infeasible ones are never charged."""
         self._charged[trial_id] = accelerator_seconds

@@ -8,8 +8,9 @@ from typing import Any
 from mixfront.data.batch import FeatureLayout
 from mixfront.exceptions import SpecError
 from mixfront.models import count_cost, make_config
-from mixfront.search.trial_config import split_config, training_of
+from mixfront.spaces import split_flat
 from mixfront.spec.search_spec import SearchSpec
+from mixfront.spec.training_overrides import training_of
 from mixfront.training.config import TrainingConfig
 
 BATCH_OF_TABLES = 2048  # the papers' tables give FLOPs for this many samples
@@ -45,7 +46,7 @@ class ModelCosts:
         Raises:
             SpecError: If it cannot be built.
         """
-        family, model, overrides = split_config(flat)
+        family, model, overrides = split_flat(flat)
         training_of(self.training, overrides)
         key = json.dumps([family, model], sort_keys=True)
         if key not in self._known:

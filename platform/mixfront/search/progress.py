@@ -1,17 +1,23 @@
-"""What a person sees while a search runs: a live table, or a line an event where none can be."""
+"""What a person sees while a search runs: a live table, or lines where there is no terminal."""
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from mixfront.exceptions import LaneError
 from mixfront.pareto.formatting import format_value, label
 from mixfront.pareto.front import front_of
+from mixfront.pool.actor import LaneStatus
+from mixfront.pool.leases import LaneUse
 from mixfront.records import SearchRecord, TrialRecord, TrialState
+from mixfront.search.budget import Budget
 from mixfront.spec.metrics import describe_metric
+from mixfront.terminal.waiting import EVERY_S, Ticker, clock_text
 
 REFRESH_PER_S = 2
 SHOWN_STATES = (
@@ -29,25 +35,28 @@ class ProgressDisplay:
     Args:
         search: The search, for its objectives.
         trials: Trials of earlier runs, when resuming.
-        planned: Trials that the budget allows.
-        deadline: Unix time at which the time budget ends, if there is one.
+        budget: What it may spend.
         console: Where to print.
+        every_s: Seconds without a line after which one says how the search stands, where the
+            output is not a terminal.
     """
 
     def __init__(
         self,
         search: SearchRecord,
         trials: list[TrialRecord],
-        planned: int | None,
-        deadline: float | None,
+        budget: Budget,
         console: Console,
+        every_s: float = EVERY_S,
     ) -> None:
         self._search = search
         self._trials = {trial.trial_id: trial for trial in trials}
-        self._planned = planned
-        self._deadline = deadline
+        self._budget = budget
         self._console = console
-        self._started = time.time()
+        self._every_s = every_s
+        self._started = self._last_line = time.monotonic()
+        self._lanes: Callable[[], list[LaneStatus]] = list
+        self._ticker = Ticker(self._show_life, every_s / 4)
         self._live = Live(
             get_renderable=self.table, console=console, refresh_per_second=REFRESH_PER_S
         )
@@ -55,6 +64,8 @@ class ProgressDisplay:
     def __enter__(self) -> "ProgressDisplay":
         if self._console.is_terminal:
             self._live.start()
+        else:
+            self._ticker.start()
         return self
 
     def __exit__(
@@ -65,6 +76,15 @@ class ProgressDisplay:
     ) -> None:
         if self._console.is_terminal:
             self._live.stop()
+        self._ticker.stop()
+
+    def watch_lanes(self, lanes: Callable[[], list[LaneStatus]]) -> None:
+        """Say what the lanes do while no trial runs.
+
+        Args:
+            lanes: Returns their status.
+        """
+        self._lanes = lanes
 
     def on_start(self, record: TrialRecord) -> None:
         """A trial was handed to a lane."""
@@ -78,7 +98,7 @@ class ProgressDisplay:
         """A trial ended, in whatever state."""
         self._trials[record.trial_id] = record
         if not self._console.is_terminal:
-            self._console.print(self._line(record), highlight=False, soft_wrap=True)
+            self._print(self._line(record))
 
     def table(self) -> Table:
         """Trials by state, the best of each objective, hypervolume, time."""
@@ -91,8 +111,10 @@ class ProgressDisplay:
     def _states(self) -> str:
         counts = Counter(trial.state for trial in self._trials.values())
         lines = [f"{counts[state]:>4} {state}" for state in SHOWN_STATES if counts[state]]
-        if self._planned is not None:
-            lines.append(f"{self._planned:>4} planned")
+        if (planned := self._budget.planned) is not None:
+            lines.append(f"{planned:>4} planned")
+        if lanes := self._lane_words():
+            lines.append(lanes)
         return "\n".join(lines)
 
     def _best(self) -> str:
@@ -114,20 +136,41 @@ class ProgressDisplay:
         return f"{front.hypervolume:.5g}"
 
     def _times(self) -> str:
-        lines = [f"{_clock(time.time() - self._started)} so far"]
+        lines = [f"{clock_text(self._elapsed())} so far"]
         if (left := self._seconds_left()) is not None:
-            lines.append(f"{_clock(left)} left")
+            lines.append(f"{clock_text(left)} left")
         return "\n".join(lines)
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started
 
     def _seconds_left(self) -> float | None:
         """The sooner of the time budget and what the planned trials need at the pace so far."""
-        bounds = [] if self._deadline is None else [max(0.0, self._deadline - time.time())]
-        spent = [t.state for t in self._trials.values() if t.state is not TrialState.INFEASIBLE]
-        finished = sum(state.is_finished for state in spent)
-        if self._planned is not None and finished:
-            pace = (time.time() - self._started) / finished
-            bounds.append(pace * max(0, self._planned - finished))
-        return min(bounds, default=None)
+        limits = [self._budget.seconds_left()]
+        charged = [t.state for t in self._trials.values() if t.state is not TrialState.INFEASIBLE]
+        finished = sum(state.is_finished for state in charged)
+        if self._budget.planned is not None and finished:
+            pace = self._elapsed() / finished
+            limits.append(pace * max(0, self._budget.planned - finished))
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def _lane_words(self) -> str:
+        """What the lanes do, as far as it explains a wait."""
+        try:
+            lanes = self._lanes()
+        except LaneError:  # the pool is closing
+            return ""
+        starting = sum(not lane.warm and lane.use is not LaneUse.BROKEN for lane in lanes)
+        return f"{starting} of {len(lanes)} lanes starting their workers" if starting else ""
+
+    def _show_life(self) -> None:
+        if time.monotonic() - self._last_line >= self._every_s:
+            states = ", ".join(line.strip() for line in self._states().splitlines())
+            self._print(f"{clock_text(self._elapsed())} so far: {states or 'no trial yet'}")
+
+    def _print(self, line: str) -> None:
+        self._last_line = time.monotonic()
+        self._console.print(line, highlight=False, soft_wrap=True)
 
     def _line(self, record: TrialRecord) -> str:
         values = ", ".join(
@@ -136,9 +179,3 @@ class ProgressDisplay:
         )
         outcome = record.error or values
         return f"trial {record.trial_id:>3} {record.state:<10} {record.family:<14} {outcome}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

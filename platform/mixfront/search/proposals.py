@@ -8,16 +8,18 @@ import optuna
 from optuna.trial import Trial
 from optuna.trial import TrialState as OptunaState
 
+from mixfront.data import Encoder
 from mixfront.exceptions import SpecError
-from mixfront.records.store import TrialRecord, TrialState
-from mixfront.search.cost_check import CostCheck
+from mixfront.records.store import SearchRecord, TrialRecord, TrialState
+from mixfront.search.cost_check import CostCheck, ModelCosts
 from mixfront.search.study import (
     frozen_trial,
     num_enqueued,
+    open_study,
     running_trial,
     set_num_enqueued,
 )
-from mixfront.spaces import Space
+from mixfront.spaces import Space, load_space
 from mixfront.spec.constraints import Constraint
 from mixfront.spec.objectives import Objective
 from mixfront.spec.search_spec import SearchSpec
@@ -59,6 +61,19 @@ class Proposals:
         self.constraints = tuple(constraints.values())
         self._costs = costs
         self._trials: dict[int, Trial] = {}
+
+    @classmethod
+    def open(cls, spec: SearchSpec, search: SearchRecord) -> "Proposals":
+        """The proposals of a search that was prepared, from its study.
+
+        Raises:
+            SpecError: If Optuna cannot open the study, or no encoder was fitted.
+        """
+        if search.encoder is None:
+            raise SpecError(f"search {search.name!r} has no fitted encoder; start a new search")
+        study = open_study(spec, search.optuna_storage, search.search_id)
+        costs = ModelCosts.of_spec(spec, Encoder.load(search.encoder).layout)
+        return cls.of_spec(spec, study, load_space(spec.space), costs)
 
     @classmethod
     def of_spec(

@@ -1,31 +1,49 @@
 """What a lane is sent for one trial."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from mixfront.exceptions import SpecError
 from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
-from mixfront.search.trial_config import split_config, training_of
+from mixfront.spaces import split_flat
 from mixfront.spec.metrics import Known, get_metric
 from mixfront.spec.search_spec import SearchSpec
+from mixfront.spec.training_overrides import training_of
 from mixfront.training.request import DataRequest, TrialRequest
-
-RequestMaker = Callable[[TrialRecord], TrialRequest]
 
 LATENCY_SECONDS = 0.2  # of every trial, so that its latency can be looked up
 DECISIVE_LATENCY_SECONDS = 0.5  # where it decides: more calls, a steadier p99
 
 
+@dataclass(frozen=True)
+class RequestMaker:
+    """Makes the requests of one search.
+
+    Args:
+        spec: What every trial has in common.
+        search: Its record.
+        store: Where checkpoints and models go.
+    """
+
+    spec: SearchSpec
+    search: SearchRecord
+    store: RecordStore
+
+    def __call__(self, record: TrialRecord) -> TrialRequest:
+        """The request of one trial; it continues from its last checkpoint, if it has one."""
+        return make_request(self.spec, self.search, self.store, record)
+
+
 def make_request(
     spec: SearchSpec, search: SearchRecord, store: RecordStore, record: TrialRecord
 ) -> TrialRequest:
-    """The request of one trial; goes on from its last checkpoint, if it has one.
+    """The request of one trial; it continues from its last checkpoint, if it has one.
 
     Raises:
         SpecError: If the configuration does not fit `training:`, or no encoder was fitted.
     """
     if search.encoder is None:
-        raise SpecError(f"search {search.name!r} has no fitted encoder; start it anew")
-    family, model, overrides = split_config(record.config)
+        raise SpecError(f"search {search.name!r} has no fitted encoder; start a new search")
+    family, model, overrides = split_flat(record.config)
     return TrialRequest(
         search_id=search.search_id,
         trial_id=record.trial_id,

@@ -12,9 +12,9 @@ from mixfront.pool.report import TrialReport
 from mixfront.records.store import RecordStore, TrialRecord, TrialState
 from mixfront.search.budget import Budget
 from mixfront.search.proposals import Proposals
-from mixfront.search.request import RequestMaker
 from mixfront.search.study import set_elapsed_seconds
 from mixfront.search.trial_state import apply_report, end_trial
+from mixfront.training.request import TrialRequest
 
 PATIENCE_S = 2.0  # of sampling at a stretch while trials run: Tune handles no result meanwhile
 
@@ -69,7 +69,7 @@ class LaneSearcher(Searcher):
         store: RecordStore,
         budget: Budget,
         *,
-        make_request: RequestMaker,
+        make_request: Callable[[TrialRecord], TrialRequest],
         pool: str,
         capacity: Callable[[], int],
         callbacks: TrialCallbacks,

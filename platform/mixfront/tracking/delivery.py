@@ -1,4 +1,4 @@
-"""The thread that delivers notes, for as long as it takes."""
+"""The thread that delivers updates, for as long as it takes."""
 
 import logging
 import threading
@@ -11,14 +11,14 @@ from tenacity.nap import sleep_using_event
 from tenacity.stop import stop_when_event_set
 
 from mixfront.tracking.client import brief_requests, reason_of
-from mixfront.tracking.run_contents import FRONT_FILE
+from mixfront.tracking.history import changes_page
 from mixfront.tracking.run_update import RunUpdate
 from mixfront.tracking.sender import MlflowSender
 from mixfront.tracking.spool import DeliveryMark, Spool
 
 logger = logging.getLogger(__name__)
 
-BATCH_NOTES = 1000  # at most so many are delivered and marked at once
+BATCH_SIZE = 1000  # at most so many are delivered and marked at once
 LINGER_S = 0.3  # what arrives within this time travels together
 FIRST_WAIT_S, MAX_WAIT_S = 0.5, 15.0  # between two attempts at a server that is away
 PAGE_EVERY_S = 30.0  # the interactive front is megabytes; no oftener than this
@@ -26,29 +26,29 @@ LAST_GRACE_S = 1.0  # for a request that is under way when delivery is given up
 
 
 class Delivery:
-    """A queue of notes and the thread that empties it into MLflow.
+    """A queue of updates and the thread that empties it into MLflow.
 
     Args:
-        spool: Where the notes are kept, and the mark of how far delivery is.
-        courier: Who carries them.
+        spool: Where the updates are kept, and the mark of how far delivery is.
+        sender: Who carries them.
         pending: Notes of earlier drivers that never arrived.
         page: Makes the interactive front, as HTML.
-        front_seq: The last note of earlier drivers that brought a front; 0 = none.
+        page_seq: The last update of earlier drivers that changed the page; 0 = none.
     """
 
     def __init__(
         self,
         spool: Spool,
-        courier: MlflowSender,
+        sender: MlflowSender,
         pending: Iterable[RunUpdate],
         page: Callable[[], str] | None,
-        front_seq: int = 0,
+        page_seq: int = 0,
     ) -> None:
         self._spool = spool
-        self._courier = courier
+        self._sender = sender
         self._pending = list(pending)
         self._page = page
-        self._front_seq = front_seq
+        self._page_seq = page_seq
         self._mark = spool.delivered()
         self._page_time = time.monotonic()
         self._is_away = False
@@ -59,12 +59,12 @@ class Delivery:
         self._thread = threading.Thread(target=self._run, name="mlflow-delivery", daemon=True)
         self._thread.start()
 
-    def put(self, note: RunUpdate) -> None:
-        """Queue a note; returns at once."""
+    def put(self, update: RunUpdate) -> None:
+        """Queue an update; returns at once."""
         with self._changed:
-            self._pending.append(note)
-            if FRONT_FILE in note.texts:
-                self._front_seq = note.seq
+            self._pending.append(update)
+            if changes_page(update, has_front=self._page_seq > 0):
+                self._page_seq = update.seq
             self._changed.notify_all()
 
     def flush(self, timeout: float) -> bool:
@@ -116,7 +116,7 @@ class Delivery:
             return
         if self._is_away:
             self._is_away = False
-            logger.warning("MLflow takes notes again")
+            logger.warning("MLflow takes updates again")
 
     def _on_failure(self, state: RetryCallState) -> None:
         problem = state.outcome.exception() if state.outcome is not None else None
@@ -124,23 +124,23 @@ class Delivery:
             self._is_away = True
             reason = reason_of(problem)
             logger.warning(
-                "MLflow is away (%s): notes wait in the spool, the search goes on", reason
+                "MLflow is away (%s): updates wait in the spool, the search goes on", reason
             )
 
     def _deliver_some(self) -> None:
         self._spool.sync()
         with self._changed:
-            batch = list(islice(self._pending, BATCH_NOTES))
+            batch = list(islice(self._pending, BATCH_SIZE))
         if not batch:
             return
-        self._courier.deliver(batch)
+        self._sender.deliver(batch)
         self._set_mark(self._mark.model_copy(update={"through": batch[-1].seq}))
         with self._changed:
             del self._pending[: len(batch)]
             self._changed.notify_all()
 
     def _is_page_due(self) -> bool:
-        return self._page is not None and self._front_seq > self._mark.page
+        return self._page is not None and self._page_seq > self._mark.page
 
     def _is_page_time(self) -> bool:
         is_time = self._closing or time.monotonic() - self._page_time >= PAGE_EVERY_S
@@ -149,17 +149,17 @@ class Delivery:
     def _refresh_page(self) -> None:
         if self._page is None:
             return
-        shown = self._front_seq
+        shown = self._page_seq
         try:
             html = self._page()
         except Exception:
             logger.exception("the interactive front could not be made")
         else:
-            self._courier.show_page(html)
+            self._sender.show_page(html)
         self._page_time = time.monotonic()
         self._set_mark(self._mark.model_copy(update={"page": shown}))
 
     def _set_mark(self, mark: DeliveryMark) -> None:
-        mark = mark.model_copy(update={"runs": dict(self._courier.runs)})
+        mark = mark.model_copy(update={"runs": dict(self._sender.runs)})
         self._spool.mark(mark)
         self._mark = mark

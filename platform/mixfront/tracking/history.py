@@ -6,26 +6,33 @@ from mixfront.tracking.run_contents import FRONT_FILE, RANK_TAG, STATE_TAG
 from mixfront.tracking.run_update import RunUpdate
 
 
+def changes_page(update: RunUpdate, *, has_front: bool) -> bool:
+    """Whether the interactive front is out of date: a new front, or the search's own status."""
+    is_status = update.trial_id is None and update.status is not None
+    return FRONT_FILE in update.texts or (is_status and has_front)
+
+
 class History:
-    """Grows with every note, of this driver and of those before it."""
+    """Grows with every update, of this driver and of those before it."""
 
     def __init__(self) -> None:
         self.last_seq = 0
-        self.front_seq = 0  # the last note that brought a front
+        self.page_seq = 0  # the last update that changed the interactive front
         self._front = ""
         self._metrics: set[tuple[str | None, int, str]] = set()
         self._ranks: dict[str, str] = {}
         self._states: dict[str, str] = {}
 
-    def add(self, note: RunUpdate) -> None:
-        """Remember a note."""
-        self.last_seq = max(self.last_seq, note.seq)
-        self._metrics.update((note.trial_id, note.step, key) for key in note.metrics)
-        if FRONT_FILE in note.texts:
-            self.front_seq, self._front = note.seq, note.texts[FRONT_FILE]
-        if note.trial_id is not None:
-            self._remember(self._ranks, note, RANK_TAG)
-            self._remember(self._states, note, STATE_TAG)
+    def add(self, update: RunUpdate) -> None:
+        """Remember an update."""
+        self.last_seq = max(self.last_seq, update.seq)
+        self._metrics.update((update.trial_id, update.step, key) for key in update.metrics)
+        if changes_page(update, has_front=self.page_seq > 0):
+            self.page_seq = update.seq
+        self._front = update.texts.get(FRONT_FILE, self._front)
+        if update.trial_id is not None:
+            self._remember(self._ranks, update, RANK_TAG)
+            self._remember(self._states, update, STATE_TAG)
 
     def new_metrics(
         self, trial_id: str | None, step: int, metrics: Mapping[str, float]
@@ -52,6 +59,6 @@ class History:
         return self._states.get(trial_id)
 
     @staticmethod
-    def _remember(where: dict[str, str], note: RunUpdate, tag: str) -> None:
-        if note.trial_id is not None and tag in note.tags:
-            where[note.trial_id] = note.tags[tag]
+    def _remember(where: dict[str, str], update: RunUpdate, tag: str) -> None:
+        if update.trial_id is not None and tag in update.tags:
+            where[update.trial_id] = update.tags[tag]

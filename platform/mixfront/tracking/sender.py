@@ -1,4 +1,4 @@
-"""Carries notes to MLflow, as few requests as its limits allow."""
+"""Carries updates to MLflow, as few requests as its limits allow."""
 
 import json
 import logging
@@ -16,6 +16,7 @@ from mixfront.tracking.run_update import Dataset, RunStatus, RunUpdate
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
 
 T = TypeVar("T")
 
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 SEARCH_TAG = "mixfront.search_id"
 TRIAL_TAG = "mixfront.trial_id"
 KIND_TAG = "mixfront.kind"  # "search" or "trial"
+# MLflow 3 shows an experiment without a kind as one of generative AI: traces, judges.
+KIND_OF_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
 PARENT_TAG = "mlflow.parentRunId"
 NAME_TAG = "mlflow.runName"
 # Of one `log_batch`; MLflow takes 1,000 entries of all kinds together.
@@ -41,12 +44,12 @@ _FINAL_REFUSALS = frozenset(
 
 
 class MlflowSender:
-    """Delivers notes of one search. Used by one thread.
+    """Delivers updates of one search. Used by one thread.
 
     Args:
         uri: Tracking URI.
         experiment: Name of the experiment; made if absent.
-        search_id: The search whose notes these are.
+        search_id: The search whose updates these are.
         runs: Runs that are known already: trial id ("" = the search) -> run id.
         on_run: Told of each run that is found or made: (trial id, or None = the search; run id).
         storage: The search's folder, a path or fsspec URL, which `RunUpdate.folders` lie in.
@@ -70,7 +73,7 @@ class MlflowSender:
         self._client: MlflowClient | None = None
         self._experiment_id: str | None = None
 
-    def deliver(self, notes: Sequence[RunUpdate]) -> None:
+    def deliver(self, updates: Sequence[RunUpdate]) -> None:
         """Tell MLflow; safe to repeat after any failure.
 
         What MLflow refuses for good is logged and left out.
@@ -78,7 +81,7 @@ class MlflowSender:
         Raises:
             Exception: Whatever the client raises while the server cannot be used.
         """
-        for of_run in _by_run(notes):
+        for of_run in _by_run(updates):
             self._deliver_or_drop(of_run)
 
     def show_page(self, html: str) -> None:
@@ -86,27 +89,27 @@ class MlflowSender:
         if run_id := self.runs.get(""):
             self._connected().log_text(run_id, html, "front.html")
 
-    def _deliver_or_drop(self, notes: Sequence[RunUpdate]) -> None:
+    def _deliver_or_drop(self, updates: Sequence[RunUpdate]) -> None:
         try:
-            self._deliver_to_run(notes)
+            self._deliver_to_run(updates)
         except Exception as problem:
             if not _is_final(problem):
                 raise
             reason = reason_of(problem)
-            run = "the search" if notes[0].trial_id is None else f"trial {notes[0].trial_id}"
-            logger.warning("MLflow refused %d notes on %s: %s", len(notes), run, reason)
+            run = "the search" if updates[0].trial_id is None else f"trial {updates[0].trial_id}"
+            logger.warning("MLflow refused %d updates on %s: %s", len(updates), run, reason)
 
-    def _deliver_to_run(self, notes: Sequence[RunUpdate]) -> None:
-        client, run_id = self._connected(), self._run_of(notes[0])
-        self._log_batches(run_id, notes)
-        for path, text in _merged(note.texts for note in notes).items():
+    def _deliver_to_run(self, updates: Sequence[RunUpdate]) -> None:
+        client, run_id = self._connected(), self._run_of(updates[0])
+        self._log_batches(run_id, updates)
+        for path, text in _merged(update.texts for update in updates).items():
             client.log_text(run_id, text, path)
-        for path, folder in _merged(note.folders for note in notes).items():
+        for path, folder in _merged(update.folders for update in updates).items():
             self._log_folder(run_id, path, folder)
-        datasets = [note.dataset for note in notes if note.dataset is not None]
+        datasets = [update.dataset for update in updates if update.dataset is not None]
         if datasets:
             self._log_dataset(run_id, datasets[-1])
-        statuses = [note for note in notes if note.status is not None]
+        statuses = [update for update in updates if update.status is not None]
         if statuses:
             self._set_status(run_id, statuses[-1])
 
@@ -122,11 +125,11 @@ class MlflowSender:
                 (Path(copies) / file.rsplit("/", 1)[-1]).write_bytes(fs.cat_file(file))
             self._connected().log_artifacts(run_id, copies, path)
 
-    def _set_status(self, run_id: str, note: RunUpdate) -> None:
-        if note.status is RunStatus.RUNNING:
-            self._connected().update_run(run_id, status=str(note.status))
+    def _set_status(self, run_id: str, update: RunUpdate) -> None:
+        if update.status is RunStatus.RUNNING:
+            self._connected().update_run(run_id, status=str(update.status))
         else:
-            self._connected().set_terminated(run_id, str(note.status), note.time_ms)
+            self._connected().set_terminated(run_id, str(update.status), update.time_ms)
 
     def _log_dataset(self, run_id: str, dataset: Dataset) -> None:
         from mlflow.entities import Dataset as MlflowDataset
@@ -137,16 +140,16 @@ class MlflowSender:
         role = InputTag("mlflow.data.context", "training")
         self._connected().log_inputs(run_id, [DatasetInput(entity, [role])])
 
-    def _log_batches(self, run_id: str, notes: Sequence[RunUpdate]) -> None:
+    def _log_batches(self, run_id: str, updates: Sequence[RunUpdate]) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
         metrics = [
-            Metric(key, value, note.time_ms, note.step)
-            for note in notes
-            for key, value in note.metrics.items()
+            Metric(key, value, update.time_ms, update.step)
+            for update in updates
+            for key, value in update.metrics.items()
         ]
-        params = [Param(*entry) for entry in _merged(note.params for note in notes).items()]
-        tags = [RunTag(*entry) for entry in _merged(note.tags for note in notes).items()]
+        params = [Param(*entry) for entry in _merged(update.params for update in updates).items()]
+        tags = [RunTag(*entry) for entry in _merged(update.tags for update in updates).items()]
         batches = zip_longest(
             _chunks(metrics, MAX_METRICS),
             _chunks(params, MAX_PARAMS),
@@ -156,11 +159,11 @@ class MlflowSender:
         for some_metrics, some_params, some_tags in batches:
             self._connected().log_batch(run_id, some_metrics, some_params, some_tags)
 
-    def _run_of(self, note: RunUpdate) -> str:
-        key = note.trial_id or ""
+    def _run_of(self, update: RunUpdate) -> str:
+        key = update.trial_id or ""
         if key not in self.runs:
-            self.runs[key] = self._find_run(note.trial_id) or self._make_run(note)
-            self._announce(note.trial_id, self.runs[key])
+            self.runs[key] = self._find_run(update.trial_id) or self._make_run(update)
+            self._announce(update.trial_id, self.runs[key])
         return self.runs[key]
 
     def _announce(self, trial_id: str | None, run_id: str) -> None:
@@ -181,29 +184,38 @@ class MlflowSender:
         )
         return str(found[0].info.run_id) if found else None
 
-    def _make_run(self, note: RunUpdate) -> str:
+    def _make_run(self, update: RunUpdate) -> str:
         identity = {SEARCH_TAG: self._search_id, KIND_TAG: "search"}
-        if note.trial_id is not None:
-            parent = self._run_of(RunUpdate(seq=0, time_ms=note.time_ms))
-            identity |= {KIND_TAG: "trial", TRIAL_TAG: note.trial_id, PARENT_TAG: parent}
-        tags = {**note.tags, **identity}
+        if update.trial_id is not None:
+            parent = self._run_of(RunUpdate(seq=0, time_ms=update.time_ms))
+            identity |= {KIND_TAG: "trial", TRIAL_TAG: update.trial_id, PARENT_TAG: parent}
+        tags = {**update.tags, **identity}
         run = self._connected().create_run(
-            self._experiment_key(), start_time=note.time_ms, tags=tags, run_name=note.name
+            self._experiment_key(), start_time=update.time_ms, tags=tags, run_name=update.name
         )
         return str(run.info.run_id)
 
     def _experiment_key(self) -> str:
         if self._experiment_id is None:
             found = find_experiment(self._connected(), self._experiment)
-            self._experiment_id = str(found.experiment_id) if found else self._make_experiment()
+            self._experiment_id = self._adopt(found) if found else self._make_experiment()
         return self._experiment_id
+
+    def _adopt(self, experiment: "Experiment") -> str:
+        """Use an experiment that exists; its kind stays if somebody chose one."""
+        for key, value in KIND_OF_EXPERIMENT.items():
+            if key not in experiment.tags:
+                self._connected().set_experiment_tag(experiment.experiment_id, key, value)
+        return str(experiment.experiment_id)
 
     def _make_experiment(self) -> str:
         from mlflow.exceptions import MlflowException
 
         location = artifact_location(self._uri)
         try:
-            return self._connected().create_experiment(self._experiment, location)
+            return self._connected().create_experiment(
+                self._experiment, location, KIND_OF_EXPERIMENT
+            )
         except MlflowException:  # another search may have been quicker
             found = find_experiment(self._connected(), self._experiment)
             if found is None:
@@ -221,14 +233,14 @@ def _is_final(problem: Exception) -> bool:
 
     if isinstance(problem, MlflowException):
         return str(problem.error_code) in _FINAL_REFUSALS
-    # Connections and files may heal; a defect of the note or of ours will not.
+    # Connections and files may heal; a defect of the update or of ours will not.
     return not isinstance(problem, OSError | TrackingError)
 
 
-def _by_run(notes: Sequence[RunUpdate]) -> list[list[RunUpdate]]:
+def _by_run(updates: Sequence[RunUpdate]) -> list[list[RunUpdate]]:
     groups: dict[str | None, list[RunUpdate]] = {}
-    for note in notes:
-        groups.setdefault(note.trial_id, []).append(note)
+    for update in updates:
+        groups.setdefault(update.trial_id, []).append(update)
     return list(groups.values())
 
 

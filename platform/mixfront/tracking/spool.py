@@ -1,4 +1,4 @@
-"""The spool of a search: notes for MLflow, kept where the search is kept.
+"""The spool of a search: updates for MLflow, kept where the search is kept.
 
     spool/000001.jsonl      one segment for each driver that wrote here, on a local file system;
                             one for each `sync`, written whole, on an object store
@@ -27,15 +27,15 @@ class DeliveryMark(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    through: int = 0  # seq of the last note that arrived
+    through: int = 0  # seq of the last update that arrived
     page: int = 0  # seq of the front that the page last shown was made of
     runs: dict[str, str] = Field(default_factory=dict)  # trial id ("" = the search) -> run id
 
 
 class Spool:
-    """Append-only notes below one folder. Thread-safe.
+    """Append-only updates below one folder. Thread-safe.
 
-    On a local file system a note is with the operating system when `append` returns: the death
+    On a local file system an update is with the operating system when `append` returns: the death
     of the process cannot lose it. On an object store it waits in memory for the next `sync`,
     because a put takes longer than the caller may be held up.
 
@@ -53,13 +53,13 @@ class Spool:
         self._lock = threading.Lock()
         self._sync_lock = threading.Lock()
 
-    def append(self, note: RunUpdate) -> None:
-        """Keep a note.
+    def append(self, update: RunUpdate) -> None:
+        """Keep an update.
 
         Raises:
             OSError: If the local file system refuses.
         """
-        line = note.to_line()
+        line = update.to_line()
         with self._lock:
             if self._is_local:
                 self._write_line(line)
@@ -70,7 +70,7 @@ class Spool:
         """Put what waits in memory into storage, as one segment.
 
         Raises:
-            OSError: If storage refuses; the notes go on waiting.
+            OSError: If storage refuses; the updates go on waiting.
         """
         with self._sync_lock:
             with self._lock:
@@ -82,11 +82,11 @@ class Spool:
                 del self._waiting[: len(lines)]
 
     def replay(self) -> list[RunUpdate]:
-        """Every note in storage, in order, delivered or not."""
+        """Every update in storage, in order, delivered or not."""
         paths = self._segments()
         contents = {path: self._fs.cat_file(path) for path in paths}
-        notes = [note for path in paths for note in _parse(path, contents[path])]
-        return sorted(notes, key=lambda note: note.seq)
+        updates = [update for path in paths for update in _parse(path, contents[path])]
+        return sorted(updates, key=lambda update: update.seq)
 
     def delivered(self) -> DeliveryMark:
         """The last mark; an empty one if there is none, or none that can be read."""
@@ -96,7 +96,7 @@ class Spool:
         try:
             return DeliveryMark.model_validate_json(self._fs.cat_file(path))
         except ValidationError:
-            logger.warning("%s cannot be read; all notes are delivered again", path)
+            logger.warning("%s cannot be read; all updates are delivered again", path)
             return DeliveryMark()
 
     def mark(self, delivered: DeliveryMark) -> None:

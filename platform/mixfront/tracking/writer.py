@@ -1,4 +1,4 @@
-"""The one writer to MLflow of a search: notes go to the spool first, a thread delivers them.
+"""The one writer to MLflow of a search: updates go to the spool first, a thread delivers them.
 
 Nothing here makes the search wait for the server or fail because of it. A server that is away is
 asked again, ever more slowly, for as long as the search runs; what is then still undelivered stays
@@ -61,13 +61,13 @@ class MlflowWriter:
         self._spool = Spool(f"{store.url}/spool")
         self._history = History()
         self._lock = threading.Lock()
-        mark, notes = self._spool.delivered(), self._spool.replay()
-        for note in notes:
-            self._history.add(note)
+        mark, updates = self._spool.delivered(), self._spool.replay()
+        for update in updates:
+            self._history.add(update)
         runs = dict(mark.runs)
         if search.run_id is not None:
             runs.setdefault("", search.run_id)
-        self._courier = MlflowSender(
+        self._sender = MlflowSender(
             search.tracking_uri,
             search.experiment,
             search.search_id,
@@ -77,10 +77,10 @@ class MlflowWriter:
         )
         self._delivery = Delivery(
             self._spool,
-            self._courier,
-            [note for note in notes if note.seq > mark.through],
+            self._sender,
+            [update for update in updates if update.seq > mark.through],
             page,
-            self._history.front_seq,
+            self._history.page_seq,
         )
 
     def open_search(self, space: Any = None, texts: Mapping[str, str] | None = None) -> None:
@@ -99,7 +99,7 @@ class MlflowWriter:
             Its run id, if that is known already.
         """
         if trial.run_id is not None:
-            self._courier.runs.setdefault(trial.trial_id, trial.run_id)
+            self._sender.runs.setdefault(trial.trial_id, trial.run_id)
         self._tell(trial.trial_id, **trial_started(self._search, trial))
         return self.run_id(trial.trial_id)
 
@@ -161,7 +161,7 @@ class MlflowWriter:
 
     def run_id(self, trial_id: str | None = None) -> str | None:
         """The run of a trial, or of the search; None while MLflow has not made it."""
-        return self._courier.runs.get(trial_id or "")
+        return self._sender.runs.get(trial_id or "")
 
     def flush(self, timeout: float = 30.0) -> bool:
         """Wait until MLflow knows all that it was told so far; False if time runs out first."""
@@ -189,22 +189,22 @@ class MlflowWriter:
             words["metrics"] = self._history.new_metrics(trial_id, step, words.get("metrics", {}))
             if not any(words.values()):
                 return
-            note = RunUpdate(
+            update = RunUpdate(
                 seq=self._history.last_seq + 1,
                 time_ms=int(time.time() * 1000),
                 trial_id=trial_id,
                 step=step,
                 **words,
             )
-            self._history.add(note)
-            self._keep(note)
-            self._delivery.put(note)
+            self._history.add(update)
+            self._keep(update)
+            self._delivery.put(update)
 
-    def _keep(self, note: RunUpdate) -> None:
+    def _keep(self, update: RunUpdate) -> None:
         try:
-            self._spool.append(note)
+            self._spool.append(update)
         except OSError as problem:  # a full disk must not end a search
-            logger.warning("a note for MLflow cannot be kept in the spool: %s", problem)
+            logger.warning("an update for MLflow cannot be kept in the spool: %s", problem)
 
 
 def _ignore(trial_id: str | None, run_id: str) -> None:

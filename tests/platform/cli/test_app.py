@@ -1,6 +1,9 @@
 """The command line is a contract: its names stay, its mistakes are one sentence."""
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer.main
@@ -9,16 +12,9 @@ from mixfront.cli import app as command_line
 from mixfront.exceptions import SpecError
 
 COMMANDS = {
-    "data",
-    "families",
-    "cost",
-    "search",
-    "trials",
-    "pareto",
-    "promote",
-    "rollback",
-    "doctor",
-}
+    "data", "families", "cost", "train", "search", "trials", "pareto", "reproduce", "promote",
+    "rollback", "doctor",
+}  # fmt: skip
 SEARCH_COMMANDS = {"validate", "run", "submit", "status", "logs", "stop", "resume", "list"}
 
 
@@ -84,3 +80,38 @@ def test_a_missing_package_is_one_sentence(
         "mixfront: `mixfront search run` needs mixfront[all]: pip install 'mixfront[all]' "
         "(the module 'torch' is not installed)\n"
     )
+
+
+def test_any_other_error_is_one_sentence_and_a_private_file_without_secrets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fail() -> None:
+        raise TimeoutError("node at s3://me:secret@store timed out\nmore lines")
+
+    monkeypatch.setenv("MIXFRONT_CACHE", str(tmp_path))
+    monkeypatch.delenv("MIXFRONT_DEBUG", raising=False)
+    monkeypatch.setattr(command_line, "app", fail)
+    with pytest.raises(SystemExit) as ended:
+        command_line.main()
+    assert ended.value.code == 1
+    (log,) = (tmp_path / "logs").iterdir()
+    assert capsys.readouterr().err == (
+        "mixfront: unexpected error: TimeoutError: node at s3://***@store timed out; its "
+        f"traceback is in {log}, and `mixfront --debug ...` shows it\n"
+    )
+    text = log.read_text()
+    assert "Traceback" in text
+    assert "raise TimeoutError" in text
+    assert "secret" not in text.replace("me:secret@store timed out\\n", "")
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    words = ["--debug", "search", "list", "--storage", "nosuch://x"]
+    env = os.environ | {"MIXFRONT_CACHE": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "mixfront.cli", *words], capture_output=True, text=True, env=env
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("mixfront: unexpected error: ValueError")

@@ -129,7 +129,7 @@ def test_searches_on_a_cluster(cluster: Mapping[str, str], tmp_path: Path) -> No
     assert json.loads(submitted)["submission_id"] == "mixfront-demo"
     assert json.loads(status)["job"]["status"] == "RUNNING"
     assert logs == followed == LOG
-    assert stopped == "The job mixfront-demo is stopped.\n"
+    assert stopped == "Job mixfront-demo is stopped.\n"
 
 
 def test_stopping_a_search_that_is_not_running(storage: Path) -> None:
@@ -143,6 +143,7 @@ def test_stopping_a_search_that_is_not_running(storage: Path) -> None:
     [
         ["search", "run", "demo", "-o", "data.path=s3://logs"],
         ["search", "validate", "demo"],
+        ["train", "demo", "-o", "data.path=s3://logs"],
         ["families"],
         ["cost", "unimixer"],
         ["data", "inspect", "logs"],

@@ -54,7 +54,7 @@ def test_table_for_people() -> None:
     shape = ("-o", "num_tokens=32", "-o", "token_dim=128", "-o", "block_size=4")
     result = runner.invoke(app, ["unimixer", *shape], env={"COLUMNS": "120"})
     assert result.exit_code == 0
-    for word in ("blocks", "6.363 M", "155.6", "batch of 2,048", "Activations", "MB a batch"):
+    for word in ("blocks", "6.363 M", "155.6", "batch of 2,048", "Activations", "MB per batch"):
         assert word in result.stdout
 
 

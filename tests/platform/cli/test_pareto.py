@@ -91,4 +91,4 @@ def test_a_page_that_cannot_be_written(
 def test_no_front_yet(app: typer.Typer, store: RecordStore) -> None:
     result = CliRunner().invoke(app, [store.url])
     assert result.exit_code == 0
-    assert "no complete feasible trial yet" in result.output
+    assert "no complete, feasible trial yet" in result.output

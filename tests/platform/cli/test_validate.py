@@ -39,7 +39,7 @@ def test_it_tells_what_would_be_searched(tmp_path: Path) -> None:
     assert "unimixer, unimixer_lite, rankmixer" in text
     assert "5 trials" in text
     assert "4 of 4 configurations drawn" in text
-    assert "The spec is fine." in text
+    assert "The spec is valid." in text
     assert list(tmp_path.iterdir()) == []  # nothing is written
 
 

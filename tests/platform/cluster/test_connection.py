@@ -46,3 +46,14 @@ def test_no_cluster_at_the_address_is_one_sentence(monkeypatch: pytest.MonkeyPat
         connect(TrialConfig()),
     ):
         pass
+
+
+def test_a_ray_that_does_not_start_here_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def time_out(**_options: object) -> None:
+        raise RuntimeError("The node timed out\nwith more lines")
+
+    monkeypatch.setattr(ray, "init", time_out)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    sentence = r"^Ray did not start on this machine: The node timed out; try again .*less busy"
+    with pytest.raises(LaneError, match=sentence), connect(TrialConfig()):
+        pass

@@ -33,7 +33,7 @@ def test_the_op_is_built(tmp_path: Path) -> None:
     (tmp_path / "shm" / "shm.so").touch()
     finding = cpu_op.check_deepspeed()
     assert finding.status is Status.OK
-    assert finding.seen.endswith("its op is built: " + str(tmp_path / "shm" / "shm.so"))
+    assert finding.seen.endswith("its op is built")
 
 
 def test_the_op_can_be_built() -> None:

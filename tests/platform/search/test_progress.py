@@ -2,13 +2,18 @@
 
 import io
 import time
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from mixfront.pool.actor import LaneStatus
+from mixfront.pool.leases import LaneUse
 from mixfront.records import SearchRecord, TrialRecord, TrialState
+from mixfront.search.budget import Budget
 from mixfront.search.progress import ProgressDisplay
 from mixfront.spec.objectives import Objective
+from mixfront.spec.search_config import SearchConfig
 
 SEARCH = SearchRecord(
     search_id="s-1",
@@ -37,6 +42,22 @@ def console() -> Console:
     return Console(file=io.StringIO(), width=160)
 
 
+def budget(**limits: Any) -> Budget:
+    return Budget(SearchConfig.model_validate(limits))
+
+
+def lane(*, warm: bool) -> LaneStatus:
+    return LaneStatus(
+        lane=0,
+        use=LaneUse.FREE,
+        warm=warm,
+        trial_id=None,
+        generation=0,
+        deaths=0,
+        last_error=None,
+    )
+
+
 def text_of(console: Console) -> str:
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -44,7 +65,7 @@ def text_of(console: Console) -> str:
 
 def test_table_has_states_bests_hypervolume_and_time(console: Console) -> None:
     earlier = [trial(0, TrialState.COMPLETE, 0.71, 1e8), trial(1, TrialState.FAILED)]
-    progress = ProgressDisplay(SEARCH, earlier, 12, time.time() + 3600, console)
+    progress = ProgressDisplay(SEARCH, earlier, budget(trials=12, time="1h"), console)
     progress.on_start(trial(2, TrialState.RUNNING))
     progress.on_end(trial(3, TrialState.COMPLETE, 0.74, 1e9))
     console.print(progress.table())
@@ -59,8 +80,8 @@ def test_table_has_states_bests_hypervolume_and_time(console: Console) -> None:
     assert "left" in shown
 
 
-def test_without_a_terminal_a_line_an_ended_trial(console: Console) -> None:
-    with ProgressDisplay(SEARCH, [], None, None, console) as progress:
+def test_without_a_terminal_each_trial_that_ends_is_a_line(console: Console) -> None:
+    with ProgressDisplay(SEARCH, [], budget(), console) as progress:
         progress.on_start(trial(0, TrialState.RUNNING))
         progress.on_result(trial(0, TrialState.RUNNING))
         assert text_of(console) == ""
@@ -73,3 +94,19 @@ def test_without_a_terminal_a_line_an_ended_trial(console: Console) -> None:
     assert "complete" in lines[0]
     assert "AUC 0.70000, Training FLOPs 1G" in lines[0]
     assert lines[1].endswith("the loss is not finite")
+
+
+def test_without_a_terminal_a_wait_is_explained(console: Console) -> None:
+    lanes = [lane(warm=False), lane(warm=True)]
+    with ProgressDisplay(SEARCH, [], budget(trials=3), console, every_s=0.02) as progress:
+        progress.watch_lanes(lambda: lanes)
+        deadline = time.monotonic() + 10
+        while "1 of 2 lanes starting" not in text_of(console):
+            assert time.monotonic() < deadline, text_of(console)
+            time.sleep(0.01)
+        lanes[:] = [lane(warm=True)]
+        progress.on_start(trial(0, TrialState.RUNNING))
+        while "1 running, 3 planned" not in text_of(console):
+            assert time.monotonic() < deadline, text_of(console)
+            time.sleep(0.01)
+    assert "lanes" not in text_of(console).splitlines()[-1]

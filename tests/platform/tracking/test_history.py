@@ -27,6 +27,6 @@ def test_ranks_and_states_are_told_when_they_change() -> None:
 def test_a_front_is_told_when_it_changes() -> None:
     history = History()
     history.add(RunUpdate(seq=3, time_ms=0, texts={"front.json": "{}"}))
-    assert history.front_seq == 3
+    assert history.page_seq == 3
     assert not history.is_new_front("{}")
     assert history.is_new_front('{"front": []}')

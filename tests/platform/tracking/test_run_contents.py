@@ -21,18 +21,18 @@ from mixfront.training.mixing_log import FOLDER
 def test_a_search_says_what_it_is_and_keeps_its_secrets(search: SearchRecord) -> None:
     search.spec["tracking"] = {"uri": "http://me:hunter2@mlflow"}
     search.spec["data"]["path"] = "s3://key:secret@logs/day"
-    words = search_started(search, {"family": ["unimixer"]}, {"notes.txt": "at s3://a:b@c/d"})
-    note = RunUpdate(seq=1, time_ms=0, **words)
-    assert "hunter2" not in note.to_line()
-    assert "secret" not in note.to_line()
-    assert note.params["search.trials"] == "3"
-    assert "data.train" not in note.params  # not set
-    assert yaml.safe_load(note.texts["spec.yaml"])["data"]["path"] == "s3://***@logs/day"
-    assert yaml.safe_load(note.texts["space.yaml"]) == {"family": ["unimixer"]}
-    assert json.loads(note.texts["environment.json"])["mixfront"]
-    assert note.texts["notes.txt"] == "at s3://***@c/d"
-    assert note.dataset is not None
-    assert (note.dataset.name, len(note.dataset.digest)) == ("day", 36)
+    words = search_started(search, {"family": ["unimixer"]}, {"updates.txt": "at s3://a:b@c/d"})
+    update = RunUpdate(seq=1, time_ms=0, **words)
+    assert "hunter2" not in update.to_line()
+    assert "secret" not in update.to_line()
+    assert update.params["search.trials"] == "3"
+    assert "data.train" not in update.params  # not set
+    assert yaml.safe_load(update.texts["spec.yaml"])["data"]["path"] == "s3://***@logs/day"
+    assert yaml.safe_load(update.texts["space.yaml"]) == {"family": ["unimixer"]}
+    assert json.loads(update.texts["environment.json"])["mixfront"]
+    assert update.texts["updates.txt"] == "at s3://***@c/d"
+    assert update.dataset is not None
+    assert (update.dataset.name, len(update.dataset.digest)) == ("day", 36)
 
 
 def test_a_search_without_a_digest_names_no_data_set(search: SearchRecord) -> None:

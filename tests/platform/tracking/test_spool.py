@@ -1,4 +1,4 @@
-"""The spool keeps every note, whatever kills its writer."""
+"""The spool keeps every update, whatever kills its writer."""
 
 import subprocess
 import sys
@@ -16,29 +16,29 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path / "spool") if request.param == "local" else f"memory:/{tmp_path}/spool"
 
 
-def note(seq: int) -> RunUpdate:
+def update(seq: int) -> RunUpdate:
     metrics = {"auc": 0.5 + seq / 100, "uauc": float("inf")}
     return RunUpdate(seq=seq, time_ms=seq, trial_id="3", metrics=metrics, status=RunStatus.RUNNING)
 
 
 def test_notes_come_back_in_order(url: str) -> None:
     spool = Spool(url)
-    notes = [note(seq) for seq in range(1, 6)]
-    for each in notes[:3]:
+    updates = [update(seq) for seq in range(1, 6)]
+    for each in updates[:3]:
         spool.append(each)
     spool.sync()
-    for each in notes[3:]:
+    for each in updates[3:]:
         spool.append(each)
     spool.sync()
     spool.sync()  # nothing waits: nothing is written
     spool.close()
-    assert Spool(url).replay() == notes
+    assert Spool(url).replay() == updates
 
 
 def test_each_writer_has_segments_of_its_own(url: str) -> None:
     for seq in (1, 2, 3):
         spool = Spool(url)
-        spool.append(note(seq))
+        spool.append(update(seq))
         spool.sync()
         spool.close()
     assert [each.seq for each in Spool(url).replay()] == [1, 2, 3]
@@ -55,13 +55,13 @@ def test_the_mark_comes_back(url: str) -> None:
 
 def test_a_torn_last_line_is_skipped(tmp_path: Path) -> None:
     spool = Spool(str(tmp_path))
-    spool.append(note(1))
-    spool.append(note(2))
+    spool.append(update(1))
+    spool.append(update(2))
     spool.close()
     segment = tmp_path / "000001.jsonl"
     segment.write_bytes(segment.read_bytes()[:-20])
     later = Spool(str(tmp_path))
-    later.append(note(3))
+    later.append(update(3))
     later.close()
     assert [each.seq for each in later.replay()] == [1, 3]
 
@@ -75,12 +75,12 @@ def test_an_object_store_gets_whole_segments_and_no_waiting_is_lost_by_a_failure
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     spool = Spool("memory://flaky/spool")
-    spool.append(note(1))
+    spool.append(update(1))
     with monkeypatch.context() as broken:
         broken.setattr(spool._fs, "pipe_file", _refuse)
         with pytest.raises(OSError, match="store is away"):
             spool.sync()
-    spool.append(note(2))
+    spool.append(update(2))
     spool.sync()
     assert [each.seq for each in spool.replay()] == [1, 2]
 

@@ -62,7 +62,12 @@ def make_request(data: DataRequest, tmp_path: Path) -> MakeRequest:
         family: str = "unimixer",
         **training: Any,
     ) -> TrialRequest:
-        values = {"batch_size": 256, "passes": 2, "evaluate_every": 0.5, **training}
+        values = {
+            "batch_size": 256,
+            "passes": 2,
+            "evaluate_every": 0.5,
+            "precision": "fp32",
+        } | training
         size = {"embedding_dim": 4, "num_tokens": 4, "token_dim": 8}
         return TrialRequest(
             search_id="s-1",

@@ -16,9 +16,9 @@ from torch import Tensor
 from mixfront.exceptions import TrialError
 from mixfront.training.artifact_folder import ArtifactFolder, ShardFile
 from mixfront.training.deepspeed.engine import DenseEngine
-from mixfront.training.embedding import EmbeddingTables
 from mixfront.training.ranks import Ranks
-from mixfront.training.sparse_optimizer import SparseOptimizer
+from mixfront.training.tables.embedding import EmbeddingTables
+from mixfront.training.tables.sparse_optimizer import SparseOptimizer
 
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -38,7 +38,8 @@ class TrainingConfig(_Frozen):
     gradient_accumulation: int = Field(1, ge=1)  # micro-batches per step and rank
     optimizer: DenseOptimizerConfig = DenseOptimizerConfig()
     embedding_optimizer: EmbeddingOptimizerConfig = EmbeddingOptimizerConfig()
-    precision: Literal["fp32", "bf16"] = "fp32"
+    # auto: bf16 if every device multiplies it natively, else fp32; decided when a search starts
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
     evaluate_every: float = Field(0.25, gt=0, le=1)  # share of all steps of all passes
     eval_batch_size: int = Field(4096, ge=1)
     seed: int = 0

@@ -18,7 +18,7 @@ from mixfront.data import Batch, EncodedRows, Encoder, FeatureLayout
 from mixfront.exceptions import TrialError
 from mixfront.models import build_ranker, make_config
 from mixfront.training.artifact_folder import ArtifactFolder, ShardFile
-from mixfront.training.embedding import EmbeddingTables
+from mixfront.training.tables.embedding import EmbeddingTables
 
 BATCH_SIZE = 4096
 DENSE, TABLES = "ranker.", "tables."  # prefixes of names in weights.safetensors

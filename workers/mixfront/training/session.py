@@ -15,6 +15,7 @@ from mixfront.training.evaluation import Evaluation
 from mixfront.training.export import export_model
 from mixfront.training.latency import LATENCIES, measure_latency
 from mixfront.training.mixing_log import MixingLog
+from mixfront.training.native_bf16 import has_native_bf16
 from mixfront.training.predict import Predictor, Scorer
 from mixfront.training.ranks import Ranks
 from mixfront.training.request import TEST_PREFIX, TrialRequest
@@ -46,7 +47,7 @@ class TrialSession:
     def __init__(
         self, request: TrialRequest, *, device: str = "cpu", data_group: Any = None
     ) -> None:
-        self.request = request
+        self.request = request = _with_precision(request, device)
         self.latest = request.resume_from  # URL of the last checkpoint
         training = request.training
         self._ranks = Ranks.join(device, data_group)
@@ -317,6 +318,19 @@ class TrialSession:
             "step": self.step,
             "metrics": metrics,
         }
+
+
+def _with_precision(request: TrialRequest, device: str) -> TrialRequest:
+    """The request with `precision: auto` resolved for this rank's device.
+
+    A search resolves it for all of its devices before it sends a request; this is for sessions
+    without a search.
+    """
+    if request.training.precision != "auto":
+        return request
+    precision = "bf16" if has_native_bf16(device) else "fp32"
+    training = request.training.model_copy(update={"precision": precision})
+    return request.model_copy(update={"training": training})
 
 
 class _Clock:

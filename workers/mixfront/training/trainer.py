@@ -11,13 +11,13 @@ from mixfront.exceptions import DivergedError
 from mixfront.models import RankerConfig, build_ranker
 from mixfront.training.config import TrainingConfig
 from mixfront.training.deepspeed.engine import DenseEngine
-from mixfront.training.embedding import BatchEmbeddings, EmbeddingTables
 from mixfront.training.loss import extra_loss, task_loss
 from mixfront.training.optimizer import build_optimizer, warmup_factor
 from mixfront.training.ranks import Ranks
-from mixfront.training.row_exchange import exchange
 from mixfront.training.schedules import restart_step, tau_at
-from mixfront.training.sparse_optimizer import build_sparse_optimizer
+from mixfront.training.tables.embedding import BatchEmbeddings, EmbeddingTables
+from mixfront.training.tables.row_exchange import exchange
+from mixfront.training.tables.sparse_optimizer import build_sparse_optimizer
 from mixfront.training.throughput import training_flops
 
 

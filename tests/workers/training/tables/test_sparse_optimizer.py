@@ -5,8 +5,8 @@ import torch
 
 from mixfront.data import FeatureLayout
 from mixfront.training.config import EmbeddingOptimizerConfig
-from mixfront.training.embedding import EmbeddingTables
-from mixfront.training.sparse_optimizer import SparseOptimizer, build_sparse_optimizer
+from mixfront.training.tables.embedding import EmbeddingTables
+from mixfront.training.tables.sparse_optimizer import SparseOptimizer, build_sparse_optimizer
 
 LAYOUT = FeatureLayout(fields=(), num_rows=12, pad_rows=(0,))
 

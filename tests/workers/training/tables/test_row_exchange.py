@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from mixfront.training.ranks import Ranks
-from mixfront.training.row_exchange import exchange
+from mixfront.training.tables.row_exchange import exchange
 
 
 class PlayedRanks(Ranks):

@@ -3,7 +3,8 @@
 import pytest
 
 from mixfront.exceptions import SpecError
-from mixfront.search.trial_config import split_config, training_of
+from mixfront.spaces import split_flat
+from mixfront.spec.training_overrides import training_of
 from mixfront.training.config import TrainingConfig
 
 
@@ -12,7 +13,7 @@ def test_keys_go_where_they_belong() -> None:
         "family": "unimixer", "num_blocks": 2, "optimizer.lr": 0.1, "passes": 3, "seed": 4,
         "training.embedding_optimizer.l2": 0.2, "dropout": 0.1,
     }  # fmt: skip
-    family, model, training = split_config(flat)
+    family, model, training = split_flat(flat)
     assert family == "unimixer"
     assert model == {"num_blocks": 2, "dropout": 0.1}
     assert training == {
@@ -26,7 +27,7 @@ def test_keys_go_where_they_belong() -> None:
 
 def test_no_family() -> None:
     with pytest.raises(SpecError, match="names no family"):
-        split_config({"num_blocks": 2})
+        split_flat({"num_blocks": 2})
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from mixfront.data import Batch, FeatureLayout, FieldLayout
-from mixfront.training.embedding import EmbeddingTables
+from mixfront.training.tables.embedding import EmbeddingTables
 
 LAYOUT = FeatureLayout(
     fields=(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mixfront.training.config import EmbeddingOptimizerConfig
-from mixfront.training.embedding import EmbeddingTables
+from mixfront.training.tables.embedding import EmbeddingTables
 
 
 class SparseOptimizer(ABC):

@@ -1,0 +1,38 @@
+"""Where the traceback of an unexpected error goes: a private file, without secrets."""
+
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from mixfront.installation.versions import installed_versions
+from mixfront.records.scrub import scrub_text
+
+
+def write_crash_log(error: BaseException) -> Path:
+    """Write command line, versions and traceback of an error.
+
+    Returns:
+        The file, below `$MIXFRONT_CACHE` or `~/.cache/mixfront`, readable by its owner alone.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    base = Path(os.environ.get("MIXFRONT_CACHE") or "~/.cache/mixfront").expanduser()
+    folder = base / "logs"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    path.touch(mode=0o600)
+    versions = ", ".join(f"{name} {version}" for name, version in installed_versions().items())
+    trace = "".join(traceback.format_exception(error))
+    text = f"{' '.join(sys.argv)}\n{versions}\n\n{trace}"
+    path.write_text(scrub_text(text), encoding="utf-8")
+    return path
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, cut to one line, with its type."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = scrub_text(lines[0])[:300] if lines else ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

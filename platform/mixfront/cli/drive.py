@@ -1,0 +1,67 @@
+"""What `search run`, `search resume`, `train` and `reproduce` share: a driver on a cluster."""
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from mixfront.records import RecordStore, SearchRecord
+    from mixfront.search.run import SearchResult
+    from mixfront.spec.search_spec import SearchSpec
+
+
+def prepare_and_drive(
+    spec: "SearchSpec", console: Console, encoder: str | None = None
+) -> "SearchResult":
+    """Prepare a new search, and run it until it ends.
+
+    Args:
+        spec: The search.
+        console: Where progress is shown.
+        encoder: URL of a fitted encoder to use instead of fitting one.
+    """
+    from mixfront.search.cpu_op_build import compiling_cpu_op
+    from mixfront.search.prepare import prepare_search
+
+    with compiling_cpu_op(spec, console):
+        store, record = prepare_search(spec, console, encoder)
+    return drive(store, record, console)
+
+
+def drive(store: "RecordStore", record: "SearchRecord", console: Console) -> "SearchResult":
+    """Run a prepared or interrupted search, here or on the cluster that RAY_ADDRESS names."""
+    from mixfront.cluster.connection import connect
+    from mixfront.search.precision import resolve_precision
+    from mixfront.search.run import run_search
+    from mixfront.spec.search_spec import SearchSpec
+    from mixfront.terminal.waiting import waiting
+
+    trial = SearchSpec.model_validate(record.spec).trial
+    with ExitStack() as stack:
+        with waiting(console, "connecting to Ray"):
+            cluster = stack.enter_context(connect(trial))
+        with waiting(console, "looking at the lanes' devices"):
+            resolve_precision(store, record, console)
+        where = "on this machine" if cluster.local else f"on Ray at {cluster.address}"
+        lanes = "1 lane" if cluster.num_lanes == 1 else f"{cluster.num_lanes} lanes"
+        console.print(
+            f"search {record.name}: {lanes} of {trial.workers} workers {where}; "
+            f"MLflow experiment {record.experiment!r}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return run_search(store, record, cluster.num_lanes, console)
+
+
+def print_end(result: "SearchResult", console: Console) -> None:
+    """How the search ended, and whether MLflow knows."""
+    search = result.search
+    console.print(f"{search.state}: {search.ended_because}", highlight=False, soft_wrap=True)
+    if not result.delivered:
+        console.print(
+            "MLflow has not received everything; `mixfront search resume "
+            f"{search.name}` delivers the rest once the server is back",
+            highlight=False,
+            soft_wrap=True,
+        )

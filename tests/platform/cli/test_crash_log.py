@@ -1,0 +1,30 @@
+"""Where an unexpected error's traceback goes."""
+
+from pathlib import Path
+
+import pytest
+
+from mixfront.cli.crash_log import one_line, write_crash_log
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (KeyError("x"), "KeyError: 'x'"),
+        (RuntimeError(""), "RuntimeError"),
+        (RuntimeError("\n first \nsecond"), "RuntimeError: first"),
+        (OSError("postgresql://me:pw@db is away"), "OSError: postgresql://***@db is away"),
+    ],
+)
+def test_one_line(error: Exception, text: str) -> None:
+    assert one_line(error) == text
+
+
+def test_a_log_holds_versions_and_is_private(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MIXFRONT_CACHE", str(tmp_path))
+    path = write_crash_log(RuntimeError("broken"))
+    assert path.parent == tmp_path / "logs"
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert "mixfront 0." in path.read_text()

@@ -1,0 +1,66 @@
+"""One configuration as a search of its own."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mixfront.exceptions import SpecError
+from mixfront.search.single import choose_config, single_spec, split_overrides
+from mixfront.spaces import load_space
+from mixfront.spec.search_spec import SearchSpec
+
+POINT = {"family": "rankmixer", "num_tokens": 4, "token_dim": 8, "optimizer.lr": 1e-3}
+
+
+def test_overrides_of_the_spec_and_of_the_configuration() -> None:
+    words = ["family=unimixer", "data.path=/x", "optimizer.lr=1", "training.passes=2", "rank=4"]
+    assert split_overrides(words) == (
+        ["data.path=/x", "training.passes=2"],
+        ["family=unimixer", "optimizer.lr=1", "rank=4"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "config"),
+    [
+        ({}, POINT),
+        ({"num_tokens": 8}, POINT | {"num_tokens": 8}),
+        ({"family": "dcnv2", "num_blocks": 1}, {"family": "dcnv2", "num_blocks": 1}),
+    ],
+)
+def test_a_given_family_starts_from_its_defaults(
+    make_spec: Any, given: dict[str, Any], config: dict[str, Any]
+) -> None:
+    assert choose_config(make_spec(search={"trials": 1, "enqueue": [POINT]}), given) == config
+
+
+def test_nothing_to_train_is_one_sentence(make_spec: Any) -> None:
+    with pytest.raises(SpecError, match="add `-o family=NAME`"):
+        choose_config(make_spec(), {"num_tokens": 4})
+
+
+def test_a_configuration_that_cannot_be_built_is_refused(make_spec: Any) -> None:
+    with pytest.raises(SpecError, match="unknown key 'num_token'"):
+        choose_config(make_spec(), {"family": "rankmixer", "num_token": 4})
+
+
+def test_a_single_spec_offers_that_configuration_alone(make_spec: Any, tmp_path: Path) -> None:
+    spec: SearchSpec = make_spec(
+        constraints={"flops": "<= 1"}, optuna_storage=f"sqlite:///{tmp_path}/s/optuna.db"
+    )
+    with single_spec(spec, POINT | {"head_hidden": [4, 2]}, "s-train") as single:
+        pass
+    assert (single.name, single.search.trials, single.constraints) == ("s-train", 1, {})
+    assert single.optuna_storage == f"sqlite:///{tmp_path}/s-train/optuna.db"
+    space = load_space(single.space)
+    assert space.extremes() == [POINT | {"head_hidden": [4, 2]}]
+    assert SearchSpec.model_validate(single.dump()) == single
+
+
+def test_a_search_that_could_not_be_prepared_leaves_no_folder(
+    make_spec: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyError), single_spec(make_spec(), POINT, "s-train"):
+        raise KeyError
+    assert not (tmp_path / "s-train").exists()

@@ -1,0 +1,1 @@
+"""Embedding tables, beside the DeepSpeed engine: lookups, sparse optimizers, exchange of rows."""
