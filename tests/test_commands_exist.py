@@ -21,6 +21,8 @@ NAMED = re.compile(r"mixfront (?:--debug )?([a-z]+)(?: ([a-z]+))?")
 PROSE = {
     "and",
     "are",
+    "brings",
+    "came",
     "can",
     "cannot",
     "expects",
@@ -32,6 +34,7 @@ PROSE = {
     "is",
     "itself",
     "keeps",
+    "may",
     "needs",
     "of",
     "on",
@@ -43,6 +46,7 @@ PROSE = {
     "was",
     "will",
     "with",
+    "writes",
 }
 
 

@@ -14,7 +14,8 @@
     │   └── LaneTimeout             it did not respond in time
     ├── ClusterError                a Ray cluster that refuses a job or cannot be reached
     ├── TrackingError               MLflow refuses a request or cannot be reached
-    └── PromotionError              the promotion gate refuses a trial
+    ├── PromotionError              the promotion gate refuses a trial
+    └── MissingExtraError           a package that only an extra of mixfront brings
 
 A message says what was wrong, the value, and what to do.
 """
@@ -95,6 +96,24 @@ class TrackingError(MixfrontError):
 
 class PromotionError(MixfrontError):
     """Raised when a trial may not be promoted; gives the reason."""
+
+
+class MissingExtraError(MixfrontError):
+    """Raised when a package is not installed that an extra of mixfront brings.
+
+    Args:
+        what: What needs it, e.g. "`mixfront search run`".
+        extra: The extra, e.g. "all".
+        module: The module that cannot be imported.
+    """
+
+    def __init__(self, what: str, extra: str, module: str) -> None:
+        self.extra = extra
+        self.remedy = f"pip install 'mixfront[{extra}]'"
+        super().__init__(
+            f"{what} needs mixfront[{extra}]: {self.remedy} "
+            f"(the module {module!r} is not installed)"
+        )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

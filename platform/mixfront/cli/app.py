@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from mixfront.cli import (
     cost,
     data,
+    doctor,
     families,
     pareto,
     promote,
@@ -24,6 +26,7 @@ from mixfront.cli import (
 from mixfront.cli.crash_log import one_line, write_crash_log
 from mixfront.cli.search_app import search_app
 from mixfront.exceptions import MixfrontError
+from mixfront.installation.extras import extras_named
 
 DEBUG_VARIABLE = "MIXFRONT_DEBUG"
 
@@ -47,9 +50,11 @@ for _command in (
     reproduce,
     promote,
     rollback,
+    doctor,
 ):
     _command.register(app)
 app.add_typer(search_app)
+GROUPS = ("data", "search")  # commands that have commands
 
 
 @app.callback()
@@ -66,7 +71,8 @@ def _options(
 def main() -> None:
     """Entry point: every error ends as one sentence and an exit status."""
     try:
-        app()
+        with extras_named(command_in(sys.argv[1:])):
+            app()
     except MixfrontError as error:
         _exit(error, str(error), error.exit_status)
     except Exception as error:
@@ -86,3 +92,9 @@ def _unexpected(error: Exception) -> str:
     except OSError:
         where = "its traceback could not be saved"
     return f"unexpected error: {one_line(error)}; {where}, and `mixfront --debug ...` shows it"
+
+
+def command_in(words: Sequence[str]) -> list[str]:
+    """The command among the words after `mixfront`: `["search", "run"]`, without arguments."""
+    names = [word for word in words if not word.startswith("-")]
+    return names[: 2 if names and names[0] in GROUPS else 1]

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 SERVED_MODEL = Path(__file__).with_name("served_model.py")
-NEEDED = ("torch", "numpy", "pandas", "pyarrow", "pydantic", "fsspec", "safetensors", "pyyaml")
+# The extra `serve` of pyproject.toml; written again here, as an installed mixfront may have come
+# in a wheel that names no dependencies.
+NEEDED = (
+    *("mlflow", "torch", "pandas", "pyarrow", "safetensors"),
+    *("numpy", "pydantic", "fsspec", "pyyaml", "lazy_loader"),
+)
 _EXAMPLE_ROWS = 5
 
 
@@ -70,4 +75,4 @@ def register(model_id: str, name: str, tags: Mapping[str, str]) -> "ModelVersion
 
 def _pinned() -> list[str]:
     """What the model is scored with here, exactly; without a build's own suffix ("+cpu")."""
-    return [f"{name}=={metadata.version(name).split('+')[0]}" for name in ("mlflow", *NEEDED)]
+    return [f"{name}=={metadata.version(name).split('+')[0]}" for name in NEEDED]

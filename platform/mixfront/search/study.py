@@ -9,6 +9,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from mixfront.exceptions import SpecError
+from mixfront.installation.extras import missing_extra
 from mixfront.records.scrub import scrub_text
 from mixfront.spec.search_spec import SearchSpec
 
@@ -22,6 +23,7 @@ def open_study(spec: SearchSpec, storage_url: str, search_id: str) -> optuna.Stu
 
     Raises:
         SpecError: If Optuna cannot use the storage.
+        MissingExtraError: If an extra of mixfront brings the driver of its database.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # else Optuna logs every tell
     try:
@@ -32,6 +34,8 @@ def open_study(spec: SearchSpec, storage_url: str, search_id: str) -> optuna.Stu
             load_if_exists=True,
         )
     except Exception as error:  # every database driver has its own exceptions
+        if missing := missing_extra(f"the study at {scrub_text(storage_url)}", error):
+            raise missing from None
         reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
         message = f"Optuna cannot open {storage_url!r} ({reason}); check `optuna_storage:`"
         raise SpecError(scrub_text(f"{message} or OPTUNA_STORAGE")) from error

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixfront.exceptions import TrackingError
+from mixfront.installation.extras import missing_extra
 from mixfront.records.scrub import scrub_text
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def check_reachable(uri: str, experiment: str | None = None, timeout: float = 10
 
     Raises:
         TrackingError: If MLflow cannot be used; one sentence.
+        MissingExtraError: If an extra of mixfront brings the driver of its database.
     """
     preload(uri)
     outcome: list[Exception | None] = []
@@ -103,7 +105,8 @@ def check_reachable(uri: str, experiment: str | None = None, timeout: float = 10
     if not outcome:
         raise _unreachable(uri, f"no response within {timeout:g} s")
     if outcome[0] is not None:
-        raise _as_tracking_error(uri, outcome[0]) from None
+        missing = missing_extra(f"MLflow at {scrub_text(uri)}", outcome[0])
+        raise missing or _as_tracking_error(uri, outcome[0]) from None
 
 
 def find_experiment(client: "MlflowClient", name: str) -> "Experiment | None":

@@ -1,7 +1,5 @@
 """Search spaces: YAML files as package data, sampled define-by-run."""
 
-from mixfront.spaces.files import load_space, packaged_spaces
-from mixfront.spaces.keys import check_key, split_flat
-from mixfront.spaces.space import Enqueued, Space
+import lazy_loader
 
-__all__ = ["Enqueued", "Space", "check_key", "load_space", "packaged_spaces", "split_flat"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -13,7 +13,7 @@ from mixfront.exceptions import SpecError
 
 COMMANDS = {
     "data", "families", "cost", "train", "search", "trials", "pareto", "reproduce", "promote",
-    "rollback",
+    "rollback", "doctor",
 }  # fmt: skip
 SEARCH_COMMANDS = {"validate", "run", "submit", "status", "logs", "stop", "resume", "list"}
 
@@ -23,6 +23,8 @@ def test_names_are_fixed() -> None:
     assert set(group.commands) == COMMANDS
     assert set(group.commands["search"].commands) == SEARCH_COMMANDS  # type: ignore[attr-defined]
     assert set(group.commands["data"].commands) == {"synth", "inspect"}  # type: ignore[attr-defined]
+    groups = {name for name, command in group.commands.items() if hasattr(command, "commands")}
+    assert groups == set(command_line.GROUPS)
 
 
 def test_every_command_has_help_with_an_example() -> None:
@@ -47,6 +49,37 @@ def test_a_users_mistake_is_one_sentence(
         command_line.main()
     assert ended.value.code == 2
     assert capsys.readouterr().err == "mixfront: the value 3 is wrong; write 4\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["search", "run", "demo", "-o", "x=1"], ["search", "run"]),
+        (["--debug", "data", "synth", "out"], ["data", "synth"]),
+        (["trials", "demo"], ["trials"]),
+        (["search"], ["search"]),
+        ([], []),
+    ],
+)
+def test_the_command_is_found_among_the_words(words: list[str], command: list[str]) -> None:
+    assert command_line.command_in(words) == command
+
+
+def test_a_missing_package_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(command_line, "app", fail)
+    monkeypatch.setattr(sys, "argv", ["mixfront", "search", "run", "demo"])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        "mixfront: `mixfront search run` needs mixfront[all]: pip install 'mixfront[all]' "
+        "(the module 'torch' is not installed)\n"
+    )
 
 
 def test_any_other_error_is_one_sentence_and_a_private_file_without_secrets(
@@ -82,12 +115,3 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("mixfront: unexpected error: ValueError")
-
-
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys; import mixfront.cli.app; "
-        "print([m for m in ('torch', 'ray', 'mlflow', 'deepspeed', 'optuna') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"

@@ -1,12 +1,13 @@
 """The study in its storage."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 
-from mixfront.exceptions import SpecError
+from mixfront.exceptions import MissingExtraError, SpecError
 from mixfront.search.study import (
     elapsed_seconds,
     make_sampler,
@@ -68,3 +69,12 @@ def test_a_seed_is_reproducible_and_a_resumed_study_samples_differently(
 
     assert draws(0) == draws(0)
     assert draws(0) != draws(5)
+
+
+def test_a_missing_driver_names_the_extra_that_brings_it(
+    make_spec: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    sentence = r"^the study at postgresql\+psycopg2://\*\*\*@db/optuna needs mixfront\[postgres\]"
+    with pytest.raises(MissingExtraError, match=sentence):
+        open_study(make_spec(), "postgresql+psycopg2://me:secret@db/optuna", "search")

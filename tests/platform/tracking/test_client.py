@@ -3,12 +3,13 @@
 import logging
 import os
 import socket
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from mixfront.exceptions import TrackingError
+from mixfront.exceptions import MissingExtraError, TrackingError
 from mixfront.tracking.client import (
     artifact_location,
     brief_requests,
@@ -87,3 +88,10 @@ def test_only_sqlite_uris_have_a_file(uri: str, file: Path | None) -> None:
 def test_artifacts_are_next_to_the_database_file() -> None:
     assert artifact_location("sqlite:////a/b.db") == "file:///a/mlartifacts"
     assert artifact_location("http://h:5000") is None
+
+
+def test_a_missing_driver_names_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    sentence = r"^MLflow at postgresql\+psycopg2://\*\*\*@db/mlflow needs mixfront\[postgres\]"
+    with pytest.raises(MissingExtraError, match=sentence):
+        check_reachable("postgresql+psycopg2://me:secret@db/mlflow")

@@ -6,18 +6,26 @@ from pathlib import Path
 
 from mixfront.exceptions import DataError
 
+CACHE_VARIABLE = "MIXFRONT_CACHE"
 
-def private_folder(cache_dir: Path | None) -> Path:
-    """The folder `encoded` below a cache directory, readable by its owner alone.
+
+def encoded_folder(cache_dir: Path | None) -> Path:
+    """The folder `encoded` below a cache directory; it need not exist.
 
     Args:
         cache_dir: None means `$MIXFRONT_CACHE`, or `~/.cache/mixfront` where that is not set.
+    """
+    base = cache_dir or Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/mixfront")
+    return base.expanduser().absolute() / "encoded"
+
+
+def private_folder(cache_dir: Path | None) -> Path:
+    """`encoded_folder`, made if it is not there, and readable by its owner alone.
 
     Raises:
         DataError: If it cannot be created, or belongs to another user.
     """
-    base = cache_dir or Path(os.environ.get("MIXFRONT_CACHE") or "~/.cache/mixfront")
-    folder = base.expanduser().absolute() / "encoded"
+    folder = encoded_folder(cache_dir)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if folder.stat().st_uid != os.getuid():

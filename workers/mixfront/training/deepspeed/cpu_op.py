@@ -22,8 +22,8 @@ OP = "ShareMemCommBuilder"
 
 def build_cpu_op(deepspeed: Any) -> None:
     """Have the op compiled, if this DeepSpeed has it and the machine can; a no-op afterwards."""
-    builder = deepspeed.accelerator.get_accelerator().create_op_builder(OP)
-    if builder is None or not deepspeed.ops.__compatible_ops__.get(builder.NAME, False):
+    builder = cpu_op_builder(deepspeed)
+    if builder is None:
         return
     root = _build_root()
     root.mkdir(parents=True, exist_ok=True)
@@ -31,6 +31,14 @@ def build_cpu_op(deepspeed: Any) -> None:
         for orphan in [*root.glob(f"{builder.name}/lock"), *root.glob(f"*/{builder.name}/lock")]:
             orphan.unlink(missing_ok=True)
         builder.load(verbose=False)
+
+
+def cpu_op_builder(deepspeed: Any) -> Any | None:
+    """DeepSpeed's builder of the op; None if it has none for its device and this machine."""
+    builder = deepspeed.accelerator.get_accelerator().create_op_builder(OP)
+    if builder is None or not deepspeed.ops.__compatible_ops__.get(builder.NAME, False):
+        return None
+    return builder
 
 
 def is_built() -> bool:

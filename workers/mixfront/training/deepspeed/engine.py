@@ -27,8 +27,13 @@ from mixfront.training.ranks import Ranks
 MAX_BUCKET = 200_000_000  # elements that are reduced or gathered at once
 
 
-def import_deepspeed(device: str) -> Any:
-    """The module, told of its device, and quiet about it."""
+def import_deepspeed(device: str, *, build_op: bool = True) -> Any:
+    """The module, told of its device, and quiet about it.
+
+    Args:
+        device: As torch names it.
+        build_op: Whether to build the op that DeepSpeed needs to train on a CPU.
+    """
     first = "deepspeed" not in sys.modules
     if not device.startswith("cuda"):
         os.environ["DS_ACCELERATOR"] = "cpu"
@@ -37,7 +42,7 @@ def import_deepspeed(device: str) -> Any:
         import deepspeed
 
         deepspeed.utils.logger.setLevel("ERROR")
-        if first and not device.startswith("cuda"):
+        if build_op and first and not device.startswith("cuda"):
             build_cpu_op(deepspeed)
     # ZeRO 3 calls it once a step.
     warnings.filterwarnings("ignore", r"`torch\.distributed\..*is deprecated", FutureWarning)

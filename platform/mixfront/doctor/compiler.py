@@ -1,0 +1,47 @@
+"""The C++ compiler, ninja and headers with which DeepSpeed builds its CPU op."""
+
+import os
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+from mixfront.doctor.finding import Finding, ok, warning
+from mixfront.doctor.needs import require
+
+
+def check_compiler() -> Finding:
+    """Without them, DeepSpeed cannot start on a CPU unless its op was built before."""
+    require("deepspeed")
+    if lacking := lacking_tools():
+        return warning(f"no {' and no '.join(lacking)}", "; ".join(lacking.values()))
+    return ok(f"{_compiler()}, {shutil.which('ninja')}, {_python_header()}")
+
+
+def lacking_tools() -> dict[str, str]:
+    """What is not there, and how to get it."""
+    lacking = {}
+    if _compiler() is None:
+        lacking["C++ compiler"] = "install g++ (Debian: apt-get install g++), or set CXX"
+    if shutil.which("ninja") is None:
+        lacking["ninja on PATH"] = (
+            f"add {_own_programs()} to PATH, or activate the environment"
+            if (_own_programs() / "ninja").exists()
+            else "pip install ninja"
+        )
+    if not _python_header().exists():
+        lacking["Python.h"] = "install Python's headers (Debian: apt-get install python3-dev)"
+    return lacking
+
+
+def _compiler() -> str | None:
+    """As torch looks for it."""
+    return shutil.which(os.environ.get("CXX", "c++")) or shutil.which("g++")
+
+
+def _own_programs() -> Path:
+    return Path(sys.prefix) / "bin"
+
+
+def _python_header() -> Path:
+    return Path(sysconfig.get_paths()["include"]) / "Python.h"

@@ -1,0 +1,98 @@
+"""Runs the checks, each in a process of its own, bounded in time.
+
+A process can be killed, which a thread cannot: a database driver may retry for minutes, a broken
+CUDA driver may hang or crash. It also keeps what one check imports away from the others.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+
+from mixfront.doctor.checks import CHECKS, Check
+from mixfront.doctor.finding import Finding, Status, failed, one_line, skipped
+from mixfront.exceptions import MissingExtraError
+from mixfront.installation.extras import missing_extra
+
+COMMAND = (sys.executable, "-m", "mixfront.doctor")  # and the name of a check
+AT_ONCE = 2  # checks; most of their time is imports, which keep a core busy
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """What `mixfront doctor` tells of one check."""
+
+    name: str
+    status: Status
+    seen: str
+    remedy: str
+
+
+def examine(timeout: float, checks: Sequence[Check] = CHECKS) -> Iterator[CheckResult]:
+    """The result of every check in their order, each as soon as it is known.
+
+    Args:
+        timeout: Seconds that one check may take.
+        checks: What to check.
+    """
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for check, finding in zip(
+            checks, pool.map(lambda check: _in_process(check, timeout), checks), strict=True
+        ):
+            yield CheckResult(name=check.name, **asdict(finding))
+
+
+def look(check: Check) -> Finding:
+    """Run a check in this process; whatever it raises becomes a finding."""
+    try:
+        return check.look()
+    except Exception as problem:
+        lacking = problem if isinstance(problem, MissingExtraError) else None
+        lacking = lacking or missing_extra(f"the check {check.name!r}", problem)
+        if lacking is None:
+            return failed(
+                f"the check itself failed: {type(problem).__name__}: {one_line(problem)}",
+                "please report this as a bug of mixfront",
+            )
+        if lacking.extra == "all":
+            return skipped(f"needs mixfront[{lacking.extra}]", lacking.remedy)
+        return failed(str(lacking), lacking.remedy)  # the environment asks for it
+
+
+def _in_process(check: Check, timeout: float) -> Finding:
+    with subprocess.Popen(
+        [*COMMAND, check.name],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # what it starts can be killed with it
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            return Finding(check.late, f"no result within {timeout:g} s", check.remedy_if_late)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return _read(check, out, err, process.returncode)
+
+
+def _read(check: Check, out: str, err: str, status: int) -> Finding:
+    """The finding is the last line; libraries may print before it."""
+    try:
+        told = json.loads(out.splitlines()[-1])
+        return Finding(Status(told["status"]), told["seen"], told["remedy"])
+    except (IndexError, ValueError, KeyError):
+        last = err.strip().splitlines()[-1:]
+        how = (
+            f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        )
+        return failed(
+            f"the process of the check {check.name!r} crashed: {last[0] if last else how}",
+            "a library that it loads is broken: reinstall it, or please report this",
+        )

@@ -1,0 +1,5 @@
+from .files import load_space, packaged_spaces
+from .keys import check_key, split_flat
+from .space import Enqueued, Space
+
+__all__ = ["Enqueued", "Space", "check_key", "load_space", "packaged_spaces", "split_flat"]

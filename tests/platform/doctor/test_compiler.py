@@ -1,0 +1,62 @@
+"""The tools that DeepSpeed builds its op with."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mixfront.doctor import compiler
+from mixfront.doctor.compiler import check_compiler, lacking_tools
+from mixfront.doctor.finding import Status
+
+Have = Callable[..., None]
+
+
+@pytest.fixture
+def have(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Have:
+    """Put programs on an otherwise empty PATH."""
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr(compiler, "_own_programs", lambda: tmp_path / "venv")
+    header = tmp_path / "Python.h"
+    header.touch()
+    monkeypatch.setattr(compiler, "_python_header", lambda: header)
+
+    def put(*programs: str) -> None:
+        monkeypatch.setattr(
+            shutil, "which", lambda name: f"/usr/bin/{name}" if name in programs else None
+        )
+
+    return put
+
+
+def test_all_is_there(have: Have) -> None:
+    have("c++", "ninja")
+    finding = check_compiler()
+    assert finding.status is Status.OK
+    assert finding.seen.startswith("/usr/bin/c++, /usr/bin/ninja, ")
+
+
+@pytest.mark.parametrize(
+    ("programs", "lacking"),
+    [(("ninja",), "C++ compiler"), (("g++",), "ninja on PATH")],
+)
+def test_what_is_lacking_is_named(have: Have, programs: tuple[str, ...], lacking: str) -> None:
+    have(*programs)
+    finding = check_compiler()
+    assert finding.status is Status.WARNING
+    assert finding.seen == f"no {lacking}"
+    assert "install" in finding.remedy
+
+
+def test_the_environments_ninja_may_not_be_on_path(have: Have, tmp_path: Path) -> None:
+    have("c++")
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv" / "ninja").touch()
+    assert "to PATH, or activate" in lacking_tools()["ninja on PATH"]
+
+
+def test_headers_are_needed_too(have: Have, tmp_path: Path) -> None:
+    have("c++", "ninja")
+    (tmp_path / "Python.h").unlink()
+    assert lacking_tools().keys() == {"Python.h"}

@@ -1,0 +1,65 @@
+"""What a registered model asks to be installed is what it needs, and what `[serve]` names."""
+
+import tomllib
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from tests.missing_modules import run_without
+
+from mixfront.registry.packing import NEEDED
+
+ROOT = Path(__file__).parents[3]
+
+# What MLflow runs to load a model, and the module that reads its weights and its encoder.
+_LOAD = """
+import mlflow
+from mixfront.registry import packing
+code = packing.SERVED_MODEL.read_text()
+exec(compile(code, str(packing.SERVED_MODEL), "exec"), {"__name__": "served_model"})
+from mixfront.training import Predictor
+print("loaded")
+"""
+
+
+def test_needs_what_the_extra_serve_names() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    serve = project["optional-dependencies"]["serve"]
+    assert sorted(NEEDED) == sorted(Requirement(line).name for line in serve)
+
+
+def test_its_code_imports_nothing_else() -> None:
+    installed = {"mixfront"} | _with_dependencies(NEEDED)
+    others = [
+        module
+        for module, packages in metadata.packages_distributions().items()
+        if not {canonicalize_name(package) for package in packages} & installed
+    ]
+    assert {"ray", "deepspeed", "optuna", "typer"} <= set(others)
+    done = run_without(others, _LOAD)
+    assert done.stdout == "loaded\n", done.stderr
+
+
+def _with_dependencies(names: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    waiting: list[str] = [canonicalize_name(name) for name in names]
+    while waiting:
+        if (name := waiting.pop()) not in found:
+            found.add(name)
+            waiting += _needs(name)
+    return found
+
+
+def _needs(name: str) -> list[str]:
+    try:
+        lines = metadata.requires(name) or []
+    except metadata.PackageNotFoundError:  # for another system
+        return []
+    requirements = map(Requirement, lines)
+    return [
+        canonicalize_name(r.name)
+        for r in requirements
+        if r.marker is None or r.marker.evaluate({"extra": ""})
+    ]
