@@ -4,7 +4,8 @@ from mixfront.data.batch import NULL, PAD, UNKNOWN, Batch, FeatureLayout, FieldL
 from mixfront.data.batches import TrainBatches, eval_batches
 from mixfront.data.cache import EncodedSplit, open_split
 from mixfront.data.config import DataConfig
-from mixfront.data.encoding.encoder import EncodedRows, Encoder
+from mixfront.data.encoding.encoder import Encoder
+from mixfront.data.encoding.features import EncodedRows
 from mixfront.data.filters import Filter, parse_filter
 from mixfront.data.reader import open_dataset, raw_rows
 from mixfront.data.schema import Schema, dump_schema, load_schema

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixfront.data.encoding.canonical import plain
 from mixfront.exceptions import DataError
 
 Codes = np.ndarray[Any, np.dtype[np.int64]]
@@ -54,9 +55,7 @@ class UserCodes:
 
     def codes(self, column: Any) -> Codes:
         """int64 (N,) for a pyarrow column of N users."""
-        array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        if pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
+        array = plain(column)
         nulls = array.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
         if pa.types.is_integer(array.type):
             filled = array.fill_null(0).to_numpy(zero_copy_only=False)
