@@ -55,6 +55,10 @@ _ALL = (
     _measured("latency_p99_ms_b1", "min", 1e3, "99th percentile of it"),
     _measured("latency_p50_ms_b512", "min", 1e4, "median milliseconds to score 512 encoded rows"),
     _measured("latency_p99_ms_b512", "min", 1e4, "99th percentile of it"),
+    _measured("latency_raw_p50_ms_b1", "min", 1e3, "median milliseconds to score one raw row"),
+    _measured("latency_raw_p99_ms_b1", "min", 1e3, "99th percentile of it"),
+    _measured("latency_raw_p50_ms_b512", "min", 1e4, "median milliseconds to score 512 raw rows"),
+    _measured("latency_raw_p99_ms_b512", "min", 1e4, "99th percentile of it"),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mixfront.data import Batch, Encoder, TrainBatches, open_split
+from mixfront.data import Batch, Encoder, TrainBatches, open_split, raw_rows
 from mixfront.exceptions import AbortedError, SpecError, TrialError
 from mixfront.models import make_config, serving_weights
 from mixfront.training.checkpoint import Checkpoints, Identity, Progress
 from mixfront.training.evaluation import Evaluation, evaluate
 from mixfront.training.export import export_model
-from mixfront.training.latency import LATENCIES, measure_latency
+from mixfront.training.latency import LATENCIES, RAW_ROWS, measure_latency
 from mixfront.training.mixing_log import MixingLog
 from mixfront.training.predict import Predictor, Scorer
 from mixfront.training.ranks import Ranks
@@ -295,10 +295,15 @@ class TrialSession:
         """Measured by rank 0 while the others wait for its numbers, and are quiet."""
         numbers = [math.nan] * len(LATENCIES)
         if self._ranks.is_first:
-            data = self.request.data
-            split = open_split(data.path, data.validation, self._encoder)
-            seconds = self.request.latency_seconds
-            numbers = list(measure_latency(scorer.probabilities, split, seconds=seconds).values())
+            data, predictor = self.request.data, Predictor(self._encoder, scorer, {})
+            found = measure_latency(
+                scorer.probabilities,
+                predictor.predict,
+                open_split(data.path, data.validation, self._encoder),
+                raw_rows(data.path, data.validation, predictor.columns, RAW_ROWS),
+                seconds=self.request.latency_seconds,
+            )
+            numbers = list(found.values())
         return dict(zip(LATENCIES, self._ranks.broadcast(numbers), strict=True))
 
     def _about(self, metrics: dict[str, float]) -> dict[str, Any]:
