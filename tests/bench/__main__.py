@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable
 
 import torch
-from tests.bench import lane_overhead, mixing, sinkhorn, throughput
+from tests.bench import lane_overhead, mixing, serving, sinkhorn, throughput
 
 from mixfront.lanes.memory import KEEP_FREED_MEMORY
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "lane_overhead": lane_overhead.main,
     "mixing": mixing.main,
+    "serving": serving.main,
     "sinkhorn": sinkhorn.main,
     "throughput": throughput.main,
 }

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -201,6 +202,29 @@ def test_serves_rows_of_nothing_but_nulls(trained: Trained, served: str) -> None
     scores = _ask(served, {"dataframe_records": [nothing, *sample.to_pylist()]})
     assert 0 < scores[0] < 1
     np.testing.assert_allclose(scores[1:], trained.scores("0"), atol=1e-6)
+
+
+def test_whole_rows_are_served_without_a_warning(trained: Trained, served: str) -> None:
+    """The label and whatever else a log has; MLflow used to warn of it in every call."""
+    from mixfront.training.predict import Predictor
+
+    rows = open_dataset(str(trained.folder / "data")).head(20)
+    records = json.loads(json.dumps(rows.to_pylist(), default=str))
+    expected = Predictor.load(str(trained.final("0"))).predict(rows)
+    for body in ({"dataframe_records": records}, {"inputs": records}, {"inputs": records[0]}):
+        scores = _ask(served, body)
+        np.testing.assert_allclose(scores, expected[: len(scores)], atol=1e-6)
+    assert "WARNING" not in (trained.folder / "serve.log").read_text()
+
+
+def test_a_row_that_cannot_be_scored_is_refused_by_name(trained: Trained, served: str) -> None:
+    [record] = trained.sample("0").slice(0, 1).to_pylist()
+    wrong = record | {"follows": "many"}
+    lacking = {name: value for name, value in record.items() if name != "user_id"}
+    for row, message in ((wrong, "a value is 'many'"), (lacking, "no column 'user_id'")):
+        with pytest.raises(urllib.error.HTTPError, match="400") as caught:
+            _ask(served, {"dataframe_records": [row]})
+        assert message in caught.value.read().decode()
 
 
 def test_promote_and_roll_back_from_the_command_line(trained: Trained, served: str) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mixfront.installation.wheel import build_wheel
 from mixfront.registry.server import silenced
-from mixfront.registry.signature import as_frame, signature_of
+from mixfront.registry.signature import as_frame, describe, signature
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -57,7 +57,7 @@ def log_model(
             run_id=run_id,
             python_model=str(code),
             artifacts={"model": str(final), "wheel": str(wheel)},
-            signature=signature_of(sample.schema),
+            signature=signature(),
             input_example=as_frame(sample.slice(0, _EXAMPLE_ROWS)),
             pip_requirements=[f"artifacts/{wheel.name}", *_pinned()],
             metadata={"columns": {field.name: str(field.type) for field in sample.schema}},
@@ -65,12 +65,24 @@ def log_model(
     return str(info.model_id)
 
 
-def register(model_id: str, name: str, tags: Mapping[str, str]) -> "ModelVersion":
-    """A new version of the registered model `name`, made if it is the first."""
+def register(
+    model_id: str, name: str, tags: Mapping[str, str], columns: pa.Schema
+) -> "ModelVersion":
+    """A new version of the registered model `name`, made if it is the first.
+
+    Args:
+        model_id: MLflow's id of the logged model.
+        name: Of the registered model.
+        tags: Of the version.
+        columns: What the model reads; told in the version's description.
+    """
     import mlflow
 
     with silenced(), redirect_stderr(StringIO()):  # it prints what the caller is about to say
-        return mlflow.register_model(f"models:/{model_id}", name, tags=dict(tags))
+        version = mlflow.register_model(f"models:/{model_id}", name, tags=dict(tags))
+        return mlflow.MlflowClient().update_model_version(
+            name, version.version, description=describe(columns)
+        )
 
 
 def _pinned() -> list[str]:

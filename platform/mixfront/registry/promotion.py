@@ -102,7 +102,8 @@ def promote(
             code=code,
         )
         say("Its weights, its encoder and a wheel of mixfront are logged below its run.")
-        version = packing.register(model_id, model, _lineage(search, trial, exported)).version
+        lineage = _lineage(search, trial, exported)
+        version = packing.register(model_id, model, lineage, exported.sample.schema).version
         say(f"It is version {version} of the registered model {model!r}.")
         difference = _check_scores(client, model, str(version), exported)
         rows = exported.sample.num_rows

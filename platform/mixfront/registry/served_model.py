@@ -9,10 +9,12 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
-import pyarrow as pa
+from mlflow.exceptions import MlflowException
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 
+from mixfront.exceptions import DataError, SchemaError
+from mixfront.registry.served_rows import served_rows
 from mixfront.training.predict import Predictor
 
 
@@ -20,25 +22,32 @@ class ServedModel(PythonModel):
     """Raw rows in, probabilities out; the same prediction that the trial was scored with."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the exported model that lies among the artifacts."""
+        """Load the exported model that is among the artifacts."""
         self.predictor = Predictor.load(context.artifacts["model"])
 
     def predict(
         self,
         context: PythonModelContext,  # noqa: ARG002  # MLflow calls with it
-        model_input: pd.DataFrame,
+        model_input: pd.DataFrame,  # of the wider hints MLflow warns at every load
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> NDArray[np.float32]:
         """Probability of the label for each row, (N,) float32.
 
         Args:
             context: Not used.
-            model_input: Raw columns, as in the Parquet that the model was trained on. Integers
-                may come as floats, missing values as None or NaN.
+            model_input: Raw rows, as in the Parquet that the model was trained on, in one of the
+                forms of `served_rows`. Integers may come as floats, missing values as None or
+                NaN; columns that the model does not read are ignored.
             params: Not used.
+
+        Raises:
+            MlflowException: If a column is missing or of a wrong type. MLflow's server answers
+                with status 400 and this message.
         """
-        rows = pa.Table.from_pandas(model_input, preserve_index=False)
-        return self.predictor.predict(rows)
+        try:
+            return self.predictor.predict(served_rows(model_input))
+        except (SchemaError, DataError) as problem:
+            raise MlflowException.invalid_parameter_value(str(problem)) from problem
 
 
 mlflow.models.set_model(ServedModel())

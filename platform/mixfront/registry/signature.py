@@ -1,4 +1,4 @@
-"""The signature of a served model: raw Parquet columns in, probabilities out."""
+"""What MLflow knows of a served model's rows, and how rows become a pandas frame."""
 
 from typing import TYPE_CHECKING
 
@@ -8,45 +8,34 @@ import pyarrow as pa
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import COLSPEC_TYPES
+
+_LONGEST = 5000  # characters that MLflow's database has for a description
 
 
-def signature_of(schema: pa.Schema) -> "ModelSignature":
-    """Columns as MLflow checks them before it calls the model.
+def signature() -> "ModelSignature":
+    """Probabilities come out; nothing is said of what goes in, so that MLflow checks nothing.
 
-    Only floats, strings and times get a type of MLflow's. Its integer refuses the float that
-    pandas makes of an integer column with a null, its double refuses an int64, and its boolean
-    turns a null from JSON into False; so these, and what is inside lists, are of any type and
-    the model's own encoder reads them.
+    Its check takes Python's time for every item of a list column, refuses the float that pandas
+    makes of an integer beside a null, and warns of every column that it does not know. The
+    model's own encoder checks what it reads; the columns are in the version's description.
     """
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import ColSpec, Schema, TensorSpec
+    from mlflow.types.schema import Schema, TensorSpec
 
-    columns: list[ColSpec | TensorSpec] = [
-        ColSpec(type=_mlflow_type(field.type), name=field.name) for field in schema
-    ]
-    probability = TensorSpec(np.dtype("float32"), (-1,))
-    return ModelSignature(inputs=Schema(columns), outputs=Schema([probability]))
+    return ModelSignature(outputs=Schema([TensorSpec(np.dtype("float32"), (-1,), "probability")]))
+
+
+def describe(columns: pa.Schema) -> str:
+    """The columns of a raw row as Markdown, for the page of a version."""
+    text = "Columns of a row; any others are ignored.\n\n| column | type |\n| --- | --- |"
+    for at, field in enumerate(columns):
+        line = f"\n| {field.name} | `{field.type}` |"  # pages take list<...> for HTML
+        if len(text) + len(line) > _LONGEST - 100:
+            return f"{text}\n\nand {len(columns) - at} more, see `columns` in MLmodel"
+        text += line
+    return text
 
 
 def as_frame(table: pa.Table) -> pd.DataFrame:
     """Rows as pandas reads them from Parquet, save that integers beside nulls stay integers."""
     return table.to_pandas(integer_object_nulls=True)
-
-
-def _mlflow_type(kind: pa.DataType) -> "COLSPEC_TYPES":
-    from mlflow.types.schema import AnyType, Array, DataType
-
-    anything = AnyType()  # type: ignore[no-untyped-call]  # MLflow has no hint there
-
-    if pa.types.is_floating(kind):
-        return DataType.double
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return DataType.string
-    if pa.types.is_timestamp(kind) and kind.tz is None:
-        return DataType.datetime
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        return Array(anything)
-    if pa.types.is_dictionary(kind):
-        return _mlflow_type(kind.value_type)
-    return anything

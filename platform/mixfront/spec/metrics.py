@@ -79,19 +79,20 @@ def _cost(name: str, label: str, unit: str, help: str) -> Metric:
     )
 
 
-def _latency(percentile: int, rows: int, worst: float) -> Metric:
+def _latency(percentile: int, rows: int, worst: float, *, raw: bool = False) -> Metric:
     which = "median" if percentile == 50 else f"{percentile}th percentile of the"
     size = "1 row" if rows == 1 else f"{rows} rows"
+    kind = "raw" if raw else "encoded"
     return Metric(
-        name=f"latency_p{percentile}_ms_b{rows}",
-        label=f"p{percentile} latency, {size}",
+        name=f"latency_{'raw_' if raw else ''}p{percentile}_ms_b{rows}",
+        label=f"p{percentile} latency, {size}{' of raw data' if raw else ''}",
         unit="ms",
         direction="min",
         available=Availability.AFTER_TRAINING,
         is_cost=True,
         log10=True,
         worst=worst,
-        help=f"{which} time to score {size} of encoded data with the exported model",
+        help=f"{which} time to score {size} of {kind} data with the exported model",
     )
 
 
@@ -134,6 +135,10 @@ _ROWS = (
     _latency(99, 1, 1e3),
     _latency(50, 512, 1e4),
     _latency(99, 512, 1e4),
+    _latency(50, 1, 1e3, raw=True),
+    _latency(99, 1, 1e3, raw=True),
+    _latency(50, 512, 1e4, raw=True),
+    _latency(99, 512, 1e4, raw=True),
     Metric(
         name="samples_per_s",
         label="Training throughput",

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -54,10 +55,10 @@ def stand_in_scores() -> list[float]:
 @pytest.fixture(scope="session")
 def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database without anything in it; making one takes longer than a test."""
-    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    with registry(f"sqlite:///{file}"):
+    folder = tmp_path_factory.mktemp("mlflow")
+    with chdir(folder), registry("sqlite:///mlflow.db"):  # models go to `mlruns` below here
         pass
-    return file
+    return folder / "mlflow.db"
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ def test_version_tells_its_lineage(promoted: Promotion, exported: RecordStore, u
     assert float(version.tags["mixfront.value.auc"]) == 0.75
     assert len(version.tags["mixfront.scores_digest"]) == 64
     assert version.run_id == trial.run_id
+    assert "| history | `list<element: int64>` |" in str(version.description)
 
 
 def test_trials_run_stays_as_it_was(promoted: Promotion, exported: RecordStore, uri: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -66,11 +67,42 @@ def test_one_row_and_none_are_scored(trained: tuple[TrialRequest, Any]) -> None:
     assert predictor.predict(listed) == pytest.approx(whole, abs=1e-6)
 
 
+def test_frames_are_scored_as_tables_are(trained_with_events: tuple[TrialRequest, Any]) -> None:
+    """Integers beside nulls as floats, objects or nullable; texts as categories; lists."""
+    trial, evaluation = trained_with_events
+    predictor = Predictor.load(evaluation.final)
+    whole = open_dataset(trial.data.path).head(100)  # with the label, and what else is there
+    assert any(whole[name].null_count for name in predictor.columns)
+    expected = predictor.predict(whole)
+    lists = whole.to_pandas()
+    lists["history"] = pd.Series(whole["history"].to_pylist(), dtype=object)
+    for frame in (
+        whole.to_pandas(),
+        whole.to_pandas(integer_object_nulls=True, strings_to_categorical=True),
+        whole.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get),
+        lists,
+        lists.sample(frac=1, random_state=0).sort_index(),
+        lists.set_index(lists.index + 1000),
+    ):
+        assert predictor.predict(frame) == pytest.approx(expected, abs=1e-6)
+        assert predictor.predict(frame[5:6]) == pytest.approx(expected[5:6], abs=1e-6)
+        assert predictor.predict(frame[:0]).shape == (0,)
+
+
 def test_a_missing_column_is_named(trained: tuple[TrialRequest, Any]) -> None:
     predictor = Predictor.load(trained[1].model_url)
-    sample = pq.read_table(f"{trained[1].model_url}/sample.parquet")
-    with pytest.raises(SchemaError, match="user_id"):
-        predictor.predict(sample.drop_columns(["user_id"]))
+    sample = pq.read_table(f"{trained[1].model_url}/sample.parquet").drop_columns(["user_id"])
+    for rows in (sample, sample.to_pandas()):
+        with pytest.raises(SchemaError, match="no column 'user_id'"):
+            predictor.predict(rows)
+
+
+def test_a_column_of_a_wrong_type_is_named(trained: tuple[TrialRequest, Any]) -> None:
+    predictor = Predictor.load(trained[1].model_url)
+    frame = pq.read_table(f"{trained[1].model_url}/sample.parquet").to_pandas()
+    frame["user_id"] = [[1]] * len(frame)
+    with pytest.raises(SchemaError, match="'user_id' is categorical but its column holds list"):
+        predictor.predict(frame)
 
 
 def test_exchanged_weights_are_refused(trained: tuple[TrialRequest, Any]) -> None:

@@ -3,7 +3,8 @@ from .batches import TrainBatches, eval_batches
 from .cache import EncodedSplit, open_split
 from .config import DataConfig
 from .dataset import ParquetDataset, open_dataset
-from .encoding.encoder import EncodedRows, Encoder
+from .encoding.encoder import Encoder
+from .encoding.features import EncodedRows
 from .filters import Filter, parse_filter
 from .schema import Schema, dump_schema, load_schema
 

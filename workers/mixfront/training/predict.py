@@ -6,7 +6,7 @@ come from `Scorer.probabilities`.
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,9 @@ from mixfront.exceptions import TrialError
 from mixfront.models import build_ranker, make_config
 from mixfront.training.artifact_folder import ArtifactFolder, ShardFile
 from mixfront.training.tables.embedding import EmbeddingTables
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BATCH_SIZE = 4096
 DENSE, TABLES = "ranker.", "tables."  # prefixes of names in weights.safetensors
@@ -90,19 +93,21 @@ class Predictor:
         )
         return cls(encoder, scorer, about)
 
-    def predict(self, table: pa.Table) -> NDArray[np.float32]:
-        """Probabilities (N,) of raw rows, the columns of the Parquet data.
+    def predict(self, rows: "pa.Table | pd.DataFrame") -> NDArray[np.float32]:
+        """Probabilities (N,) of raw rows, the columns of the Parquet data and any others.
 
         Raises:
             SchemaError: If a column is missing or of a wrong type.
+            DataError: If an event has no time where it should, or an absurd one.
         """
-        rows = self.encoder.encode(table)
-        starts = range(0, len(rows.ids), BATCH_SIZE)
-        scores = [self.scorer.probabilities(_batch(rows, start)).cpu().numpy() for start in starts]
+        encoded = self.encoder.encode(rows)
+        batches = (as_batch(encoded, start) for start in range(0, len(rows), BATCH_SIZE))
+        scores = [self.scorer.probabilities(batch).cpu().numpy() for batch in batches]
         return np.concatenate(scores) if scores else np.zeros(0, np.float32)
 
 
-def _batch(rows: EncodedRows, start: int) -> Batch:
+def as_batch(rows: EncodedRows, start: int = 0) -> Batch:
+    """Tensors of at most `BATCH_SIZE` rows, for `Scorer.probabilities`."""
     part = slice(start, start + BATCH_SIZE)
     count = len(rows.ids[part])
     return Batch(

@@ -13,7 +13,7 @@ from mixfront.training.checkpoint import Checkpoints, Identity, TrainingProgress
 from mixfront.training.evaluate import evaluate
 from mixfront.training.evaluation import Evaluation
 from mixfront.training.export import SAMPLE_ROWS, export_model
-from mixfront.training.latency import LATENCIES, measure_latency
+from mixfront.training.latency import LATENCIES, RAW_ROWS, measure_latency
 from mixfront.training.mixing_log import MixingLog
 from mixfront.training.native_bf16 import has_native_bf16
 from mixfront.training.predict import Predictor, Scorer
@@ -298,8 +298,15 @@ class TrialSession:
         """Measured by rank 0 while the others wait for its numbers, and are quiet."""
         numbers = [math.nan] * len(LATENCIES)
         if self._ranks.is_first:
-            split, seconds = self._data.validation, self.request.latency_seconds
-            numbers = list(measure_latency(scorer.probabilities, split, seconds=seconds).values())
+            predictor = Predictor(self._data.encoder, scorer, {})
+            latencies = measure_latency(
+                scorer.probabilities,
+                predictor.predict,
+                self._data.validation,
+                self._data.raw_sample(RAW_ROWS),
+                seconds=self.request.latency_seconds,
+            )
+            numbers = list(latencies.values())
         return dict(zip(LATENCIES, self._ranks.broadcast(numbers), strict=True))
 
     def _about(self, metrics: dict[str, float]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import pytest
 from mixfront.data.batch import NULL, UNKNOWN
 from mixfront.data.config import DataConfig
 from mixfront.data.dataset import ParquetDataset, open_dataset
-from mixfront.data.encoding.encoder import EncodedRows, Encoder
+from mixfront.data.encoding.encoder import Encoder
+from mixfront.data.encoding.features import EncodedRows
 from mixfront.data.schema import (
     CategoricalFeature,
     NumericFeature,
@@ -140,13 +141,11 @@ def test_pandas_and_json_give_the_same_ids_as_parquet(
     raw = dataset.head(200, config.validation, encoder.columns)
     expected = encoder.encode(raw)
     frame = raw.to_pandas()
+    assert_equal(encoder.encode(frame), expected)
     assert_equal(encoder.encode(pa.Table.from_pandas(frame, preserve_index=False)), expected)
     through_json = json.loads(json.dumps(raw.to_pylist()))
     assert_equal(encoder.encode(pa.Table.from_pylist(through_json)), expected)
-    assert_equal(
-        encoder.encode(pa.Table.from_pandas(pd.DataFrame(through_json), preserve_index=False)),
-        expected,
-    )
+    assert_equal(encoder.encode(pd.DataFrame(through_json)), expected)
 
 
 def test_numbers_in_other_clothes_give_the_same_ids(days: Path) -> None:
@@ -156,6 +155,7 @@ def test_numbers_in_other_clothes_give_the_same_ids(days: Path) -> None:
     )
     floats = pd.DataFrame({"item": [10.0, 20.0, None], "price": [1, None, 3]})
     floats["seen"] = [[10.0], [], None]
+    assert_equal(encoder.encode(floats), expected)
     assert_equal(encoder.encode(pa.Table.from_pandas(floats)), expected)
     texts = pa.table(
         {"item": ["10", "20", None], "seen": [["10"], [], None], "price": ["1", None, "3.0"]}
@@ -173,8 +173,9 @@ def test_ids_logged_as_floats_or_numbered_texts(days: Path) -> None:
 def test_a_column_may_be_missing_only_if_training_rows_had_nulls(days: Path) -> None:
     encoder = fit(days, ITEM, NumericFeature(name="price", domain="item"))
     assert np.isnan(encoder.encode(pa.table({"item": [10]})).numeric).all()
-    with pytest.raises(SchemaError, match="no column 'item': did you mean 'itm'"):
-        encoder.encode(pa.table({"itm": [10], "price": [1.0]}))
+    for rows in (pa.table({"itm": [10], "price": [1.0]}), pd.DataFrame({"itm": [10]})):
+        with pytest.raises(SchemaError, match="no column 'item': did you mean 'itm'"):
+            encoder.encode(rows)
 
 
 def test_no_rows_are_encoded_as_no_rows(encoder: Encoder, dataset: ParquetDataset) -> None:

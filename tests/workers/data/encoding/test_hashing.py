@@ -28,7 +28,8 @@ def test_integers_hash_as_published() -> None:
 
 def test_texts_hash_as_defined() -> None:
     texts = ["", "a", "ab", "Zürich", "item_00012345", "a"]
-    assert hash_values(pa.array(texts)).tolist() == [fnv_then_mix(text) for text in texts]
+    for kind in (pa.string(), pa.large_string()):
+        assert hash_values(pa.array(texts, kind)).tolist() == [fnv_then_mix(t) for t in texts]
 
 
 def test_slices_and_nulls_do_not_matter() -> None:

@@ -31,9 +31,16 @@ def test_the_first_items_are_kept_in_order() -> None:
     )
 
 
+def test_nothing_is_cut_where_no_list_is_too_long() -> None:
+    cut = cut_lists(np.array([2, 0, 1]), 3, "last")
+    assert cut.items is None
+    assert cut.spread(cut.kept(np.array([5, 6, 7])), 0).tolist() == [[5, 6, 0], [0] * 3, [7, 0, 0]]
+
+
 def test_values_beside_the_items_go_to_the_same_places() -> None:
     cut = cut_lists(np.array([4, 0, 2]), 3, "last")
-    spread = cut.spread(np.array([0.5, 1.5, 2.5, 3.5, 8.5, 9.5], np.float32), -1)
+    values = np.array([0.5, 1.5, 2.5, 3.5, 8.5, 9.5], np.float32)
+    spread = cut.spread(cut.kept(values), -1)
     assert spread.dtype == np.float32
     assert spread.tolist() == [[1.5, 2.5, 3.5], [-1, -1, -1], [8.5, 9.5, -1]]
 
@@ -70,3 +77,8 @@ def test_fixed_size_lists() -> None:
 def test_what_is_no_list_is_refused() -> None:
     with pytest.raises(SchemaError, match="'s' is a sequence but its column holds int64"):
         items_of(pa.array([1]), "s")
+
+
+def test_items_that_cannot_be_ids_are_refused_by_the_sequences_name() -> None:
+    with pytest.raises(SchemaError, match="the feature 's' is categorical but"):
+        encode_sequence(pa.array([[[1]]]), "s", TABLE, 2, "last")

@@ -62,3 +62,30 @@ def test_unknown_and_null_have_no_place() -> None:
     far = Vocabulary(pa.array([-(2**62), 0, 2**62]))
     assert far.index(pa.array([1, None, 2**63 - 1])).tolist() == [-1, -1, -1]
     assert Vocabulary(pa.array(["a"])).index(pa.array(["b", None])).tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize("size", [5, 1500])  # a dict, Arrow, and hashes kept between calls
+def test_texts_in_vocabularies_of_any_size(size: int, kind: Any) -> None:
+    vocabulary = Vocabulary(pa.array([f"t{at * 7 % size}" for at in range(size)]))
+    few = pa.array(["t0", None, "t3", "unknown", ""], kind)
+    expected = [vocabulary.values.index(text).as_py() for text in ("t0", "t3")]
+    assert vocabulary.index(few).tolist() == [expected[0], -1, expected[1], -1, -1]
+    many = vocabulary.values.take(pa.array(np.arange(2000) % size)).cast(kind)
+    assert vocabulary.index(many).tolist() == (np.arange(2000) % size).tolist()
+
+
+def test_texts_of_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "mixfront.data.encoding.vocabulary._hashes", lambda texts: np.zeros(len(texts), np.int64)
+    )
+    vocabulary = Vocabulary(pa.array([f"t{at}" for at in range(1500)]))
+    assert vocabulary.index(pa.array(["t7", "x", "t1499"])).tolist() == [7, -1, 1499]
+
+
+def test_large_strings_are_counted_as_strings() -> None:
+    texts = pa.array(["b", "a", "b"], pa.large_string())
+    counter = ValueCounter("string")
+    counter.update(texts)
+    counter.update(texts.cast(pa.string()))
+    assert counter.vocabulary(1, None).values.equals(pa.array(["b", "a"]))

@@ -5,6 +5,7 @@ word where whole numbers stood) becomes null in `values` but not in `nulls`: unk
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -16,16 +17,19 @@ from mixfront.exceptions import SchemaError
 Canonical = Literal["int64", "float32", "string"]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
-_WHOLE = r"^[-+]?\d{1,18}$"
+_WHOLE = r"^[-+]?\d{1,19}$"
 _NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
 _LIMIT = 2.0**63
+_DIGITS = pa.decimal128(19, 0)  # those of every int64, and of more
+_LOWEST = pa.scalar(Decimal(-(2**63)), _DIGITS)
+_HIGHEST = pa.scalar(Decimal(2**63 - 1), _DIGITS)
 
 
 @dataclass(frozen=True)
 class Values:
     """A column in one form; `values` is also null where a value does not fit the form."""
 
-    values: Any  # pyarrow.Array of the canonical type, (N,)
+    values: Any  # pyarrow.Array of the canonical type, (N,); texts may be large_string
     nulls: Mask  # (N,), True where nothing was given
 
 
@@ -52,9 +56,45 @@ def form_of(kind: Any, feature: str) -> Canonical:
 
 def canonical(column: Any, form: Canonical) -> Values:
     """A pyarrow array or chunked array in canonical form. NaN counts as null."""
-    array = _plain(column)
-    nulls = np.asarray(array.is_null(nan_is_null=True).to_numpy(zero_copy_only=False))
-    return Values(values=_FORMS[form](array), nulls=nulls)
+    array = plain(column)
+    return Values(values=_FORMS[form](array), nulls=nulls_of(array))
+
+
+def readable(column: Any, form: Canonical, feature: str) -> Values:
+    """As `canonical`, for served rows, whose types nothing has checked before.
+
+    Raises:
+        SchemaError: If values of the column's type cannot be categories.
+    """
+    array = plain(column)
+    form_of(array.type, feature)
+    try:
+        return canonical(array, form)
+    except pa.ArrowNotImplementedError:
+        raise SchemaError(
+            f"the feature {feature!r} cannot be read from {array.type}; send values of the type "
+            "that it was trained on"
+        ) from None
+
+
+def plain(column: Any) -> Any:
+    """One pyarrow array of a column that may be in chunks or NumPy's, without a dictionary."""
+    if isinstance(column, np.ndarray):
+        return pa.array(column)
+    if isinstance(column, pa.ChunkedArray):
+        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    array = column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
+    # Arrow has no kernels for float16 but casts.
+    return array.cast(pa.float32()) if pa.types.is_float16(array.type) else array
+
+
+def nulls_of(array: Any) -> Mask:
+    """Where an array has nulls or NaN, (N,)."""
+    if pa.types.is_floating(array.type):
+        return np.asarray(np.isnan(array.to_numpy(zero_copy_only=False)))
+    if array.null_count == 0:  # a tenth of what asking Arrow for a mask takes
+        return np.zeros(len(array), np.bool_)
+    return np.asarray(array.is_null().to_numpy(zero_copy_only=False))
 
 
 def numbers(column: Any, feature: str) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -63,16 +103,28 @@ def numbers(column: Any, feature: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     Raises:
         SchemaError: If it holds what is not a number.
     """
-    array, types = _plain(column), pa.types
-    if _is_text(array.type):
-        array = _parsed(array, feature)
-    elif not (types.is_null(array.type) or types.is_boolean(array.type) or _is_number(array.type)):
-        raise SchemaError(
-            f"the feature {feature!r} is numeric but its column holds {array.type}; "
-            "make it categorical"
-        )
-    flat = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    flat = column if isinstance(column, np.ndarray) else _floats(plain(column), feature)
+    flat = np.asarray(flat, np.float64)
     return np.where(np.isfinite(flat), flat, np.nan)
+
+
+def _floats(array: Any, feature: str) -> Any:
+    kind = array.type
+    if pa.types.is_floating(kind) or (pa.types.is_integer(kind) and array.null_count == 0):
+        return array.to_numpy(zero_copy_only=False)
+    if _is_text(kind):
+        array = _parsed(array, feature)
+    elif not (pa.types.is_null(kind) or pa.types.is_boolean(kind) or _is_number(kind)):
+        raise SchemaError(
+            f"the feature {feature!r} is numeric but its column holds {kind}; make it categorical"
+        )
+    return array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+
+
+def whole(flat: Any) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Mask]:
+    """Floats as int64, 0 where they are not whole; and where they are."""
+    known = (np.floor(flat) == flat) & (np.abs(flat) < _LIMIT)
+    return np.where(known, flat, 0).astype(np.int64), known
 
 
 def is_whole(array: Any) -> bool:
@@ -82,26 +134,29 @@ def is_whole(array: Any) -> bool:
     return bool(np.all((np.floor(finite) == finite) & (np.abs(finite) < 2**53)))
 
 
-def _plain(column: Any) -> Any:
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    # Arrow has no kernels for float16 but casts
-    return array.cast(pa.float32()) if pa.types.is_float16(array.type) else array
-
-
 def _int64(array: Any) -> Any:
     kind = array.type
+    if pa.types.is_int64(kind):
+        return array
+    if pa.types.is_integer(kind) and array.null_count == 0:  # NumPy casts in half of Arrow's time
+        return pa.array(array.to_numpy().astype(np.int64))
     if pa.types.is_decimal(kind):
         array = array.cast(pa.float64())
     if pa.types.is_floating(array.type):
-        whole = pc.and_(pc.equal(pc.floor(array), array), pc.less(pc.abs(array), _LIMIT))
-        return pc.if_else(whole, array, None).cast(pa.int64(), safe=False)
+        ids, known = whole(array.to_numpy(zero_copy_only=False))
+        return pa.array(ids, mask=~known)
     if _is_text(kind):
-        fits = pc.match_substring_regex(array, _WHOLE)
-        return pc.if_else(fits, array, None).cast(pa.int64())
+        return _whole_texts(array)
     # unsigned numbers over 2^63 wrap: still one code for one value
     return array.cast(pa.int64(), safe=False)
+
+
+def _whole_texts(array: Any) -> Any:
+    """Ids may be texts in JSON, where numbers above 2^53 are not safe."""
+    fits = pc.match_substring_regex(array, _WHOLE)
+    exact = pc.if_else(fits, array, None).cast(_DIGITS)
+    held = pc.and_(pc.greater_equal(exact, _LOWEST), pc.less_equal(exact, _HIGHEST))
+    return pc.if_else(held, exact, None).cast(pa.int64())
 
 
 def _float32(array: Any) -> Any:
@@ -114,6 +169,8 @@ def _float32(array: Any) -> Any:
 
 
 def _string(array: Any) -> Any:
+    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+        return array  # pandas has large ones, and a cast takes as long as the lookup
     if pa.types.is_floating(array.type) and is_whole(array):
         array = _int64(array)
     return array.cast(pa.string())

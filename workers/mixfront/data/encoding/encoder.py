@@ -1,42 +1,28 @@
 """Raw rows to numbers: fitted on training rows, the same for training and for serving."""
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
 
 from mixfront.data.batch import FeatureLayout, FieldLayout
 from mixfront.data.dataset import ParquetDataset, check_columns
-from mixfront.data.encoding.canonical import numbers
 from mixfront.data.encoding.encoder_files import (
     EncoderState,
     content_digest,
     read_encoder,
     write_encoder,
 )
-from mixfront.data.encoding.event_times import encode_ages, seconds
+from mixfront.data.encoding.features import EncodedRows, FeatureEncoder
 from mixfront.data.encoding.fitting import start_fit
 from mixfront.data.encoding.id_table import IdTable
 from mixfront.data.encoding.labels import UserCodes, encode_label
-from mixfront.data.encoding.numeric import NumericScaling
-from mixfront.data.encoding.sequences import encode_sequence
+from mixfront.data.encoding.raw_columns import column_names, raw_columns
 from mixfront.data.schema import CategoricalFeature, NumericFeature, Schema, SequenceFeature
 from mixfront.exceptions import SchemaError, nearest
 
-
-@dataclass(frozen=True, kw_only=True)
-class EncodedRows:
-    """N rows of features; C categorical, M numeric fields, S the sequences' lengths together.
-
-    A of these S are of sequences whose events have times.
-    """
-
-    ids: np.ndarray[Any, np.dtype[np.int32]]  # (N, C), rows of the fused table
-    numeric: np.ndarray[Any, np.dtype[np.float32]]  # (N, M), scaled; NaN where null
-    sequences: np.ndarray[Any, np.dtype[np.int32]]  # (N, S), a PAD row where there is nothing
-    ages: np.ndarray[Any, np.dtype[np.float32]]  # (N, A) seconds; 0 where there is nothing
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Encoder:
@@ -56,6 +42,7 @@ class Encoder:
         self.columns = _columns(self.schema)
         self.layout = _layout(self.schema, tables)
         self._tables = tables
+        self._features = FeatureEncoder(self.schema, tables, state.scalings)
 
     @classmethod
     def fit(cls, dataset: ParquetDataset, schema: Schema, train: str | None = None) -> Self:
@@ -94,32 +81,25 @@ class Encoder:
         encoder.encode(empty)
         encoder.encode_labels(empty)
 
-    def encode(self, table: pa.Table) -> EncodedRows:
+    def encode(self, rows: "pa.Table | pd.DataFrame") -> EncodedRows:
         """The features of raw rows, from Parquet, pandas or JSON alike.
 
-        A column may be left out only where training rows had nulls in it.
+        A column may be left out only where training rows had nulls in it; columns that no
+        feature is made of are not looked at.
 
         Raises:
             SchemaError: If a column is missing, or holds what its feature cannot be.
             DataError: If an event has no time where it should, or an absurd one.
         """
-        num_rows = table.num_rows
-        ids = np.empty((num_rows, len(self.layout.of_kind("categorical"))), np.int32)
-        numeric = np.empty((num_rows, len(self.layout.of_kind("numeric"))), np.float32)
-        id_at = number_at = 0
-        for feature in self.schema.features:
-            if isinstance(feature, SequenceFeature):
+        columns = raw_columns(rows, self.columns)
+        for name in self.columns:
+            if name in columns:
                 continue
-            column = self._column(table, feature.source)
-            if feature.name in self._scaling_of:
-                scaling = self._scaling_of[feature.name]
-                numeric[:, number_at] = scaling.scale(numbers(column, feature.name))
-                number_at += 1
-            else:
-                ids[:, id_at] = self._table_of[feature.name].rows(column)
-                id_at += 1
-        sequences, ages = self._sequences(table)
-        return EncodedRows(ids=ids, numeric=numeric, sequences=sequences, ages=ages)
+            if name not in self.state.optional_columns:
+                there = map(str, column_names(rows))
+                raise SchemaError(f"the rows have no column {name!r}: {nearest(name, there)}")
+            columns[name] = pa.nulls(len(rows))
+        return self._features.encode(columns, len(rows))
 
     def encode_labels(
         self, table: pa.Table
@@ -146,41 +126,6 @@ class Encoder:
             DataError: If the folder is missing, incomplete or changed since.
         """
         return cls(*read_encoder(url))
-
-    def _sequences(self, table: pa.Table) -> tuple[Any, Any]:
-        """Rows of the fused table (N, S), and ages (N, A)."""
-        told = [f for f in self.schema.features if isinstance(f, SequenceFeature)]
-        none = (table.num_rows, 0)
-        rows, ages = [np.empty(none, np.int32)], [np.empty(none, np.float32)]
-        for feature in told:
-            column = self._column(table, feature.source)
-            owner = self._table_of[feature.share or feature.name]
-            rows.append(encode_sequence(column, feature.name, owner, feature.length, feature.keep))
-            if feature.times is not None:
-                ages.append(self._ages(table, column, feature, feature.times))
-        return np.concatenate(rows, 1), np.concatenate(ages, 1)
-
-    def _ages(self, table: pa.Table, column: Any, feature: SequenceFeature, times: str) -> Any:
-        """(N, length)."""
-        unit, time = self.schema.time_unit, self.schema.time
-        assert time is not None  # the schema refuses times without it
-        now = seconds(self._column(table, time), time, unit)
-        return encode_ages(column, self._column(table, times), now, feature, unit)
-
-    @cached_property
-    def _table_of(self) -> dict[str, IdTable]:
-        return {table.state.feature: table for table in self._tables}
-
-    @cached_property
-    def _scaling_of(self) -> dict[str, NumericScaling]:
-        return {scaling.feature: scaling for scaling in self.state.scalings}
-
-    def _column(self, table: pa.Table, name: str) -> Any:
-        if name in table.column_names:
-            return table[name]
-        if name in self.state.optional_columns:
-            return pa.nulls(table.num_rows)
-        raise SchemaError(f"the rows have no column {name!r}: {nearest(name, table.column_names)}")
 
 
 def _all_columns(schema: Schema) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from mixfront.data.encoding.canonical import plain
 from mixfront.data.encoding.sequences import cut_lists, is_list, items_of
 from mixfront.data.schema import SequenceFeature, TimeUnit
 from mixfront.exceptions import DataError, SchemaError
@@ -25,7 +26,7 @@ def seconds(column: Any, name: str, unit: TimeUnit | None) -> Seconds:
     Raises:
         SchemaError: If the column holds no moments, or numbers and there is no unit.
     """
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    array = plain(column)
     types, kind = pa.types, array.type
     if types.is_null(kind):
         return np.full(len(array), np.nan)
@@ -74,7 +75,8 @@ def encode_ages(
     ages = np.repeat(now, lengths) - seconds(moments, str(feature.times), unit)
     _check(ages, feature)
     young = np.maximum(ages, 0).astype(np.float32)
-    return cut_lists(lengths, feature.length, feature.keep).spread(young, 0)
+    cut = cut_lists(lengths, feature.length, feature.keep)
+    return cut.spread(cut.kept(young), 0)
 
 
 def _moments(times: Any, feature: SequenceFeature) -> tuple[Any, Any]:

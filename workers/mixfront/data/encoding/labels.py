@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixfront.data.encoding.canonical import plain
 from mixfront.exceptions import DataError, SchemaError
 
 Codes = np.ndarray[Any, np.dtype[np.int64]]
@@ -84,9 +85,7 @@ class UserCodes:
         Raises:
             SchemaError: If the column holds lists, structs or maps.
         """
-        array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        if pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
+        array = plain(column)
         if pa.types.is_nested(array.type):
             raise SchemaError(
                 f"the user {self._name!r} holds {array.type}; choose a column with one value "

@@ -83,9 +83,9 @@ class NumericScaling(BaseModel):
     def scale(self, values: Floats) -> np.ndarray[Any, np.dtype[np.float32]]:
         """float64 (N,) as float32 (N,): scaled, clipped, and NaN where a null is kept."""
         if self.nulls == "zero":
-            values = np.nan_to_num(values, nan=0.0)
+            values = np.where(np.isnan(values), 0.0, values)
         logged = signed_log(values) if self.log else values
         scaled = np.clip((logged - self.mean) / self.deviation, -self.clip, self.clip)
         if self.nulls == "mean":
-            scaled = np.nan_to_num(scaled, nan=0.0)
+            scaled = np.where(np.isnan(scaled), 0.0, scaled)
         return scaled.astype(np.float32)

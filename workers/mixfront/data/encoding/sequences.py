@@ -6,8 +6,9 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from mixfront.data.encoding.canonical import form_of
-from mixfront.data.encoding.id_table import IdTable, Rows
+from mixfront.data.encoding.canonical import form_of, plain
+from mixfront.data.encoding.close_ids import Rows
+from mixfront.data.encoding.id_table import IdTable
 from mixfront.exceptions import SchemaError
 
 
@@ -24,7 +25,7 @@ def items_of(column: Any, feature: str) -> tuple[Any, np.ndarray[Any, np.dtype[n
     Raises:
         SchemaError: If the column holds no lists.
     """
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    array = plain(column)
     if pa.types.is_null(array.type):
         return pa.nulls(0), np.zeros(len(array), np.int64)
     if not is_list(array.type):
@@ -32,8 +33,9 @@ def items_of(column: Any, feature: str) -> tuple[Any, np.ndarray[Any, np.dtype[n
             f"the feature {feature!r} is a sequence but its column holds {array.type}; "
             "give lists, or make it categorical"
         )
-    lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-    return array.flatten(), lengths.astype(np.int64)
+    lengths = array.value_lengths()
+    known = lengths.fill_null(0) if array.null_count else lengths
+    return array.flatten(), known.to_numpy().astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,16 @@ class Cut:
     """Which items of N lists are kept, and where in a rectangle (N, length) they go."""
 
     filled: np.ndarray[Any, np.dtype[np.bool_]]  # (N, length)
-    items: np.ndarray[Any, np.dtype[np.int64]]  # places of those kept, row by row
+    items: np.ndarray[Any, np.dtype[np.int64]] | None  # places of those kept; None: all are
 
-    def spread(self, values: Any, padding: Any) -> np.ndarray[Any, np.dtype[Any]]:
-        """A value of every item (*,) -> (N, length), `padding` behind the kept ones."""
-        spread = np.full(self.filled.shape, padding, values.dtype)
-        spread[self.filled] = values[self.items]
+    def kept(self, values: Any) -> Any:
+        """Those of a pyarrow or NumPy array of all items that are kept, row by row."""
+        return values if self.items is None else values.take(self.items)
+
+    def spread(self, kept: Any, padding: Any) -> np.ndarray[Any, np.dtype[Any]]:
+        """A value of every kept item -> (N, length), `padding` behind the kept ones."""
+        spread = np.full(self.filled.shape, padding, kept.dtype)
+        spread[self.filled] = kept
         return spread
 
 
@@ -54,10 +60,12 @@ def cut_lists(
     lengths: np.ndarray[Any, np.dtype[np.int64]], length: int, keep: Literal["last", "first"]
 ) -> Cut:
     """The last or first `length` items of lists that lie behind one another."""
-    ends = np.cumsum(lengths)
     kept = np.minimum(lengths, length)
-    starts = ends - kept if keep == "last" else ends - lengths
     filled = np.arange(length) < kept[:, None]
+    if kept.sum() == lengths.sum():
+        return Cut(filled, None)
+    ends = np.cumsum(lengths)
+    starts = ends - kept if keep == "last" else ends - lengths
     place = starts[:, None] + np.arange(length)
     return Cut(filled, place[filled])
 
@@ -68,4 +76,5 @@ def encode_sequence(
     """The last or first `length` items of every list as rows (N, length), PAD behind them."""
     items, lengths = items_of(column, feature)
     form_of(items.type, feature)  # refuses items that cannot be ids
-    return cut_lists(lengths, length, keep).spread(table.rows(items), table.pad_row)
+    cut = cut_lists(lengths, length, keep)
+    return cut.spread(table.rows(cut.kept(items), feature), table.pad_row)

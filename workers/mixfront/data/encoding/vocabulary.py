@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from mixfront.data.encoding.canonical import Canonical, canonical, is_whole
 
 Index = np.ndarray[Any, np.dtype[np.int32]]
+Hashes = np.ndarray[Any, np.dtype[np.int64]]
 
 _TYPES: dict[Canonical, Any] = {
     "int64": pa.int64(),
@@ -18,6 +19,10 @@ _TYPES: dict[Canonical, Any] = {
 }
 _FORMS = {kind: form for form, kind in _TYPES.items()}
 _COMPACT_AT = 2_000_000  # distinct values counted apart before they are merged
+# Arrow hashes the whole vocabulary in every call: 300 ms for a million texts, even to look up one.
+# A vocabulary larger than this keeps hashes of its own between calls.
+_SMALL = 1000
+_FEW = 64  # so few texts are found sooner in a dict of a small vocabulary
 
 
 class ValueCounter:
@@ -30,7 +35,7 @@ class ValueCounter:
 
     def update(self, column: Any) -> None:
         """Count the values of an array; nulls are left out."""
-        values = canonical(column, self._form).values.drop_null()
+        values = canonical(column, self._form).values.drop_null().cast(_TYPES[self._form])
         counts = values.value_counts()
         self._parts.append(
             pa.table({"value": counts.field("values"), "count": counts.field("counts")})
@@ -81,35 +86,52 @@ class Vocabulary:
         """The place (N,) of every value of a canonical pyarrow array; -1 if unknown or null."""
         if len(self) == 0:
             return np.full(len(values), -1, np.int32)
-        if self.form == "int64":
-            return self._index_integers(values)
-        found = pc.index_in(values, value_set=self.values)
-        return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False))
+        if self.form == "string":
+            return self._index_texts(values)
+        if values.null_count == 0:
+            return self._index_numbers(values.to_numpy())
+        found = self._index_numbers(values.fill_null(0).to_numpy())
+        return np.where(values.is_valid().to_numpy(zero_copy_only=False), found, np.int32(-1))
 
-    def _index_integers(self, values: Any) -> Index:
-        first, table = self._places
-        known = values.is_valid().to_numpy(zero_copy_only=False)
-        flat = values.fill_null(0).to_numpy(zero_copy_only=False)
-        if table is not None:
-            known &= (flat >= first) & (flat < first + len(table))
-            return np.where(known, table[np.where(known, flat - first, 0)], np.int32(-1))
+    def _index_texts(self, values: Any) -> Index:
+        if len(self) > max(_SMALL, 2 * len(values)) and self._hashed is not None:
+            return self._index_hashed(values, *self._hashed)
+        if len(self) <= _SMALL and len(values) <= _FEW:
+            places = self._place_of
+            return np.array([places.get(text, -1) for text in values.to_pylist()], np.int32)
+        found = pc.index_in(values.cast(pa.string()), value_set=self.values)
+        return np.asarray((found.fill_null(-1) if found.null_count else found).to_numpy())
+
+    def _index_hashed(self, values: Any, ordered: Hashes, order: Index) -> Index:
+        place = np.minimum(np.searchsorted(ordered, _hashes(values)), len(ordered) - 1)
+        likely = order[place]
+        texts = values.cast(pa.string())
+        same = pc.equal(self.values.take(pa.array(likely)), texts).fill_null(False)
+        return np.where(same.to_numpy(zero_copy_only=False), likely, np.int32(-1))
+
+    def _index_numbers(self, flat: Any) -> Index:
         ordered, order = self._sorted
         place = np.minimum(np.searchsorted(ordered, flat), len(ordered) - 1)
-        return np.where(known & (ordered[place] == flat), order[place], np.int32(-1))
+        return np.where(ordered[place] == flat, order[place], np.int32(-1))
 
     @cached_property
-    def _places(self) -> tuple[int, Index | None]:
-        """Ids that lie close together are looked up in an array, without a search."""
-        flat = self.values.to_numpy()
-        first, last = int(flat.min()), int(flat.max())
-        if last - first > 8 * len(flat) + 65_536:
-            return first, None
-        table = np.full(last - first + 1, -1, np.int32)
-        table[flat - first] = np.arange(len(flat), dtype=np.int32)
-        return first, table
-
-    @cached_property
-    def _sorted(self) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Index]:
+    def _sorted(self) -> tuple[np.ndarray[Any, np.dtype[Any]], Index]:
         flat = self.values.to_numpy()
         order = np.argsort(flat).astype(np.int32)
         return flat[order], order
+
+    @cached_property
+    def _place_of(self) -> dict[str, int]:
+        return {text: place for place, text in enumerate(self.values.to_pylist())}
+
+    @cached_property
+    def _hashed(self) -> tuple[Hashes, Index] | None:
+        """Python's own hashes of the texts in order, and whose they are; None if two are equal."""
+        hashes = _hashes(self.values)
+        order = np.argsort(hashes).astype(np.int32)
+        ordered = hashes[order]
+        return None if (ordered[1:] == ordered[:-1]).any() else (ordered, order)
+
+
+def _hashes(texts: Any) -> Hashes:
+    return np.fromiter(map(hash, texts.to_pylist()), np.int64, len(texts))

@@ -1,0 +1,129 @@
+"""Raw columns to the features of a model, by fitted tables and scalings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from mixfront.data.encoding.canonical import numbers
+from mixfront.data.encoding.close_ids import CloseIds
+from mixfront.data.encoding.event_times import encode_ages, seconds
+from mixfront.data.encoding.id_table import IdTable
+from mixfront.data.encoding.numeric import NumericScaling
+from mixfront.data.encoding.sequences import encode_sequence
+from mixfront.data.schema import Schema, SequenceFeature
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Columns = Mapping[str, Any]  # pyarrow arrays, chunked or not
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodedRows:
+    """N rows of features; C categorical, M numeric fields, S the sequences' lengths together.
+
+    A of these S are of sequences whose events have times.
+    """
+
+    ids: np.ndarray[Any, np.dtype[np.int32]]  # (N, C), rows of the fused table
+    numeric: np.ndarray[Any, np.dtype[np.float32]]  # (N, M), scaled; NaN where null
+    sequences: np.ndarray[Any, np.dtype[np.int32]]  # (N, S), a PAD row where there is nothing
+    ages: np.ndarray[Any, np.dtype[np.float32]]  # (N, A) seconds; 0 where there is nothing
+
+
+@dataclass(frozen=True)
+class _Close:
+    """The columns of close ids: where they go, and where they come from."""
+
+    ids: CloseIds
+    at: list[int]
+    sources: Sequence[str]
+    features: Sequence[str]
+
+
+class FeatureEncoder:
+    """Encodes columns feature by feature, and all close ids at once.
+
+    Args:
+        schema: The features, in the order of the encoded fields.
+        tables: Of the features that have one of their own.
+        scalings: Of the other numbers.
+    """
+
+    def __init__(
+        self, schema: Schema, tables: Sequence[IdTable], scalings: Sequence[NumericScaling]
+    ) -> None:
+        self._schema = schema
+        self._tables = {table.state.feature: table for table in tables}
+        scaling_of = {scaling.feature: scaling for scaling in scalings}
+        features = schema.features
+        self._sequences = [f for f in features if isinstance(f, SequenceFeature)]
+        self._scaled = [(f.source, scaling_of[f.name]) for f in features if f.name in scaling_of]
+        self._ids = [
+            (f.source, self._tables[f.name])
+            for f in features
+            if f.name in self._tables and not isinstance(f, SequenceFeature)
+        ]
+
+    def encode(self, columns: Columns, num_rows: int) -> EncodedRows:
+        """The features of N rows.
+
+        Raises:
+            SchemaError: If a column holds what its feature cannot be.
+            DataError: If an event has no time where it should, or an absurd one.
+        """
+        sequences, ages = self._encode_sequences(columns, num_rows)
+        return EncodedRows(
+            ids=self._encode_ids(columns, num_rows),
+            numeric=self._encode_numbers(columns, num_rows),
+            sequences=sequences,
+            ages=ages,
+        )
+
+    def _encode_ids(self, columns: Columns, num_rows: int) -> Array:
+        """(N, C)."""
+        ids = np.empty((num_rows, len(self._ids)), np.int32)
+        for at, (source, table) in enumerate(self._ids):
+            if table.places is None:
+                ids[:, at] = table.rows(columns[source])
+        if (close := self._close) is not None:
+            ids[:, close.at] = close.ids.rows(
+                [columns[s] for s in close.sources], close.features
+            ).T
+        return ids
+
+    @cached_property
+    def _close(self) -> _Close | None:
+        """Of all tables with close ids; built when first needed, which training mostly is not."""
+        found = [(at, s, t, t.places) for at, (s, t) in enumerate(self._ids) if t.places]
+        if not found:
+            return None
+        at, sources, tables, places = zip(*found, strict=True)
+        return _Close(CloseIds(places), list(at), sources, [t.state.feature for t in tables])
+
+    def _encode_numbers(self, columns: Columns, num_rows: int) -> Array:
+        """(N, M)."""
+        numeric = np.empty((num_rows, len(self._scaled)), np.float32)
+        for at, (source, scaling) in enumerate(self._scaled):
+            numeric[:, at] = scaling.scale(numbers(columns[source], scaling.feature))
+        return numeric
+
+    def _encode_sequences(self, columns: Columns, num_rows: int) -> tuple[Array, Array]:
+        """Rows of the fused table (N, S), and ages (N, A)."""
+        none = (num_rows, 0)
+        rows, ages = [np.empty(none, np.int32)], [np.empty(none, np.float32)]
+        for feature in self._sequences:
+            column = columns[feature.source]
+            owner = self._tables[feature.share or feature.name]
+            rows.append(encode_sequence(column, feature.name, owner, feature.length, feature.keep))
+            if feature.times is not None:
+                ages.append(self._ages(columns, feature, feature.times))
+        return np.concatenate(rows, 1), np.concatenate(ages, 1)
+
+    def _ages(self, columns: Columns, feature: SequenceFeature, times: str) -> Array:
+        """(N, length)."""
+        unit, time = self._schema.time_unit, self._schema.time
+        assert time is not None  # the schema refuses times without it
+        now = seconds(columns[time], time, unit)
+        return encode_ages(columns[feature.source], columns[times], now, feature, unit)
