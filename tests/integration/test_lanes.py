@@ -27,9 +27,9 @@ pytestmark = pytest.mark.integration
 
 SETTINGS = LaneSettings(
     hung_after_s=8,
-    noop_s=1,
-    beat_s=0.5,
-    check_every_s=0.3,
+    noop_interval_s=1,
+    heartbeat_interval_s=0.5,
+    check_interval_s=0.3,
     agree_after_error_s=3,
     memory_margin_mb=64,
 )
@@ -174,12 +174,12 @@ class TestLane:
         assert {member.pid for member in lanes.members()} == pids
         assert lanes.wait_warm() == generation
 
-    @pytest.mark.parametrize("misfortune", ["error", "memory", "nan"])
+    @pytest.mark.parametrize("fault", ["error", "memory", "nan"])
     def test_a_failure_on_all_ranks_fails_the_trial_in_place(
-        self, lanes: Lanes, misfortune: str
+        self, lanes: Lanes, fault: str
     ) -> None:
         generation = lanes.wait_warm()
-        results = lanes.run(misfortune=misfortune, before_step=2)
+        results = lanes.run(fault=fault, before_step=2)
         assert [r.status for r in results] == ["running", "failed"]
         assert "planted" in (results[-1].error or "")
         assert results[-1].attempts == 0
@@ -188,7 +188,7 @@ class TestLane:
         assert lanes.wait_warm() == generation
 
     def test_an_error_on_one_rank_fails_the_trial_after_its_retries(self, lanes: Lanes) -> None:
-        result = lanes.run(misfortune="error", rank=1)[-1]
+        result = lanes.run(fault="error", rank=1)[-1]
         assert (result.status, result.attempts) == ("failed", 2)
         assert result.error == "rank 1: RuntimeError: planted error"
 
@@ -196,13 +196,13 @@ class TestLane:
         self, lanes: Lanes
     ) -> None:
         results = lanes.run(
-            misfortune="memory", rank=1, before_step=3, once=str(lanes.folder / "memory")
+            fault="memory", rank=1, before_step=3, once=str(lanes.folder / "memory")
         )
         assert [r.status for r in results] == ["running", "complete"]
         assert results[-1].attempts == 1
 
     def test_a_nan_on_one_rank_fails_the_trial_without_a_retry(self, lanes: Lanes) -> None:
-        result = lanes.run(misfortune="nan", rank=1)[-1]
+        result = lanes.run(fault="nan", rank=1)[-1]
         assert (result.status, result.attempts) == ("failed", 1)
         assert "the loss is nan" in (result.error or "")
         assert lanes.run()[-1].status == "complete"
@@ -223,7 +223,7 @@ class TestLane:
 
     @pytest.mark.parametrize("rank", [None, 0])
     def test_the_watchdog_ends_what_hangs(self, lanes: Lanes, rank: int | None) -> None:
-        results = lanes.run(misfortune="hang", rank=rank, once=str(lanes.folder / f"hang{rank}"))
+        results = lanes.run(fault="hang", rank=rank, once=str(lanes.folder / f"hang{rank}"))
         assert (results[-1].status, results[-1].attempts) == ("complete", 1)
         assert "hang" in (lanes.pool.status()[0].last_error or "")
 
@@ -258,7 +258,7 @@ class TestLane:
 
     def test_tune_runs_trials_over_the_lane(self, lanes: Lanes) -> None:
         def config(number: int) -> dict[str, Any]:
-            script = ToyScript(steps=2 + number, misfortune="error" if number == 2 else None)
+            script = ToyScript(steps=2 + number, fault="error" if number == 2 else None)
             request = script.request(str(lanes.folder), f"tune{number}")
             return {"pool": lanes.pool.name, "request": request.model_dump(mode="json")}
 
@@ -389,7 +389,7 @@ class TestProcessIsolation:
         assert _reserved_groups() == 0
         first = lanes.run(steps=2)
         assert [r.status for r in first] == ["running", "complete"]
-        second = lanes.run(misfortune="error", before_step=0)
+        second = lanes.run(fault="error", before_step=0)
         assert (second[-1].status, second[-1].attempts) == ("failed", 0)
         assert lanes.pool.status()[0].generation == 2
         lanes.wait_until(lambda: _reserved_groups() == 0)

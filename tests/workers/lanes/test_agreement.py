@@ -19,7 +19,7 @@ OK, FAILED, DIVERGED, ABORTED = Code.OK, Code.FAILED, Code.DIVERGED, Code.ABORTE
 @pytest.mark.parametrize(
     ("told", "verdict"),
     [
-        ([check(), check()], Verdict.GO_ON),
+        ([check(), check()], Verdict.CONTINUE),
         ([check(abort=1), check()], Verdict.ABORT),
         ([end(OK), end(OK)], Verdict.DONE),
         ([end(FAILED), end(FAILED)], Verdict.FAILED),

@@ -52,7 +52,7 @@ def test_a_command_reaches_the_workers_and_its_answer_the_asker() -> None:
         command = await mailbox.next_command(1, 0, 5.0)
         assert command is not None
         assert (command.command_id, command.kind) == (1, SETUP)
-        assert (await mailbox.state()).holds == "7"
+        assert (await mailbox.state()).loaded_trial == "7"
         assert await mailbox.reply(1, ok(1))
         assert (await asked) == ok(1)
         assert await mailbox.next_command(1, 1, 0.0) is None
@@ -115,11 +115,11 @@ def test_a_death_fails_the_command_at_once_and_counts() -> None:
         assert answer is not None
         assert (answer.outcome, answer.error) == (Outcome.RESTARTED, "rank 1: killed")
         state = await mailbox.state()
-        assert (state.ready, state.strikes, state.deaths) == (False, 1, 1)
+        assert (state.ready, state.consecutive_deaths, state.deaths) == (False, 1, 1)
         await joined(mailbox, "b")
         command_id = await ask(mailbox, 2)
         await mailbox.reply(2, ok(command_id))
-        assert (await mailbox.state()).strikes == 0
+        assert (await mailbox.state()).consecutive_deaths == 0
 
     run(scene())
 
@@ -129,15 +129,15 @@ def test_a_rank_that_gives_up_condemns_its_group() -> None:
         mailbox = Mailbox(0)
         await joined(mailbox)
         command_id = await ask(mailbox, 1)
-        await mailbox.give_up(1, "rank 1: nan", retry=False)
+        await mailbox.fail_group(1, "rank 1: nan", retry=False)
         answer = await mailbox.await_reply(command_id, 0.0)
         assert answer is not None
         assert (answer.outcome, answer.retry) == (Outcome.RESTARTED, False)
-        assert (await mailbox.state()).condemned == "rank 1: nan"
+        assert (await mailbox.state()).kill_reason == "rank 1: nan"
         await mailbox.group_died("rank 0: connection reset")
         assert (await mailbox.state()).last_error == "rank 1: nan"
         await joined(mailbox, "b")
-        assert (await mailbox.state()).condemned is None
+        assert (await mailbox.state()).kill_reason is None
 
     run(scene())
 
@@ -241,18 +241,18 @@ def test_a_silent_rank_hangs_and_a_waiting_one_does_not() -> None:
     async def scene() -> None:
         clock = Clock()
         mailbox = Mailbox(0, clock)
-        assert mailbox.hung(5) is None
+        assert mailbox.hang_reason(5) is None
         await joined(mailbox)
         clock.now = 4.0
         await mailbox.heartbeat(1, Heartbeat(rank=0, ticks=1, stalled_s=0))
-        assert mailbox.hung(5) is None
+        assert mailbox.hang_reason(5) is None
         clock.now = 6.0
-        assert mailbox.hung(5) == "rank 1 sent no heartbeat for 6 s"
+        assert mailbox.hang_reason(5) == "rank 1 sent no heartbeat for 6 s"
         await mailbox.heartbeat(1, Heartbeat(rank=0, ticks=1, stalled_s=0))
         await mailbox.heartbeat(1, Heartbeat(rank=1, ticks=1, stalled_s=60))  # waits for rank 0
-        assert mailbox.hung(5) is None
+        assert mailbox.hang_reason(5) is None
         await mailbox.heartbeat(1, Heartbeat(rank=0, ticks=1, stalled_s=7))
-        assert mailbox.hung(5) == "no rank moved for 7 s"
+        assert mailbox.hang_reason(5) == "no rank moved for 7 s"
 
     run(scene())
 

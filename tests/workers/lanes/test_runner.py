@@ -8,7 +8,7 @@ import pytest
 from mixfront.exceptions import AbortedError, DivergedError, SpecError
 from mixfront.lanes import Command, CommandKind
 from mixfront.lanes.agreement import Code
-from mixfront.lanes.memory import HeldMemory, excess, measure
+from mixfront.lanes.memory import MemoryUsage, excess, measure
 from mixfront.lanes.runner import LocalResult, SessionRunner
 from mixfront.lanes.toy_session import ToyScript
 from mixfront.training.evaluation import Evaluation
@@ -51,7 +51,7 @@ def runner(factory: Any = Scripted, held: list[float] | None = None, **changes: 
         "host_margin_mb": 50.0,
         "gpu_margin_mb": 10.0,
         "recycle_after": 100,
-        "measure": lambda: HeldMemory(host_mb=next(levels), gpu_mb=0.0),
+        "measure": lambda: MemoryUsage(host_mb=next(levels), gpu_mb=0.0),
     }
     return SessionRunner(factory, **options | changes)
 
@@ -138,9 +138,9 @@ def test_processes_are_renewed_after_a_cuda_error() -> None:
 
 
 def test_device_memory_counts_from_nothing() -> None:
-    held = HeldMemory(host_mb=0.0, gpu_mb=11.0)
+    held = MemoryUsage(host_mb=0.0, gpu_mb=11.0)
     assert "11 MiB of device memory" in (
-        excess(held, HeldMemory(host_mb=0, gpu_mb=0), 1, 10) or ""
+        excess(held, MemoryUsage(host_mb=0, gpu_mb=0), 1, 10) or ""
     )
 
 

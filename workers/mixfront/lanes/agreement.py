@@ -33,7 +33,7 @@ class Code(IntEnum):
 class Verdict(StrEnum):
     """What all ranks do next."""
 
-    GO_ON = "go on"
+    CONTINUE = "go on"
     ABORT = "abort"  # still training: checkpoint and stop
     DONE = "done"
     FAILED = "failed"  # on all ranks alike: the trial fails in place
@@ -64,7 +64,7 @@ def decide(told: Sequence[Status]) -> Verdict:
     codes = {status.code for status in told}
     in_step = len({status.sequence for status in told}) == 1
     if phases == {Phase.CHECK}:
-        return Verdict.ABORT if any(status.abort for status in told) else Verdict.GO_ON
+        return Verdict.ABORT if any(status.abort for status in told) else Verdict.CONTINUE
     if not in_step and codes != {Code.OK}:
         return Verdict.KILL
     if Code.DIVERGED in codes and codes <= {Code.OK, Code.DIVERGED}:

@@ -26,9 +26,9 @@ class LaneSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     hung_after_s: float = Field(120, gt=0)  # no rank moved, or one is silent, for so long
-    noop_s: float = Field(10, gt=0)  # rank 0 speaks at least so often
-    beat_s: float = Field(1, gt=0)  # heartbeats of every rank
-    check_every_s: float = Field(1, gt=0)  # looks at the abort flag while training
+    noop_interval_s: float = Field(10, gt=0)  # rank 0 speaks at least so often
+    heartbeat_interval_s: float = Field(1, gt=0)  # heartbeats of every rank
+    check_interval_s: float = Field(1, gt=0)  # looks at the abort flag while training
     agree_after_error_s: float = Field(5, gt=0)  # how long a failed rank waits for the others
     control_timeout_s: float = Field(1800, gt=0)  # control group; the watchdog is much faster
     start_timeout_s: float = Field(900, gt=0)  # for resources, processes and imports
@@ -36,7 +36,7 @@ class LaneSettings(BaseModel):
     lease_s: float = Field(60, gt=0)  # a proxy that is silent for so long has lost its lane
     memory_margin_mb: float = Field(512, gt=0)  # host memory over the first trial's rest
     gpu_margin_mb: float = Field(64, gt=0)  # device memory allocated after a teardown
-    max_strikes: int = Field(6, ge=1)  # deaths in a row with no command completed
+    max_consecutive_deaths: int = Field(6, ge=1)  # deaths in a row with no command completed
 
     @classmethod
     def for_trial(cls, trial: TrialConfig) -> "LaneSettings":
@@ -44,7 +44,7 @@ class LaneSettings(BaseModel):
         timeout = trial.collective_timeout_s
         return cls(
             hung_after_s=timeout,
-            noop_s=min(10.0, timeout / 4),
-            beat_s=min(1.0, timeout / 8),
-            max_strikes=max(3, 2 * (trial.max_failures + 1)),
+            noop_interval_s=min(10.0, timeout / 4),
+            heartbeat_interval_s=min(1.0, timeout / 8),
+            max_consecutive_deaths=max(3, 2 * (trial.max_failures + 1)),
         )

@@ -49,13 +49,13 @@ class Mailbox:
         self._command: Command | None = None
         self._command_token = 0
         self._reply: Reply | None = None
-        self._holds: str | None = None
+        self._loaded_trial: str | None = None
         self._quitting = False
         self._recycling = False
-        self._strikes = 0
+        self._consecutive_deaths = 0
         self._deaths = 0
         self._last_error: str | None = None
-        self._condemned: str | None = None
+        self._kill_reason: str | None = None
         self._broken: str | None = None
 
     # -- what a proxy or the pool calls
@@ -104,7 +104,7 @@ class Mailbox:
         self._command = Command(command_id=self._last_id, kind=kind, payload=dict(payload))
         self._command_token, self._reply = token, None
         if kind is CommandKind.SETUP:
-            self._holds = str(payload.get("trial_id", "?"))
+            self._loaded_trial = str(payload.get("trial_id", "?"))
         command_id = self._last_id
         await self._changes.notify()
         return await self.await_reply(command_id, timeout_s) or command_id
@@ -162,11 +162,11 @@ class Mailbox:
         if command.command_id != reply.command_id:
             return False
         self._close_command(reply)
-        self._strikes = 0
+        self._consecutive_deaths = 0
         if command.kind is CommandKind.TEARDOWN or (
             command.kind is CommandKind.SETUP and reply.outcome is not Outcome.OK
         ):
-            self._holds = None
+            self._loaded_trial = None
         if reply.recycle:
             self._recycling, self._last_error = True, reply.recycle
             self._lose_group()
@@ -180,11 +180,11 @@ class Mailbox:
         self._beats[beat.rank] = (self._clock(), beat)
         return HeartbeatReply(abort=self._abort_reason(), command_id=self._last_id, stale=False)
 
-    async def give_up(self, generation: int, error: str, retry: bool) -> None:
+    async def fail_group(self, generation: int, error: str, retry: bool) -> None:
         """A rank says that its group cannot go on: the command fails, the group is condemned."""
         if generation == self._generation and self._ready:
             self._fail_command(error, retry)
-            self._condemned = self._last_error = error
+            self._kill_reason = self._last_error = error
             self._lose_group()
             await self._changes.notify()
 
@@ -196,8 +196,8 @@ class Mailbox:
             self._recycling = False
             return
         self._deaths += 1
-        self._strikes += 1
-        self._last_error = self._condemned or error
+        self._consecutive_deaths += 1
+        self._last_error = self._kill_reason or error
         self._fail_command(self._last_error, retry=True)
         self._lose_group()
         await self._changes.notify()
@@ -213,7 +213,7 @@ class Mailbox:
         """Forget the last run: a new one is about to start (`isolation: process`)."""
         self._quitting = False
         self._lose_group()
-        self._condemned, self._ready_since = None, self._clock()
+        self._kill_reason, self._ready_since = None, self._clock()
         await self._changes.notify()
 
     async def state(self, known_version: int = -1, timeout_s: float = 0.0) -> LaneState:
@@ -226,16 +226,16 @@ class Mailbox:
             generation=self._generation,
             ready=self._ready,
             busy=self._command is not None,
-            holds=self._holds,
-            strikes=self._strikes,
+            loaded_trial=self._loaded_trial,
+            consecutive_deaths=self._consecutive_deaths,
             deaths=self._deaths,
             last_error=self._last_error,
-            condemned=self._condemned,
+            kill_reason=self._kill_reason,
             broken=self._broken,
             members=tuple(self._members.values()),
         )
 
-    def hung(self, hung_after_s: float) -> str | None:
+    def hang_reason(self, hung_after_s: float) -> str | None:
         """Why the worker group counts as hung, if it does.
 
         A rank that only waits for another does not move either: the group hangs when no rank
@@ -309,12 +309,12 @@ class Mailbox:
         self._generation += 1
         self._members, self._beats = dict(group), {}
         self._ready, self._ready_since = True, self._clock()
-        self._holds, self._condemned, self._recycling = None, None, False
+        self._loaded_trial, self._kill_reason, self._recycling = None, None, False
 
     def _lose_group(self) -> None:
         if self._ready:
             self._ready, self._ready_since = False, self._clock()
-        self._holds = None
+        self._loaded_trial = None
 
     def _close_command(self, reply: Reply) -> None:
         self._command, self._reply = None, reply

@@ -41,6 +41,6 @@ class MailboxClient:
         pulse: HeartbeatReply = ray.get(call, timeout=_ANSWER_S)
         return pulse
 
-    def give_up(self, generation: int, error: str, retry: bool) -> None:
-        """See `Mailbox.give_up`."""
-        ray.get(self.mailbox.give_up.remote(generation, error, retry), timeout=_ANSWER_S)
+    def fail_group(self, generation: int, error: str, retry: bool) -> None:
+        """See `Mailbox.fail_group`."""
+        ray.get(self.mailbox.fail_group.remote(generation, error, retry), timeout=_ANSWER_S)

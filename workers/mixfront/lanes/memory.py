@@ -22,14 +22,14 @@ _MB = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeldMemory:
+class MemoryUsage:
     """Memory in MiB. Mapped files (the encoded data) do not count as held."""
 
     host_mb: float
     gpu_mb: float
 
 
-def measure() -> HeldMemory:
+def measure() -> MemoryUsage:
     """Collect garbage, give freed memory back, and see what is left."""
     gc.collect()
     gpu_mb = 0.0
@@ -38,11 +38,11 @@ def measure() -> HeldMemory:
         gpu_mb = torch.cuda.memory_allocated() / _MB
     if sys.platform == "linux":
         _trim()
-    return HeldMemory(host_mb=_host_mb(), gpu_mb=gpu_mb)
+    return MemoryUsage(host_mb=_host_mb(), gpu_mb=gpu_mb)
 
 
 def excess(
-    now: HeldMemory, baseline: HeldMemory, host_margin_mb: float, gpu_margin_mb: float
+    now: MemoryUsage, baseline: MemoryUsage, host_margin_mb: float, gpu_margin_mb: float
 ) -> str | None:
     """Why this is too much to train the next trial with, if it is."""
     if now.gpu_mb > baseline.gpu_mb + gpu_margin_mb:

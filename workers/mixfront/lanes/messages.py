@@ -88,10 +88,10 @@ class LaneState:
     generation: int
     ready: bool
     busy: bool
-    holds: str | None  # trial whose session the workers hold
-    strikes: int
+    loaded_trial: str | None  # trial whose session the workers hold
+    consecutive_deaths: int
     deaths: int
     last_error: str | None
-    condemned: str | None
+    kill_reason: str | None
     broken: str | None
     members: tuple[WorkerMember, ...] = ()

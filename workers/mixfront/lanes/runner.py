@@ -9,7 +9,7 @@ from typing import Any
 
 from mixfront.exceptions import AbortedError, DivergedError, MixfrontError
 from mixfront.lanes.agreement import Code
-from mixfront.lanes.memory import HeldMemory, excess, measure
+from mixfront.lanes.memory import MemoryUsage, excess, measure
 from mixfront.lanes.messages import Command, CommandKind
 from mixfront.lanes.session import Session, SessionFactory
 from mixfront.training.evaluation import Evaluation
@@ -49,7 +49,7 @@ class SessionRunner:
         host_margin_mb: float,
         gpu_margin_mb: float,
         recycle_after: int,
-        measure: Callable[[], HeldMemory] = measure,
+        measure: Callable[[], MemoryUsage] = measure,
     ) -> None:
         self._factory = factory
         self._device = device
@@ -58,7 +58,7 @@ class SessionRunner:
         self._measure = measure
         self._session: Session | None = None
         self._trials = 0
-        self._baseline: HeldMemory | None = None
+        self._baseline: MemoryUsage | None = None
         self._damage: str | None = None
 
     def run(self, command: Command, check: Callable[[int], bool]) -> LocalResult:
@@ -103,7 +103,7 @@ class SessionRunner:
         """Why the processes must be renewed before the next trial, if they must."""
         held = self._measure()
         if self._baseline is None:
-            self._baseline = HeldMemory(host_mb=held.host_mb, gpu_mb=0.0)
+            self._baseline = MemoryUsage(host_mb=held.host_mb, gpu_mb=0.0)
             gc.freeze()  # libraries stay: no need to look through them after every trial
         if self._damage is not None:
             return self._damage

@@ -1,4 +1,4 @@
-"""A session that trains nothing: real collectives, no model, and misfortune on request.
+"""A session that trains nothing: real collectives, no model, and fault on request.
 
 For drills of a lane without data: tests, and measuring what a lane itself costs.
 """
@@ -30,7 +30,7 @@ class ToyScript(BaseModel):
     steps: int = 4
     evaluations: int = 2
     step_seconds: float = 0.0
-    misfortune: Literal["error", "memory", "nan", "hang"] | None = None
+    fault: Literal["error", "memory", "nan", "hang"] | None = None
     before_step: int = 0  # when it strikes: before this step's all-reduce
     rank: int | None = None  # whom it strikes; None = all ranks
     once: str | None = None  # a file: strikes only while it does not exist
@@ -115,7 +115,7 @@ class ToySession:
 
     def _strike(self) -> None:
         script = self._script
-        if script.misfortune is None or self._step != script.before_step:
+        if script.fault is None or self._step != script.before_step:
             return
         if script.rank not in (None, self._rank):
             return
@@ -124,7 +124,7 @@ class ToySession:
             if marker.exists():
                 return
             marker.touch()
-        _STRIKES[script.misfortune]()
+        _STRIKES[script.fault]()
 
 
 def _error() -> None:

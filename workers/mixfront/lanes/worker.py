@@ -86,7 +86,7 @@ class LaneWorker:
             self._generation,
             self._control.rank,
             self._progress,
-            self._settings.beat_s,
+            self._settings.heartbeat_interval_s,
         )
 
     def serve(self) -> None:
@@ -143,7 +143,9 @@ class LaneWorker:
     def _read(self) -> Command:
         noop = Command(command_id=0, kind=CommandKind.NOOP)
         try:
-            found = self._link.next_command(self._generation, self._last_id, self._settings.noop_s)
+            found = self._link.next_command(
+                self._generation, self._last_id, self._settings.noop_interval_s
+            )
         except GetTimeoutError:
             return noop
         except RayError:  # the mailbox is gone: so is the driver, or the lane was closed
@@ -157,7 +159,7 @@ class LaneWorker:
             data_sequence,
             lambda: self._heart.abort_of(command.command_id),
             self._progress.tick,
-            self._settings.check_every_s,
+            self._settings.check_interval_s,
         )
         local = self._runner.run(command, check)
         self._progress.tick()
@@ -192,7 +194,7 @@ class LaneWorker:
             )
         except RuntimeError as error:  # a rank is gone or stuck
             if not alone:
-                self._link.give_up(self._generation, describe(error), retry=True)
+                self._link.fail_group(self._generation, describe(error), retry=True)
             return Verdict.KILL, False
         return decide(told), any(status.recycle for status in told)
 
@@ -206,7 +208,7 @@ class LaneWorker:
             time.sleep(self._settings.agree_after_error_s)  # the rank that failed speaks first
             raise LaneCondemned("another rank failed")
         error = f"rank {self._control.rank}: {local.error}"
-        self._link.give_up(self._generation, error, retry=local.code is not Code.DIVERGED)
+        self._link.fail_group(self._generation, error, retry=local.code is not Code.DIVERGED)
         raise LaneCondemned(error)
 
     def _with_texts(self, reply: Reply, local: LocalResult, recycle: bool) -> Reply:
