@@ -96,7 +96,7 @@ def test_a_group_that_hangs_is_killed_once() -> None:
         await scene.until(killed)
         await asyncio.sleep(0.1)
         assert scene.killed == [11]
-        assert "no rank moved" in ((await scene.mailbox.state()).kill_reason or "")
+        assert "no rank made progress" in ((await scene.mailbox.state()).kill_reason or "")
         assert await scene.stop()
 
     asyncio.run(play())
