@@ -52,7 +52,7 @@ class RankStatus:
 
     phase: Phase
     code: StatusCode = StatusCode.OK
-    abort: int = 0  # from rank 0: 1 if the mailbox asks to stop
+    abort: int = 0  # 1 if the mailbox asks to stop
     next_check: int = 1  # from rank 0: steps until the next check
     recycle: int = 0
     sequence: int = 0

@@ -23,7 +23,7 @@ class StepCheck:
     Args:
         exchange: Sends this rank's status to all ranks and returns theirs.
         sequence: Returns the number of collectives started on the data group.
-        abort: Returns why to stop, or None; used on rank 0, which hears from the mailbox.
+        abort: Returns why the mailbox asks to stop, or None.
         tick: Called at every step.
         interval_s: Seconds between two checks, by rank 0's clock.
         clock: Monotonic time in seconds.

@@ -136,7 +136,7 @@ def _memory() -> None:
 
 
 def _nan() -> None:
-    raise DivergedError("the loss is nan, injected")
+    raise DivergedError("injected error: the loss is nan")
 
 
 def _hang() -> None:

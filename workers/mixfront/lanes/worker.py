@@ -58,11 +58,11 @@ class LaneConfig:
     settings: LaneSettings
     collective_timeout_s: float
     recycle_after: int
-    factory: bytes | None = None  # cloudpickled SessionFactory of this driver; None = real
+    factory: bytes | None = None  # cloudpickled SessionFactory; None = `make_session`
 
 
 def lane_loop(config: dict[str, Any]) -> None:
-    """`train_loop_per_worker`: `config` is {"lane": LaneConfig}."""
+    """Ray Train's `train_loop_per_worker`; `config` is {"lane": LaneConfig}."""
     LaneWorker(config["lane"]).serve()
 
 
