@@ -25,9 +25,7 @@ class LaneSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    hung_after_s: float = Field(
-        120, gt=0
-    )  # with no progress on any rank, or no heartbeat from one
+    hung_after_s: float = Field(120, gt=0)  # no rank progresses, or one rank sends no heartbeat
     noop_interval_s: float = Field(10, gt=0)  # rank 0 broadcasts at least this often
     heartbeat_interval_s: float = Field(1, gt=0)  # of every rank
     check_interval_s: float = Field(1, gt=0)  # between checks of the abort flag while training

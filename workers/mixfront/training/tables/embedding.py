@@ -49,7 +49,7 @@ class BatchEmbeddings:
     """The table rows that one rank's batch uses, each once."""
 
     row_ids: Tensor  # (U,) int64, ascending rows of the fused table
-    rows: Tensor  # (U, E), a leaf: its .grad sums over all micro-batches
+    rows: Tensor  # (U, E), a leaf whose .grad accumulates over micro-batches
     bags: Bags  # ids are positions in `rows`
     ages: Tensor  # (N, A), as in the batch
     positions: Bags | None = None  # one bag per sequence position, with one id or none; optional
