@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, each a ratio of two things measured side by side in one run.
+"""`make bench`: all benchmarks; each compares alternatives measured side by side in one run.
 
 python -m tests.bench [NAME ...]
 """
@@ -23,21 +23,21 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
 
 def main() -> None:
     """Run the named benchmarks, or all."""
-    _be_like_a_worker()
+    _set_up_like_a_worker()
     names = sys.argv[1:] or list(BENCHMARKS)
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
-        sys.exit(f"unknown benchmark {unknown[0]!r}: known are {', '.join(BENCHMARKS)}")
+        sys.exit(f"unknown benchmark {unknown[0]!r}; choose from {', '.join(BENCHMARKS)}")
     threads = torch.get_num_threads()
     for name in names:
-        torch.set_num_threads(threads)  # some take one
+        torch.set_num_threads(threads)  # some benchmarks set it to one
         print(f"\n== {name}", flush=True)
         BENCHMARKS[name]()
 
 
-def _be_like_a_worker() -> None:
-    """Memory and denormal numbers as in the workers of a search on CPUs."""
-    if not KEEP_FREED_MEMORY.items() <= os.environ.items():  # read when a process starts
+def _set_up_like_a_worker() -> None:
+    """Apply the memory and denormal settings of a search's CPU workers."""
+    if not KEEP_FREED_MEMORY.items() <= os.environ.items():  # glibc reads them at start-up
         command = [sys.executable, "-m", "tests.bench", *sys.argv[1:]]
         os.execve(sys.executable, command, {**os.environ, **KEEP_FREED_MEMORY})
     torch.set_flush_denormal(True)

@@ -1,4 +1,4 @@
-"""AUC over resampled rows, the same rows for every model, so that differences are paired."""
+"""AUC of bootstrap resamples, the same for every model, so that differences are paired."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ RESAMPLES = 1000
 
 
 def resampled_counts(num_rows: int, seed: int = 0, resamples: int = RESAMPLES) -> Floats:
-    """How often each row is drawn: (resamples, num_rows)."""
+    """How often each resample draws each row: (resamples, num_rows)."""
     rng = np.random.default_rng(seed)
     draws = (rng.integers(0, num_rows, num_rows) for _ in range(resamples))
     return np.stack([np.bincount(rows, minlength=num_rows) for rows in draws]).astype(np.float64)
 
 
 def resampled_aucs(label: Floats, score: Floats, counts: Floats) -> Floats:
-    """AUC of every resample (resamples,), from one sort of the scores; ties count half."""
+    """AUC of every resample (resamples,), from one sort of the scores; ties count as half."""
     order = np.argsort(score, kind="stable")
     starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
     drawn, positive = counts[:, order], label[order]
@@ -30,12 +30,12 @@ def resampled_aucs(label: Floats, score: Floats, counts: Floats) -> Floats:
 
 
 def mean_of_seeds(label: Floats, scores: Sequence[Floats], counts: Floats) -> Floats:
-    """Mean AUC over the models of several seeds, for every resample."""
+    """Mean AUC over models with different seeds, for every resample."""
     mean: Floats = np.mean([resampled_aucs(label, score, counts) for score in scores], axis=0)
     return mean
 
 
 def interval(differences: Floats) -> tuple[float, float, float]:
-    """2.5 %, 50 % and 97.5 % points."""
+    """The 2.5 %, 50 % and 97.5 % quantiles."""
     low, mid, high = np.quantile(differences, [0.025, 0.5, 0.975])
     return float(low), float(mid), float(high)

@@ -1,4 +1,4 @@
-"""Seconds of several things, measured side by side: one round after another, the best of each."""
+"""Times alternatives side by side, in rounds, and takes the best time of each."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,17 +10,16 @@ def side_by_side(
     rounds: int = 5,
     clock: Callable[[], float] = time.process_time,
 ) -> dict[str, float]:
-    """Best seconds of each after one unmeasured round.
+    """Best seconds of each run, after one warm-up round.
 
-    With one thread, CPU seconds (the default clock) are what others on the machine disturb
-    least.
+    With one thread, CPU time (the default clock) is least disturbed by other processes.
     """
     best: dict[str, float] = {}
-    for measured in [False] + [True] * rounds:
+    for is_measured in [False] + [True] * rounds:
         for name, run in runs.items():
             started = clock()
             run()
             seconds = clock() - started
-            if measured:
+            if is_measured:
                 best[name] = min(seconds, best.get(name, seconds))
     return best

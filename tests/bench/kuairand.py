@@ -1,10 +1,10 @@
-"""KuaiRand, end to end: search, retrain the best with three seeds, read the test day once.
+"""KuaiRand, end to end: search, retrain the best trial with three seeds, score the test day once.
 
     python -m tests.bench.kuairand --data PATH_TO_KUAIRAND
 
-The trial with the best validation AUC is retrained with three seeds; LightGBM and a logistic
-regression are fitted on the same rows; differences come with a paired bootstrap over the rows of
-the test day.
+The trial with the best validation AUC is retrained with three seeds. LightGBM and a logistic
+regression are fitted on the same rows. Confidence intervals of differences come from a paired
+bootstrap over the rows of the test day.
 """
 
 import argparse
@@ -36,7 +36,7 @@ TEST = "date == 20220506"
 
 
 def main() -> None:
-    """Run it all and print the table."""
+    """Run the search and the retraining, and print the table."""
     options = _parse()
     mixfront("search", "run", "kuairand", *_overrides(options, f"{options.name}"))
     best = best_on_validation(RecordStore(options.storage, options.name))
@@ -53,13 +53,13 @@ def best_on_validation(store: RecordStore) -> TrialRecord:
     trials = store.trials()
     unfinished = [t.trial_id for t in trials if not t.state.is_finished]
     if unfinished:
-        raise SystemExit(f"trials {unfinished} did not end in a true state")
+        raise SystemExit(f"trials {unfinished} did not finish")
     complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     return max(complete, key=lambda trial: trial.metrics["auc"])
 
 
 def report(options: argparse.Namespace, best: TrialRecord, finals: list[TrialRecord]) -> None:
-    """Score the test day, once, with every model, and print what is known."""
+    """Score the test day once with every model, and print the results."""
     schema, splits = read_splits(options.data)
     label = splits["test"][schema.label].to_numpy().astype(np.float64)
     user = splits["test"][schema.user].to_numpy()
@@ -85,7 +85,7 @@ def report(options: argparse.Namespace, best: TrialRecord, finals: list[TrialRec
 
 
 def read_splits(data: str) -> tuple[Schema, dict[str, pa.Table]]:
-    """The raw rows to train on, to choose by, and of the test day."""
+    """The schema, and the raw rows of the training, validation and test splits."""
     spec = load_spec("kuairand", [f"data.path={data}"])
     assert spec.data.train is not None
     filters = {"train": spec.data.train, "validation": spec.data.validation, "test": TEST}
@@ -95,7 +95,7 @@ def read_splits(data: str) -> tuple[Schema, dict[str, pa.Table]]:
 
 
 def predict(trial: TrialRecord, table: pa.Table) -> Scores:
-    """Scores of raw rows by the model that a trial exported."""
+    """Scores of raw rows from the model that a trial exported."""
     assert trial.model_url is not None
     return Predictor.load(trial.model_url).predict(table).astype(np.float64)
 
@@ -107,7 +107,7 @@ def _overrides(options: argparse.Namespace, name: str) -> list[str]:
 
 
 def mixfront(*words: str) -> None:
-    """One command, and how long it took."""
+    """Run one command and print its wall time."""
     started = time.time()
     subprocess.run([sys.executable, "-m", "mixfront.cli", *words], check=True)
     print(f"mixfront {' '.join(words[:3])}: {time.time() - started:.0f} s wall")

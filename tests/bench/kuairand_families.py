@@ -1,12 +1,12 @@
-"""KuaiRand, every family: one shape each, the same regularisation search, three seeds, a table.
+"""KuaiRand for every family: one shape each, the same regularisation search, three seeds.
 
     python -m tests.bench.kuairand_families --data PATH_TO_KUAIRAND [--family NAME ...]
 
-`--beside NAME` adds to the table what an earlier run of that name found of other families.
+`--beside NAME` adds the results that an earlier run of that name has for other families.
 
-Each family trains with every setting of REGULARISATION; the validation day picks one, which is
-retrained with three seeds; the test day is read once, for the table. The table is printed as
-Markdown. A run that was interrupted goes on where it was.
+Each family trains with every setting in REGULARISATION. The best one on the validation day is
+retrained with three seeds, and the test day is scored once, for the table, which is printed as
+Markdown. An interrupted run resumes if it is started again.
 """
 
 import argparse
@@ -52,18 +52,18 @@ COLUMNS = (
 
 
 def main() -> None:
-    """Run what has not run yet, and print the table."""
+    """Run the missing trials and print the table."""
     options = _parse()
     families = options.family or sorted(load_space(SPACE).families)
     settings = [setting | {"family": f} for f in families for setting in REGULARISATION]
-    searched = _searched(options, options.name, settings)
-    best = {family: _best(searched, family) for family in families}
+    trials = _run_search(options, options.name, settings)
+    best = {family: _best(trials, family) for family in families}
     again = [trial.config | {"seed": seed} for trial in best.values() for seed in SEEDS]
-    finals = _searched(options, f"{options.name}-seeds", again)
+    finals = _run_search(options, f"{options.name}-seeds", again)
     for name in options.beside:
-        told = {trial.family for trial in finals}
+        known = {trial.family for trial in finals}
         earlier = RecordStore(options.storage, f"{name}-seeds").trials()
-        finals += [trial for trial in earlier if trial.model_url and trial.family not in told]
+        finals += [trial for trial in earlier if trial.model_url and trial.family not in known]
     schema, splits = read_splits(options.data)
     for line in table(sorted({trial.family for trial in finals}), finals, schema, splits):
         print(line)
@@ -75,13 +75,13 @@ def table(
     schema: Schema,
     splits: dict[str, pa.Table],
 ) -> Iterable[str]:
-    """Lines of Markdown; reads the test day."""
+    """Lines of the Markdown table; scores the test day."""
     rows = splits["test"]
     label = rows[schema.label].to_numpy().astype(np.float64)
     user = rows[schema.user].to_numpy()
     counts = resampled_counts(len(label))
     trials = {f: [t for t in finals if t.family == f] for f in families}
-    scores = {f: [predict(t, rows) for t in found] for f, found in trials.items()}
+    scores = {f: [predict(t, rows) for t in trials[f]] for f in trials}
     peers = {
         "LightGBM": [fit_lightgbm(splits, schema)],
         "logistic regression": [fit_logistic_regression(splits, schema)],
@@ -135,10 +135,10 @@ def _best(trials: Sequence[TrialRecord], family: str) -> TrialRecord:
     return max(complete, key=lambda trial: trial.metrics["auc"])
 
 
-def _searched(
+def _run_search(
     options: argparse.Namespace, name: str, configs: Sequence[dict[str, Any]]
 ) -> list[TrialRecord]:
-    """Trials of a search over exactly these configurations, started, resumed or finished."""
+    """Trials of a search over exactly these configs; starts or resumes it if needed."""
     store = RecordStore(options.storage, name)
     if not store.exists():
         settings = {
@@ -164,8 +164,10 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--storage", default=str(Path("mixfront-searches").resolve()))
     parser.add_argument("--name", default="kuairand-families")
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
-    parser.add_argument("--family", action="append", help="only this one; repeatable")
-    parser.add_argument("--beside", action="append", default=[], help="an earlier run's name")
+    parser.add_argument("--family", action="append", help="Run only this family; repeatable.")
+    parser.add_argument(
+        "--beside", action="append", default=[], help="Name of an earlier run to include."
+    )
     return parser.parse_args()
 
 

@@ -1,9 +1,10 @@
-"""What a trial costs besides its training steps: a warm lane against a fresh worker group.
+"""Overhead of a trial besides its training steps: a warm lane against a new worker group.
 
-Same code, same spec: the KuaiRand schema, a default UniMixer, one batch, one evaluation, one
-checkpoint, MLflow, ZeRO 2 on two workers. Overhead = wall minus step time, median over trials;
-the first trial of each search, which starts its lane cold, is told apart. MIXFRONT_KUAIRAND names
-the data; without it a synthetic set stands in, and the heading says so.
+Both run the same code on the same spec: the KuaiRand schema, a default UniMixer, one batch, one
+evaluation, one checkpoint, MLflow, ZeRO 2 on two workers. Overhead = wall time minus step time,
+median over trials; the first trial of each search, which starts its lane cold, is reported
+separately. MIXFRONT_KUAIRAND is the path of the data; without it the benchmark uses synthetic
+data and says so in its output.
 """
 
 import os
@@ -19,7 +20,7 @@ from rich.table import Table
 
 from mixfront.records import RecordStore, TrialRecord, TrialState
 
-TRIALS = 11  # the first is the cold one
+TRIALS = 11  # the first starts cold
 ONE_BATCH = {
     "train": "date == 20220425 and hour <= 6",
     "validation": "date == 20220505 and hour <= 6",
@@ -77,7 +78,7 @@ def _search(isolation: str, overrides: list[str], folder: Path) -> list[TrialRec
 
 
 def _overhead(before: TrialRecord, trial: TrialRecord) -> float:
-    """Wall from the end of the trial before to the end of this one, minus its step time."""
+    """Wall time from the end of the previous trial to the end of this one, minus step time."""
     assert before.ended is not None
     assert trial.ended is not None
     return trial.ended - before.ended - trial.seconds["train"]

@@ -1,8 +1,8 @@
-"""Mixings, forward and backward, as shares of the GEMM rate of the same run; one thread.
+"""Forward and backward of mixings on one thread, as shares of the GEMM rate of the same run.
 
-The rate is that of the largest product in the mixing, (n x n) @ (n x N B), in the same dtype.
-FLOPs are the closed forms, 2 (n^2 B + n B^2) a sample forward, three times that with the
-backward. "products" leaves Sinkhorn out, which is done once a step; the modules have it.
+The GEMM rate is that of the largest product in the mixing, (n x n) @ (n x N B), in the same dtype.
+FLOPs are the closed forms: 2 (n^2 B + n B^2) per sample forward, three times that with backward.
+Rows named "products" leave out Sinkhorn, which runs once per step; the other modules include it.
 """
 
 from collections.abc import Callable
@@ -26,22 +26,22 @@ STD = 0.1
 OPTIONS = SinkhornOptions(symmetric=False)
 
 
-class _GivenLocal(FullLocal):
-    """Its logits are its matrices."""
+class _PlainLocal(FullLocal):
+    """Local matrices without Sinkhorn: the weight is used as it is."""
 
     def matrix(self) -> Tensor:
         return self.weight
 
 
-class _GivenGlobal(FullGlobal):
-    """Its logits are its matrix."""
+class _PlainGlobal(FullGlobal):
+    """Global matrix without Sinkhorn: the weight is used as it is."""
 
     def matrix(self) -> Tensor:
         return self.weight
 
 
 class _Einsum(nn.Module):
-    """The products as the paper writes them."""
+    """The products as einsums, as the paper writes them."""
 
     def __init__(self, blocks: int) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class _Einsum(nn.Module):
 
 
 def main() -> None:
-    """Print milliseconds and shares."""
+    """Print times and shares of the GEMM rate."""
     torch.set_num_threads(1)
     console = Console(width=120)
     for tokens, dim, rows, rank in SHAPES:
@@ -83,15 +83,17 @@ def _measure(tokens: int, dim: int, rows: int, rank: int, dtype: torch.dtype) ->
         share = flops / best[name] / rate
         table.add_row(name, f"{best[name] * 1e3:.0f}", f"{flops / 1e9:.1f}", f"{share:.2f}")
     faster = best["unimixer_lite"] / best["unimixer_lite_factored"]
-    table.caption = f"factored Lite: {dense / factored:.1f} times fewer FLOPs, {faster:.1f} faster"
+    table.caption = (
+        f"factored Lite: {dense / factored:.1f} times fewer FLOPs, {faster:.1f} times faster"
+    )
     return table
 
 
 def _modules(n: int, rank: int) -> dict[str, nn.Module]:
     basis_local = partial(BasisLocal, n, BLOCK, 2, std=STD, options=OPTIONS)
-    given = _GivenLocal(n, BLOCK, std=STD, options=OPTIONS)
+    plain_local = _PlainLocal(n, BLOCK, std=STD, options=OPTIONS)
     patterns: dict[str, tuple[nn.Module, nn.Module]] = {
-        "unimixer, products": (given, _GivenGlobal(n, std=STD, options=OPTIONS)),
+        "unimixer, products": (plain_local, _PlainGlobal(n, std=STD, options=OPTIONS)),
         "unimixer": (
             FullLocal(n, BLOCK, std=STD, options=OPTIONS),
             FullGlobal(n, std=STD, options=OPTIONS),

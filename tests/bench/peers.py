@@ -1,4 +1,4 @@
-"""The peers of the KuaiRand comparison, fitted on the same rows as our own models."""
+"""The baselines of the KuaiRand comparison, fitted on the same rows as our models."""
 
 from collections.abc import Mapping
 
@@ -15,11 +15,11 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from mixfront.data import Schema
 
 Scores = npt.NDArray[np.float64]
-STRENGTHS = (0.01, 0.1)  # C of the logistic regression; validation picks
+STRENGTHS = (0.01, 0.1)  # C of the logistic regression, chosen on validation
 
 
 def fit_lightgbm(splits: Mapping[str, pa.Table], schema: Schema) -> Scores:
-    """Test scores of LightGBM: 63 leaves, ids as categories, lists as length and first element."""
+    """Test scores of LightGBM with 63 leaves; lists become their length and first element."""
     frames = {name: _frame(table, schema) for name, table in splits.items()}
     labels = {name: table[schema.label].to_numpy() for name, table in splits.items()}
     for column in frames["train"].select_dtypes("category"):
@@ -44,7 +44,7 @@ def fit_lightgbm(splits: Mapping[str, pa.Table], schema: Schema) -> Scores:
 
 
 def fit_logistic_regression(splits: Mapping[str, pa.Table], schema: Schema) -> Scores:
-    """Test scores of an L2-regularised logistic regression on one-hot ids; validation picks C."""
+    """Test scores of an L2-regularised logistic regression on one-hot ids, C from validation."""
     frames = {name: _frame(table, schema) for name, table in splits.items()}
     labels = {name: table[schema.label].to_numpy() for name, table in splits.items()}
     matrices = _one_hot(frames)

@@ -1,4 +1,4 @@
-"""Sinkhorn against the log-domain loop, rows and columns by logsumexp: one thread, CPU ms."""
+"""Our Sinkhorn against a log-domain loop over logsumexp, in CPU milliseconds on one thread."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +19,7 @@ Normalise = Callable[[Tensor, float, int], Tensor]
 
 
 def main() -> None:
-    """Print forward, and forward and backward, of both."""
+    """Print times of both, for forward alone and with backward."""
     torch.set_num_threads(1)
     table = Table("shape", "std", "tau", "pass", "ours, ms", "loop, ms", "times faster")
     for shape in SHAPES:
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def log_domain_loop(logits: Tensor, tau: float, num_iters: int) -> Tensor:
-    """The stable textbook form."""
+    """The numerically stable textbook algorithm."""
     log = logits / tau
     for _ in range(num_iters):
         log = log - log.logsumexp(-1, keepdim=True)

@@ -1,9 +1,9 @@
-"""Training samples a second: tables, forward, backward, DeepSpeed engine, both optimizers.
+"""Training samples per second: tables, forward, backward, DeepSpeed engine, both optimizers.
 
-Synthetic ids shaped like the KuaiRand schema, batches of 2,048, one process. Every family with
-its defaults at T = 16, D = 64, and the shapes of public implementations, for comparison with
-what those reach. torch's default number of threads (OMP_NUM_THREADS) and wall time; beside it,
-samples by second of CPU time, which other programs on the machine disturb less.
+One process with synthetic ids shaped like the KuaiRand schema, in batches of 2,048. Every family
+runs with its defaults at T = 16, D = 64, and some also with the shapes of public implementations,
+to compare with their rates. Rates are per second of wall time with torch's default number of
+threads (OMP_NUM_THREADS), and per second of CPU time, which other processes disturb less.
 """
 
 import os
@@ -19,12 +19,12 @@ from mixfront.training.ranks import Ranks
 from mixfront.training.trainer import Trainer
 
 BATCH = 2048
-STEPS = 4  # measured, after two that are not
+STEPS = 4  # measured, after two for warm-up
 CATEGORICAL, NUMERIC, SEQUENCES = 34, 8, (50, 50, 20)
-VOCABULARY = 5000  # of a field
+VOCABULARY = 5000  # ids per field
 
 WIDE = {"num_tokens": 48, "token_dim": 16, "num_blocks": 2}
-PEERS: dict[str, dict[str, object]] = {  # about as many dense parameters as the peers' models
+PEERS: dict[str, dict[str, object]] = {  # with about as many dense parameters as the peers' models
     "rankmixer": {"num_tokens": 16, "token_dim": 48, "num_blocks": 2, "ffn_hidden": 512},
     "unimixer_lite": {**WIDE, "ffn_hidden": 128},
     "wukong": {**WIDE, "mlp_hidden": [448, 448]},
@@ -35,7 +35,7 @@ PEERS: dict[str, dict[str, object]] = {  # about as many dense parameters as the
 
 
 def main() -> None:
-    """Print parameters and rates; MIXFRONT_BENCH_FAMILIES picks some families."""
+    """Print parameters and rates; MIXFRONT_BENCH_FAMILIES selects families."""
     names = os.environ.get("MIXFRONT_BENCH_FAMILIES", "").split() or list(FAMILIES)
     models = [(name, "default", dict[str, object]()) for name in names]
     models += [(name, "peer", shape) for name, shape in PEERS.items() if name in names]
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def measure(family: str, shape: dict[str, object], precision: str) -> tuple[int, float, float]:
-    """Dense parameters, samples a second of wall time, and of CPU time; best step of several."""
+    """Dense parameters, and samples per second of wall time and of CPU time in the best step."""
     layout = kuairand_like()
     model = make_config(family, shape)
     config = TrainingConfig.model_validate({"batch_size": BATCH, "precision": precision})
@@ -75,7 +75,7 @@ def measure(family: str, shape: dict[str, object], precision: str) -> tuple[int,
 
 
 def kuairand_like() -> FeatureLayout:
-    """45 fields: ids, numbers, and histories of the first three ids."""
+    """45 fields: ids, numbers, and histories for the first three ids."""
     fields = [
         FieldLayout(name=f"id{index}", domain="id", kind="categorical")
         for index in range(CATEGORICAL)
@@ -100,7 +100,7 @@ def kuairand_like() -> FeatureLayout:
 
 
 def random_batch(seed: int) -> Batch:
-    """Rows of `kuairand_like`; small ids are frequent, as in logs."""
+    """A batch for `kuairand_like`; small ids are frequent, as in logs."""
     generator = torch.Generator().manual_seed(seed)
 
     def ids(widths: list[int]) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""What integration tests share: one local Ray for the whole session."""
+"""Shared by the integration tests: one local Ray cluster for the whole session."""
 
 import logging
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "OMP_NUM_THREADS": "1",
 }
-CLUSTER_CPUS = 16  # logical: lanes wait for each other's words, not for cores
+CLUSTER_CPUS = 16  # logical CPUs: lanes mostly wait for messages and use few cores
 
 
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[str]:
-    """A quiet local Ray; yields its address, which RAY_ADDRESS holds too."""
+    """A local Ray cluster without log output; yields its address and sets RAY_ADDRESS to it."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in _QUIET.items():
             patch.setenv(name, value)
@@ -29,7 +29,7 @@ def ray_cluster() -> Iterator[str]:
             log_to_driver=False,
             logging_level=logging.ERROR,
             object_store_memory=256 * 2**20,
-            # One idle process per logical CPU would be far more than the machine has cores for.
+            # Otherwise Ray starts an idle process per logical CPU, far more than there are cores.
             _system_config={"prestart_worker_first_driver": False},
         )
         address = ray.get_runtime_context().gcs_address

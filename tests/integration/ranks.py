@@ -1,6 +1,6 @@
-"""Trials on several ranks without Ray: a test module is also the program of a rank.
+"""Trials on several ranks without Ray; each rank runs the test module itself as a program.
 
-Started by itself, as `python -m`, it hands its `rank_main`, which trains, to `be_rank`.
+Run with `python -m`, the module passes its `rank_main`, which trains, to `run_rank`.
 """
 
 import json
@@ -18,7 +18,7 @@ from mixfront.training import DataRequest, TrainingConfig, TrialRequest, TrialSe
 STAGES = (0, 1, 2, 3)
 TRAINING = TrainingConfig.model_validate(
     {
-        "batch_size": 251,  # no multiple of 2 or 3
+        "batch_size": 251,  # not a multiple of 2 or 3
         "passes": 2,
         "evaluate_every": 0.5,
         "precision": "fp32",
@@ -34,7 +34,7 @@ RankMain = Callable[[Path, int, int], dict[str, Any]]
 
 
 def write_data(root: Path) -> None:
-    """Logs and a fitted encoder, for `make_request`."""
+    """Write logs and a fitted encoder, for `make_request`."""
     report = write_synthetic(root / "logs", 1500, seed=3)
     encoder = Encoder.fit(
         open_dataset(report.path), load_schema(report.schema), report.filters["train"]
@@ -52,7 +52,7 @@ def make_request(
     stage: int,
     resume_from: str | None = None,
 ) -> TrialRequest:
-    """A trial that works in the folder `name` under `root`."""
+    """A request for a trial in the folder `name` below `root`."""
     return TrialRequest(
         search_id="s-1",
         trial_id=name,
@@ -67,7 +67,7 @@ def make_request(
 
 
 def train(request: TrialRequest, stop_after: int | None = None) -> dict[str, Any]:
-    """Losses of all steps, the last metrics, and where it stopped if it was stopped."""
+    """Losses of all steps, the last metrics, and the checkpoint if the trial was stopped."""
     from mixfront.exceptions import AbortedError
 
     session = TrialSession(request)
@@ -77,19 +77,19 @@ def train(request: TrialRequest, stop_after: int | None = None) -> dict[str, Any
         losses.append(session.last_loss)
         return step == stop_after
 
-    told: dict[str, Any] = {"losses": losses}
+    outcome: dict[str, Any] = {"losses": losses}
     try:
         while session.fidelity < 1:
-            found = session.advance(check).metrics
-            told["metrics"] = {name: found[name] for name in METRICS if name in found}
+            metrics = session.advance(check).metrics
+            outcome["metrics"] = {name: metrics[name] for name in METRICS if name in metrics}
     except AbortedError:
-        told["stopped"] = session.latest
+        outcome["stopped"] = session.latest
     session.close()
-    return told
+    return outcome
 
 
 def start_ranks(module: str, root: Path, world_size: int) -> list[dict[str, Any]]:
-    """What each rank found."""
+    """Run all ranks; returns the result of each."""
     environment = {
         **os.environ,
         "MIXFRONT_CACHE": str(root / "cache"),
@@ -115,15 +115,15 @@ def start_ranks(module: str, root: Path, world_size: int) -> list[dict[str, Any]
     return [json.loads(output.splitlines()[-1]) for output in outputs]
 
 
-def be_rank(rank_main: RankMain) -> None:
-    """The whole program of a rank: join the others, and print what `rank_main` found."""
+def run_rank(rank_main: RankMain) -> None:
+    """Main program of a rank: join the group and print the result of `rank_main`."""
     import torch
     import torch.distributed as dist
 
     root, rank, world_size = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     torch.set_num_threads(1)
-    url = f"file://{root}/meeting-{world_size}"
+    url = f"file://{root}/store-{world_size}"
     dist.init_process_group("gloo", init_method=url, rank=rank, world_size=world_size)
-    found = rank_main(root, rank, world_size)
+    result = rank_main(root, rank, world_size)
     dist.destroy_process_group()
-    print(json.dumps(found))
+    print(json.dumps(result))

@@ -1,4 +1,4 @@
-"""A search in a process of its own, as a person would start it, and ways to disturb it."""
+"""A search in its own process, as a user would start it, and ways to disturb it."""
 
 import os
 import signal
@@ -16,16 +16,16 @@ from mixfront.records import RecordStore, TrialRecord, TrialState
 
 NAME = "lives"
 DEADLINE_S = 240
-MARK = "MIXFRONT_TEST_MARK"  # inherited by every process of a search, so that they can be found
+MARK = "MIXFRONT_TEST_MARK"  # inherited by every process of a search, to find them by
 
 
 class RunningSearch:
     """`mixfront search ...` in the background.
 
     Args:
-        folder: Where the search, its tracking and what it prints lie.
-        words: What follows `mixfront search`.
-        env: More of the environment.
+        folder: Folder of the search, its tracking database and its output.
+        words: Arguments of `mixfront search`.
+        env: Additional environment variables.
     """
 
     def __init__(self, folder: Path, *words: str, env: Mapping[str, str] | None = None) -> None:
@@ -42,41 +42,41 @@ class RunningSearch:
             )
 
     def trials(self) -> list[TrialRecord]:
-        """The records as they are now; none before the first."""
+        """The current trial records; empty before the first."""
         return self.store.trials() if self.store.exists() else []
 
-    def wait_until(self, holds: Callable[[list[TrialRecord]], bool]) -> None:
-        """Wait for something to be true of the trials while the search runs."""
+    def wait_until(self, condition: Callable[[list[TrialRecord]], bool]) -> None:
+        """Wait until the trials meet a condition while the search is running."""
         deadline = time.monotonic() + DEADLINE_S
-        while not holds(self.trials()):
+        while not condition(self.trials()):
             assert self.process.poll() is None, self.text()
             assert time.monotonic() < deadline, self.text()
             time.sleep(0.1)
 
     def finish(self) -> list[TrialRecord]:
-        """Wait for its end, which must be a good one."""
+        """Wait for the search to end successfully."""
         assert self.process.wait(timeout=DEADLINE_S) == 0, self.text()
         return self.trials()
 
     def text(self) -> str:
-        """What it printed."""
+        """Output of the search."""
         return self.printed.read_text()
 
     def kill_one(self, title: str) -> None:
-        """SIGKILL one of its processes whose title contains `title`."""
-        found = [process for process in self._processes() if title in _title(process)]
-        assert found, [_title(process) for process in self._processes()]
-        found[0].kill()
+        """SIGKILL the first process of the search whose title contains `title`."""
+        matches = [process for process in self._processes() if title in _title(process)]
+        assert matches, [_title(process) for process in self._processes()]
+        matches[0].kill()
 
     def interrupt(self) -> float:
-        """Ctrl-C; seconds until the prompt is back."""
+        """Send Ctrl-C; returns the seconds until the process ends."""
         started = time.monotonic()
         self.process.send_signal(signal.SIGINT)
         self.process.wait(timeout=60)
         return time.monotonic() - started
 
     def kill_driver(self) -> None:
-        """SIGKILL the driver; Ray's processes notice and end."""
+        """SIGKILL the driver and wait for Ray's processes to exit on their own."""
         self.process.kill()
         self.process.wait(timeout=30)
         deadline = time.monotonic() + 60
@@ -85,7 +85,7 @@ class RunningSearch:
         assert list(self._processes()) == []
 
     def clean_up(self) -> None:
-        """End whatever of it is left."""
+        """Kill all remaining processes of the search."""
         for process in self._processes():
             process.kill()
 
@@ -99,23 +99,23 @@ class RunningSearch:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """What a search in `folder` is told by the environment."""
-    told = os.environ | {
+    """Environment of a search in `folder`."""
+    variables = os.environ | {
         "MIXFRONT_STORAGE": str(folder / "searches"),
         "MIXFRONT_CACHE": str(folder / "cache"),
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
         "RAY_AUTH_MODE": "disabled",
         "RAY_USAGE_STATS_ENABLED": "0",
     }
-    told.pop("RAY_ADDRESS", None)
-    return told
+    variables.pop("RAY_ADDRESS", None)
+    return variables
 
 
 @contextmanager
 def running(
     folder: Path, *words: str, env: Mapping[str, str] | None = None
 ) -> Iterator[RunningSearch]:
-    """A search that is gone when the block is over."""
+    """A search whose processes are killed when the block ends."""
     search = RunningSearch(folder, *words, env=env)
     try:
         yield search
@@ -124,12 +124,12 @@ def running(
 
 
 def in_the_middle(trials: list[TrialRecord]) -> bool:
-    """Whether a trial has a checkpoint and is still going."""
+    """Whether a trial is running and has a checkpoint."""
     return any(t.state is TrialState.RUNNING and t.checkpoint is not None for t in trials)
 
 
 def complete(trials: list[TrialRecord]) -> int:
-    """How many trials are complete."""
+    """Number of complete trials."""
     return sum(trial.state is TrialState.COMPLETE for trial in trials)
 
 

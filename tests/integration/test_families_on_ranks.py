@@ -1,4 +1,4 @@
-"""Two ranks train every family, at every ZeRO stage, to the curve of one rank."""
+"""Two ranks train every family at every ZeRO stage with the loss curve of one rank."""
 
 from pathlib import Path
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from tests.integration.ranks import (
     STAGES,
-    be_rank,
     make_request,
+    run_rank,
     start_ranks,
     train,
     write_data,
@@ -18,9 +18,9 @@ from mixfront.models import FAMILIES
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 SHAPE = {"embedding_dim": 4, "num_tokens": 4, "token_dim": 8}
-# Where defaults do not go with 4 tokens, or to have in what every rank knows only of its own rows.
+# For defaults that do not fit 4 tokens, and to cover what depends on a rank's own rows.
 OWN_KEYS: dict[str, dict[str, Any]] = {
-    "kunlun": {  # 3 blocks: the sequence is rewritten only where a later one pools it
+    "kunlun": {  # 3 blocks: a block rewrites the sequence only if a later one pools it
         "num_blocks": 3,
         "sequence_tokens": 2,
         "seq_len": 10,
@@ -35,13 +35,13 @@ OWN_KEYS: dict[str, dict[str, Any]] = {
 
 
 def rank_main(root: Path, _rank: int, world_size: int) -> dict[str, Any]:
-    told = {}
+    results = {}
     for family in FAMILIES:
         model = {**SHAPE, **OWN_KEYS.get(family, {})}
         for stage in STAGES if world_size == 2 else (0,):
             name = f"{family}-{stage}"
-            told[name] = train(make_request(root, f"{world_size}-{name}", family, model, stage))
-    return told
+            results[name] = train(make_request(root, f"{world_size}-{name}", family, model, stage))
+    return results
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +63,10 @@ def pair(root: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_two_ranks_have_the_curve_of_one(
+def test_two_ranks_have_the_loss_curve_of_one(
     family: str, stage: int, alone: dict[str, Any], pair: list[dict[str, Any]]
 ) -> None:
-    first, second = (told[f"{family}-{stage}"] for told in pair)
+    first, second = (results[f"{family}-{stage}"] for results in pair)
     expected = alone[f"{family}-0"]
     assert first == second
     assert first["losses"] == pytest.approx(expected["losses"], rel=1e-5)
@@ -75,4 +75,4 @@ def test_two_ranks_have_the_curve_of_one(
 
 
 if __name__ == "__main__":
-    be_rank(rank_main)
+    run_rank(rank_main)

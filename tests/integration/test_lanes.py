@@ -1,4 +1,4 @@
-"""Lanes on a real Ray: what a trial sees, whatever happens to its workers."""
+"""Lanes on a real Ray cluster: what a trial reports when its workers fail."""
 
 import os
 import signal
@@ -27,18 +27,18 @@ pytestmark = pytest.mark.integration
 
 SETTINGS = LaneSettings(
     hung_after_s=8,
-    noop_s=1,
-    beat_s=0.5,
-    check_every_s=0.3,
+    noop_interval_s=1,
+    heartbeat_interval_s=0.5,
+    check_interval_s=0.3,
     agree_after_error_s=3,
     memory_margin_mb=64,
 )
-CLUSTER_CPUS = 16  # of conftest.py
-PATIENCE_S = 120.0  # for what takes a few seconds on an idle machine
+CLUSTER_CPUS = 16  # as in conftest.py
+PATIENCE_S = 120.0  # for operations that take a few seconds on an idle machine
 
 
 class Lanes:
-    """One lane, and trials on it without Tune in between."""
+    """One lane, and trials on it without Tune."""
 
     def __init__(
         self, name: str, folder: Path, trial: TrialConfig, settings: LaneSettings
@@ -48,13 +48,13 @@ class Lanes:
         self._numbers = iter(range(1000))
 
     def begin(self, script: ToyScript, resume_from: str | None = None) -> LaneTrial:
-        """A trial that has not taken a step yet."""
+        """A trial before its first step."""
         trial_id = f"{next(self._numbers)}"
         request = script.request(str(self.folder), trial_id, resume_from)
         return LaneTrial({"pool": self.pool.name, "request": request.model_dump(mode="json")})
 
     def run(self, **script: Any) -> list[TrialReport]:
-        """All results of one trial."""
+        """Run one trial; returns all its reports."""
         trial = self.begin(ToyScript(**script))
         results = [step(trial)]
         while not results[-1].is_last:
@@ -63,39 +63,39 @@ class Lanes:
         return results
 
     def wait_until(self, condition: Callable[[], bool], limit_s: float = PATIENCE_S) -> None:
-        """Wait for something that must come."""
+        """Wait until `condition()` is true; fails after `limit_s`."""
         deadline = time.monotonic() + limit_s
         while not condition():
             assert time.monotonic() < deadline, self.pool.status()
             time.sleep(0.1)
 
     def wait_warm(self) -> int:
-        """Wait for the worker group; its generation."""
+        """Wait for the worker group; returns its generation."""
         self.wait_until(lambda: self.pool.status()[0].warm)
         return self.pool.status()[0].generation
 
     def members(self) -> list[Any]:
-        """The lane's registered workers."""
+        """The registered workers of the lane."""
         lane: Any = ray.get_actor(self.pool.name.removesuffix("s") + "-0")
         state: Any = ray.get(lane.state.remote())
         return list(state.members)
 
 
 def step(trial: LaneTrial) -> TrialReport:
-    """One step, as the searcher reads it."""
+    """Run one step; returns the report that the searcher would read."""
     report = TrialReport.from_tune(trial.step())
     assert report is not None
     return report
 
 
 def stop(trial: Any) -> None:
-    """What Tune does with an actor that it does not reuse."""
+    """End a trial as Tune does with an actor that it does not reuse."""
     trial.stop()
 
 
 @pytest.fixture
 def in_background() -> Iterator[Callable[[LaneTrial], list[TrialReport]]]:
-    """Takes one step of a trial in a thread; the list gets its result."""
+    """Runs one step of a trial in a thread, which appends its report to the returned list."""
     threads = []
 
     def start(trial: LaneTrial) -> list[TrialReport]:
@@ -137,7 +137,7 @@ def _reserved_groups() -> int:
 def lanes(
     request: pytest.FixtureRequest, ray_cluster: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lanes]:
-    """One lane of two workers for a class of tests, isolated as the class says."""
+    """One lane of two workers per test class, with the isolation that the class sets."""
     assert ray_cluster
     isolation = request.cls.isolation
     with opened(tmp_path_factory, isolation, isolation=isolation) as lanes:
@@ -145,21 +145,21 @@ def lanes(
 
 
 class StopEarly(FIFOScheduler):
-    """Stops one trial at its first result."""
+    """Stops one trial at its first report."""
 
     def on_trial_result(self, _controller: Any, trial: Any, result: dict[str, Any]) -> str:
         report = TrialReport.from_tune(result)
         assert report is not None
-        early = trial.config["request"]["trial_id"] == "tune1" and report.fidelity < 1
-        return self.STOP if early else self.CONTINUE
+        is_early = trial.config["request"]["trial_id"] == "tune1" and report.fidelity < 1
+        return self.STOP if is_early else self.CONTINUE
 
 
 class TestLane:
-    """One worker group, one trial after another."""
+    """One worker group that runs one trial after another."""
 
     isolation = "lane"
 
-    def test_trials_follow_each_other_in_the_same_processes(self, lanes: Lanes) -> None:
+    def test_consecutive_trials_run_in_the_same_processes(self, lanes: Lanes) -> None:
         generation = lanes.wait_warm()
         pids = {member.pid for member in lanes.members()}
         for steps, evaluations in ((4, 2), (9, 3), (1, 1)):
@@ -174,35 +174,33 @@ class TestLane:
         assert {member.pid for member in lanes.members()} == pids
         assert lanes.wait_warm() == generation
 
-    @pytest.mark.parametrize("misfortune", ["error", "memory", "nan"])
+    @pytest.mark.parametrize("fault", ["error", "memory", "nan"])
     def test_a_failure_on_all_ranks_fails_the_trial_in_place(
-        self, lanes: Lanes, misfortune: str
+        self, lanes: Lanes, fault: str
     ) -> None:
         generation = lanes.wait_warm()
-        results = lanes.run(misfortune=misfortune, before_step=2)
+        results = lanes.run(fault=fault, before_step=2)
         assert [r.status for r in results] == ["running", "failed"]
-        assert "planted" in (results[-1].error or "")
+        assert "injected" in (results[-1].error or "")
         assert results[-1].attempts == 0
         assert (results[-1].checkpoint or "").endswith("step-2.json")
         assert lanes.run()[-1].status == "complete"
         assert lanes.wait_warm() == generation
 
     def test_an_error_on_one_rank_fails_the_trial_after_its_retries(self, lanes: Lanes) -> None:
-        result = lanes.run(misfortune="error", rank=1)[-1]
+        result = lanes.run(fault="error", rank=1)[-1]
         assert (result.status, result.attempts) == ("failed", 2)
-        assert result.error == "rank 1: RuntimeError: planted error"
+        assert result.error == "rank 1: RuntimeError: injected error"
 
-    def test_a_memory_shortage_on_one_rank_is_retried_from_the_checkpoint(
-        self, lanes: Lanes
-    ) -> None:
+    def test_out_of_memory_on_one_rank_is_retried_from_the_checkpoint(self, lanes: Lanes) -> None:
         results = lanes.run(
-            misfortune="memory", rank=1, before_step=3, once=str(lanes.folder / "memory")
+            fault="memory", rank=1, before_step=3, once=str(lanes.folder / "memory")
         )
         assert [r.status for r in results] == ["running", "complete"]
         assert results[-1].attempts == 1
 
     def test_a_nan_on_one_rank_fails_the_trial_without_a_retry(self, lanes: Lanes) -> None:
-        result = lanes.run(misfortune="nan", rank=1)[-1]
+        result = lanes.run(fault="nan", rank=1)[-1]
         assert (result.status, result.attempts) == ("failed", 1)
         assert "the loss is nan" in (result.error or "")
         assert lanes.run()[-1].status == "complete"
@@ -222,12 +220,12 @@ class TestLane:
         assert lanes.wait_warm() == generation + 1
 
     @pytest.mark.parametrize("rank", [None, 0])
-    def test_the_watchdog_ends_what_hangs(self, lanes: Lanes, rank: int | None) -> None:
-        results = lanes.run(misfortune="hang", rank=rank, once=str(lanes.folder / f"hang{rank}"))
+    def test_the_watchdog_ends_a_hang(self, lanes: Lanes, rank: int | None) -> None:
+        results = lanes.run(fault="hang", rank=rank, once=str(lanes.folder / f"hang{rank}"))
         assert (results[-1].status, results[-1].attempts) == ("complete", 1)
         assert "hang" in (lanes.pool.status()[0].last_error or "")
 
-    def test_an_aborted_trial_stops_at_a_checkpoint_and_can_go_on(
+    def test_an_aborted_trial_stops_at_a_checkpoint_and_can_resume(
         self, lanes: Lanes, in_background: Callable[[LaneTrial], list[TrialReport]]
     ) -> None:
         lanes.wait_warm()
@@ -246,7 +244,7 @@ class TestLane:
         assert step(again).status == "complete"
         stop(again)
 
-    def test_memory_that_a_trial_left_behind_renews_the_processes(self, lanes: Lanes) -> None:
+    def test_leaked_memory_makes_the_lane_replace_its_processes(self, lanes: Lanes) -> None:
         generation = lanes.wait_warm()
         assert lanes.run()[-1].status == "complete"  # the baseline
         deaths = lanes.pool.status()[0].deaths
@@ -256,9 +254,9 @@ class TestLane:
         assert "host memory are still held" in (lanes.pool.status()[0].last_error or "")
         assert lanes.pool.status()[0].deaths == deaths
 
-    def test_tune_runs_trials_over_the_lane(self, lanes: Lanes) -> None:
+    def test_tune_runs_trials_on_the_lane(self, lanes: Lanes) -> None:
         def config(number: int) -> dict[str, Any]:
-            script = ToyScript(steps=2 + number, misfortune="error" if number == 2 else None)
+            script = ToyScript(steps=2 + number, fault="error" if number == 2 else None)
             request = script.request(str(lanes.folder), f"tune{number}")
             return {"pool": lanes.pool.name, "request": request.model_dump(mode="json")}
 
@@ -274,8 +272,8 @@ class TestLane:
         ).fit()
         assert results.num_errors == 0
         reports = [TrialReport.from_tune(result.metrics) for result in results]
-        found = {report.trial_id: report.status for report in reports if report is not None}
-        assert found == {
+        statuses = {report.trial_id: report.status for report in reports if report is not None}
+        assert statuses == {
             "tune0": "complete",
             "tune1": "running",
             "tune2": "failed",
@@ -283,7 +281,7 @@ class TestLane:
         }
         lanes.wait_until(lambda: lanes.pool.status()[0].use is LaneUse.FREE)
 
-    def test_a_closing_pool_interrupts_its_trials(
+    def test_aborting_the_pool_interrupts_its_trials(
         self, lanes: Lanes, in_background: Callable[[LaneTrial], list[TrialReport]]
     ) -> None:
         trial = lanes.begin(ToyScript(steps=400, evaluations=1, step_seconds=0.05))
@@ -298,7 +296,7 @@ class TestLane:
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_idling_longer_than_the_collective_timeout_does_no_harm(
+def test_a_lane_may_idle_longer_than_the_collective_timeout(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     settings = LaneSettings.for_trial(TrialConfig(collective_timeout_s=5))
@@ -316,7 +314,7 @@ def test_idling_longer_than_the_collective_timeout_does_no_harm(
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_a_killed_controller_gives_the_lane_back_its_resources(
+def test_the_resources_of_a_killed_controller_return_to_the_lane(
     tmp_path_factory: pytest.TempPathFactory,
     in_background: Callable[[LaneTrial], list[TrialReport]],
 ) -> None:
@@ -360,28 +358,28 @@ def test_lanes_die_with_their_driver(ray_cluster: str, tmp_path: Path) -> None:
 
 
 def _controller_pid() -> int:
-    """The process of the one Train controller among this process's descendants."""
+    """Process id of the only Train controller among the descendants of this process."""
     pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-    found = [pid for pid in pids if _title(pid).startswith("ray::TrainController") and _mine(pid)]
-    assert len(found) == 1
-    return found[0]
+    controllers = [pid for pid in pids if _title(pid).startswith("ray::TrainController")]
+    (own,) = [pid for pid in controllers if _is_descendant(pid)]
+    return own
 
 
 def _title(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:  # it ended meanwhile
+    except OSError:  # the process has ended
         return ""
 
 
-def _mine(pid: int) -> bool:
+def _is_descendant(pid: int) -> bool:
     while pid > 1 and pid != os.getpid():
         pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
     return pid == os.getpid()
 
 
 class TestProcessIsolation:
-    """The same interface, a fresh worker group for every trial."""
+    """The same interface with a new worker group for every trial."""
 
     isolation = "process"
 
@@ -389,7 +387,7 @@ class TestProcessIsolation:
         assert _reserved_groups() == 0
         first = lanes.run(steps=2)
         assert [r.status for r in first] == ["running", "complete"]
-        second = lanes.run(misfortune="error", before_step=0)
+        second = lanes.run(fault="error", before_step=0)
         assert (second[-1].status, second[-1].attempts) == ("failed", 0)
         assert lanes.pool.status()[0].generation == 2
         lanes.wait_until(lambda: _reserved_groups() == 0)

@@ -1,4 +1,4 @@
-"""A real MLflow server that goes away and comes back, and a driver that is killed."""
+"""A real MLflow server that goes down and comes back, and a driver that is killed."""
 
 import os
 import signal
@@ -23,11 +23,11 @@ from mixfront.tracking.spool import Spool
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
-START_S = 300  # MLflow imports a good deal, and a loaded machine takes its time
+START_S = 300  # MLflow imports a lot, and the machine may be loaded
 
 
 class Server:
-    """`mlflow server` on loopback, on SQLite; keeps its port and data when started again."""
+    """`mlflow server` on localhost with SQLite; keeps its port and data across restarts."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as free:
@@ -42,7 +42,7 @@ class Server:
         command += ["--port", str(self._port), "--workers", "1"]
         command += ["--backend-store-uri", f"sqlite:///{self._folder}/server.db"]
         command += ["--artifacts-destination", str(self._folder / "artifacts")]
-        # The server's own job runner has nothing to do here, and takes longer to start than it.
+        # The tests do not need the server's job runner, which starts slower than the server.
         environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -60,7 +60,7 @@ class Server:
             time.sleep(0.2)
 
     def kill(self) -> None:
-        """SIGKILL, its worker processes too; they are a process group of their own."""
+        """SIGKILL the server and its workers, which form their own process group."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -107,7 +107,7 @@ def store(search: SearchRecord, tmp_path: Path) -> RecordStore:
 
 
 def run_trials(writer: MlflowWriter, numbers: range) -> None:
-    """Each with three evaluations and a front after it."""
+    """Log trials with three evaluations each, and the front after each trial."""
     for number in numbers:
         trial = TrialRecord(trial_id=str(number), family="unimixer", config={"rank": number})
         writer.open_trial(trial)
@@ -120,17 +120,17 @@ def run_trials(writer: MlflowWriter, numbers: range) -> None:
 
 
 def runs_of(client: MlflowClient, search: SearchRecord) -> dict[str, Run]:
-    """Trial id, or "" for the search itself -> its run; fails if one was made twice."""
+    """Runs by trial id, the search's own under ""; fails if a run was created twice."""
     experiment = client.get_experiment_by_name(search.experiment)
     assert experiment is not None
-    found = client.search_runs([experiment.experiment_id], max_results=1000)
-    runs = {run.data.tags.get("mixfront.trial_id", ""): run for run in found}
-    assert len(runs) == len(found)
+    all_runs = client.search_runs([experiment.experiment_id], max_results=1000)
+    runs = {run.data.tags.get("mixfront.trial_id", ""): run for run in all_runs}
+    assert len(runs) == len(all_runs)
     return runs
 
 
 def check_trials(client: MlflowClient, runs: dict[str, Run], numbers: range) -> None:
-    """Nothing missing, nothing doubled."""
+    """Check that nothing is missing or logged twice."""
     for number in numbers:
         run = runs[str(number)]
         history = client.get_metric_history(run.info.run_id, "auc")
@@ -164,7 +164,7 @@ for number in itertools.count():
 """
 
 
-def test_a_killed_driver_s_spool_is_delivered_once(
+def test_the_spool_of_a_killed_driver_is_delivered_once(
     server: Server, search: SearchRecord, store: RecordStore
 ) -> None:
     storage = store.url.rsplit("/", 1)[0]
@@ -172,14 +172,14 @@ def test_a_killed_driver_s_spool_is_delivered_once(
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
         assert driver.stdout is not None
         spool = Spool(f"{store.url}/spool")
-        while spool.delivered().through == 0:  # it has begun to deliver
+        while spool.delivered().through == 0:  # until the driver has begun to deliver
             assert driver.stdout.readline()
         driver.kill()
-        told = int(["-1", *driver.stdout.read().split()][-1])
+        last_printed = int(["-1", *driver.stdout.read().split()][-1])
     last = max(int(note.trial_id or 0) for note in spool.replay())
-    assert last >= told
+    assert last >= last_printed
     writer = MlflowWriter(search, store)
-    # What the kill cut off of the last trial, the resumed search does again.
+    # The resumed search repeats what the kill cut off of the last trial.
     run_trials(writer, range(last, last + 2))
     assert writer.close(timeout=120)
     client = MlflowClient(tracking_uri=server.uri)
@@ -189,7 +189,7 @@ def test_a_killed_driver_s_spool_is_delivered_once(
     check_trials(client, runs, numbers)
 
 
-def test_a_server_that_goes_away_is_missed_by_nobody(
+def test_nothing_is_lost_while_the_server_is_down(
     server: Server,
     search: SearchRecord,
     store: RecordStore,

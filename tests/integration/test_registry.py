@@ -1,4 +1,4 @@
-"""A trained model through the registry: promoted, loaded, served over HTTP, rolled back."""
+"""A trained model in the registry: promoted, loaded, served over HTTP, rolled back."""
 
 import json
 import os
@@ -35,14 +35,14 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 @dataclass(frozen=True)
 class Trained:
-    """A search of two trained trials, both on the front, and its MLflow."""
+    """A search with two trained trials, both on the front, and its MLflow database."""
 
     store: RecordStore
     uri: str
     folder: Path
 
     def final(self, trial_id: str) -> Path:
-        """Where a trial's exported model lies."""
+        """Folder of a trial's exported model."""
         return Path(str(self.store.trial(trial_id).model_url))
 
     def sample(self, trial_id: str) -> pa.Table:
@@ -50,14 +50,14 @@ class Trained:
         return pq.read_table(self.final(trial_id) / "sample.parquet")
 
     def scores(self, trial_id: str) -> NDArray[np.float64]:
-        """What the trained model gave for them."""
+        """Scores of the trained model for the sample rows."""
         text = (self.final(trial_id) / "sample_scores.json").read_text()
         return np.array(json.loads(text)["scores"])
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """Two small models on synthetic rows, trained by the real session in this process."""
+    """Two small models, trained on synthetic rows by the real session in this process."""
     folder = tmp_path_factory.mktemp("registry")
     report = write_synthetic(folder / "data", 3000, seed=1)
     config = DataConfig.model_validate(
@@ -107,14 +107,14 @@ def _train(store: RecordStore, trial_id: str, family: str, data: DataRequest, ur
     )
     session = TrialSession(request)
     try:
-        ended = session.advance()
+        evaluation = session.advance()
     finally:
         session.close()
     with registry(uri) as client:
-        found = client.get_experiment_by_name("clicks")
-        experiment = found.experiment_id if found else client.create_experiment("clicks")
+        existing = client.get_experiment_by_name("clicks")
+        experiment = existing.experiment_id if existing else client.create_experiment("clicks")
         run_id = client.create_run(experiment).info.run_id
-    # The values are set so that both are on the front, whatever a minute's training gives.
+    # Set so that both trials are on the front, whatever a minute of training gives.
     values = {"auc": 0.6 + 0.1 * int(trial_id), "flops": 1e8 * (1 + int(trial_id))}
     store.save_trial(
         TrialRecord(
@@ -124,17 +124,17 @@ def _train(store: RecordStore, trial_id: str, family: str, data: DataRequest, ur
             state=TrialState.COMPLETE,
             fidelity=1.0,
             values=values,
-            metrics=ended.metrics,
+            metrics=evaluation.metrics,
             run_id=run_id,
-            checkpoint=ended.checkpoint,
-            model_url=ended.model_url,
+            checkpoint=evaluation.checkpoint,
+            model_url=evaluation.model_url,
         )
     )
 
 
 @pytest.fixture(scope="module")
 def served(trained: Trained) -> Iterator[str]:
-    """The first trial's model behind `mlflow models serve`; its address."""
+    """Serves the first trial's model with `mlflow models serve`; yields its address."""
     promote(trained.store, "0", model="ranker", uri=trained.uri)
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -155,7 +155,9 @@ def served(trained: Trained) -> Iterator[str]:
             server.wait(timeout=30)
 
 
-def test_registered_model_gives_the_trained_ones_scores(trained: Trained, served: str) -> None:
+def test_registered_model_gives_the_scores_of_the_trained_one(
+    trained: Trained, served: str
+) -> None:
     assert served
     with registry(trained.uri), silenced():
         import mlflow
@@ -166,8 +168,8 @@ def test_registered_model_gives_the_trained_ones_scores(trained: Trained, served
     np.testing.assert_allclose(got, trained.scores("0"), atol=1e-6)
 
 
-def test_raw_rows_of_the_data_score_too(trained: Trained, served: str) -> None:
-    """Any slice of the Parquet as pandas reads it, the label and the rest of it included."""
+def test_raw_rows_of_the_data_are_scored(trained: Trained, served: str) -> None:
+    """Any slice of the Parquet data as pandas reads it, including the label and other columns."""
     assert served
     from mixfront.training.predict import Predictor
 
@@ -196,10 +198,10 @@ def test_serves_records(trained: Trained, served: str, key: str) -> None:
     np.testing.assert_allclose(_ask(served, {key: records}), trained.scores("0"), atol=1e-6)
 
 
-def test_serves_rows_of_nothing_but_nulls(trained: Trained, served: str) -> None:
+def test_serves_rows_of_only_nulls(trained: Trained, served: str) -> None:
     sample = trained.sample("0")
-    nothing: dict[str, Any] = dict.fromkeys(sample.column_names)
-    scores = _ask(served, {"dataframe_records": [nothing, *sample.to_pylist()]})
+    nulls: dict[str, Any] = dict.fromkeys(sample.column_names)
+    scores = _ask(served, {"dataframe_records": [nulls, *sample.to_pylist()]})
     assert 0 < scores[0] < 1
     np.testing.assert_allclose(scores[1:], trained.scores("0"), atol=1e-6)
 
@@ -230,8 +232,8 @@ def test_a_row_that_cannot_be_scored_is_refused_by_name(trained: Trained, served
 def test_promote_and_roll_back_from_the_command_line(trained: Trained, served: str) -> None:
     assert served
     url = trained.store.url
-    told = _mixfront(trained, "promote", url, "--pick", "best:auc", "--name", "ranker")
-    assert "Loaded back from the registry" in told
+    output = _mixfront(trained, "promote", url, "--pick", "best:auc", "--name", "ranker")
+    assert "Loaded back from the registry" in output
     with registry(trained.uri) as client:
         assert client.get_registered_model("ranker").aliases == {"champion": 2}
         tags = client.get_model_version("ranker", "2").tags

@@ -1,4 +1,4 @@
-"""`mixfront train` and `mixfront reproduce`, as a person would type them."""
+"""`mixfront train` and `mixfront reproduce`, as a user would type them."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
 def mixfront(folder: Path, *words: str) -> Any:
-    """A command's JSON."""
+    """JSON output of a command."""
     done = subprocess.run(
         [sys.executable, "-m", "mixfront.cli", *words, "--json"],
         capture_output=True,
@@ -26,7 +26,7 @@ def mixfront(folder: Path, *words: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_a_trial_on_one_worker_is_reproduced_to_the_bit(tmp_path: Path) -> None:
+def test_a_trial_on_one_worker_is_reproduced_exactly(tmp_path: Path) -> None:
     mixfront(tmp_path, "data", "synth", "demo-data", "--rows", "4000", "--seed", "3")
     options = {
         "family": "unimixer",

@@ -1,4 +1,4 @@
-"""Whatever is killed in the middle of a search, no completed trial is lost and all end truly."""
+"""Killing parts of a search loses no completed trial and leaves every trial in its true state."""
 
 import os
 import subprocess
@@ -48,7 +48,7 @@ def run_words(data: Path) -> list[str]:
     ]
 
 
-def test_ctrl_c_then_a_killed_driver_then_the_end(data: Path, tmp_path: Path) -> None:
+def test_a_search_survives_ctrl_c_and_a_killed_driver(data: Path, tmp_path: Path) -> None:
     with running(tmp_path, *run_words(data)) as first:
         first.wait_until(lambda trials: complete(trials) >= 1 and in_the_middle(trials))
         assert first.interrupt() < PROMPT_S
@@ -68,7 +68,9 @@ def test_ctrl_c_then_a_killed_driver_then_the_end(data: Path, tmp_path: Path) ->
     assert_all_agree(tmp_path, after)
 
 
-def test_a_killed_worker_and_a_killed_controller(data: Path, tmp_path: Path) -> None:
+def test_a_search_survives_a_killed_worker_and_a_killed_controller(
+    data: Path, tmp_path: Path
+) -> None:
     with running(tmp_path, *run_words(data)) as search:
         search.wait_until(in_the_middle)
         search.kill_one("RayTrainWorker")
@@ -81,7 +83,7 @@ def test_a_killed_worker_and_a_killed_controller(data: Path, tmp_path: Path) -> 
 
 
 def assert_nothing_ran_twice(before: list[TrialRecord], after: list[TrialRecord]) -> None:
-    """What was finished is as it was; what was not went on under its own number."""
+    """Finished trials are unchanged, and the others continued under their own ids."""
     now = {trial.trial_id: trial for trial in after}
     for trial in before:
         if trial.state.is_finished:
@@ -91,7 +93,7 @@ def assert_nothing_ran_twice(before: list[TrialRecord], after: list[TrialRecord]
 
 
 def assert_all_agree(folder: Path, trials: list[TrialRecord]) -> None:
-    """Records, study and MLflow tell the same, and the budget was kept."""
+    """Records, study and MLflow agree, and the budget was kept."""
     search = RecordStore(str(folder / "searches"), NAME).search()
     assert search.state == "finished"
     assert len(trials) == TRIALS
@@ -103,7 +105,7 @@ def assert_all_agree(folder: Path, trials: list[TrialRecord]) -> None:
 
 
 def assert_mlflow_agrees(uri: str, trials: list[TrialRecord]) -> None:
-    """One run a trial, finished, with every evaluation."""
+    """One finished run per trial, with every evaluation."""
     client = connect(uri)
     experiment = client.get_experiment_by_name("demo")
     assert experiment is not None
@@ -116,12 +118,12 @@ def assert_mlflow_agrees(uri: str, trials: list[TrialRecord]) -> None:
         assert run.info.status == "FINISHED"
         assert run.data.metrics["auc"] == pytest.approx(trial.metrics["auc"])
         steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "auc")]
-        assert len(steps) == len(set(steps)) == 8  # one each eighth of all steps
+        assert len(steps) == len(set(steps)) == 8  # one per eighth of all steps
         pictures = {file.path for file in client.list_artifacts(run.info.run_id, "mixing")}
         assert ("mixing/sparsity.png" in pictures) == trial.family.startswith("unimixer")
 
 
-def test_a_name_that_exists_is_refused(data: Path, tmp_path: Path) -> None:
+def test_an_existing_name_is_rejected(data: Path, tmp_path: Path) -> None:
     RecordStore(str(tmp_path / "searches"), NAME)
     (tmp_path / "searches" / NAME).mkdir(parents=True)
     (tmp_path / "searches" / NAME / "search.json").write_text("{}")

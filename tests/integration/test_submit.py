@@ -1,4 +1,4 @@
-"""Searches sent to a real cluster: `ray start --head`, dashboard and token authentication on."""
+"""Searches submitted to a real cluster with a dashboard and token authentication."""
 
 import json
 import os
@@ -25,7 +25,7 @@ SECRET = f"secret-{secrets.token_hex(8)}"
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A cluster of this module's own; yields what the environment must say to reach it."""
+    """A cluster for this module; yields the environment variables needed to reach it."""
     folder = Path(tmp_path_factory.mktemp("ray"))
     ports = _free_ports(6)
     token = secrets.token_hex(32)
@@ -67,10 +67,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 @pytest.fixture(autouse=True)
 def reachable(cluster: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The environment of somebody who works with the cluster.
+    """The environment of a user of the cluster.
 
-    Ray reads how to authenticate once, when it is imported: whatever talks to the cluster does
-    so in a process of its own.
+    Ray reads its authentication settings only once, on import, so every access to the cluster
+    runs in its own process.
     """
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     for name, value in cluster.items():
@@ -80,7 +80,7 @@ def reachable(cluster: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.chdir(tmp_path)
 
 
-# Sends the files of a folder as a job: SEARCH ENTRYPOINT FOLDER [ENV ...]
+# Submits the files of a folder as a job: SEARCH ENTRYPOINT FOLDER [ENV ...]
 SEND = """
 import shutil, sys
 from mixfront.cluster.environment import write_environment
@@ -89,9 +89,9 @@ from mixfront.exceptions import MixfrontError
 
 search, entrypoint, folder, *names = sys.argv[1:]
 
-def fill(parcel):
-    shutil.copytree(folder, parcel, dirs_exist_ok=True)
-    write_environment(parcel, names)
+def fill(package):
+    shutil.copytree(folder, package, dirs_exist_ok=True)
+    write_environment(package, names)
 
 try:
     print(SearchJobs().send(search, entrypoint, fill).submission_id)
@@ -99,7 +99,7 @@ except MixfrontError as error:
     print(f"{type(error).__name__}: {error}")
 """
 
-# What a job sees: in its driver, and in a worker of its own.
+# Prints what a job sees in its driver and in a worker.
 PROBE = """
 import json, os
 import mixfront, ray
@@ -119,7 +119,7 @@ seen = {
 print("SEEN", json.dumps(seen))
 """
 
-# Takes its time to end, as a search that writes checkpoints does.
+# Ends slowly, like a search that writes checkpoints.
 SLOW = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: (time.sleep(4), print("wrote a checkpoint"), sys.exit(1)))
@@ -128,27 +128,27 @@ time.sleep(600)
 """
 
 
-def test_wheel_and_environment_arrive_and_nothing_is_told(folder: Path, tmp_path: Path) -> None:
+def test_wheel_and_environment_arrive_and_no_secret_leaks(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "probe.py").write_text(PROBE)
     names = ["MIXFRONT_TEST_KEY", "MLFLOW_TRACKING_PASSWORD"]
     _send("probe", "python probe.py", tmp_path, *names)
     assert _wait("probe") == "SUCCEEDED", _mixfront("search", "logs", "probe")
-    told = _mixfront("search", "logs", "probe")
-    seen = json.loads(told.split("SEEN ")[1].splitlines()[0])
+    output = _mixfront("search", "logs", "probe")
+    seen = json.loads(output.split("SEEN ")[1].splitlines()[0])
     assert seen["driver"] == dict.fromkeys(names, len(SECRET))
     assert seen["worker"] == {names[0]: len(SECRET), names[1]: 0}
     assert "py_modules_files" in seen["code"]
-    _nowhere_but_in_the_parcel(folder)
+    _secret_is_only_in_environment_files(folder)
 
 
 def test_command_line_runs_from_the_wheel(tmp_path: Path) -> None:
     _send("families", f"{LAUNCH} families --json", tmp_path)
-    told = _mixfront("search", "logs", "families", "--follow")
-    assert '"name": "unimixer"' in told
-    assert _wait("families") == "SUCCEEDED", told
+    output = _mixfront("search", "logs", "families", "--follow")
+    assert '"name": "unimixer"' in output
+    assert _wait("families") == "SUCCEEDED", output
 
 
-def test_one_job_of_a_name_at_a_time_and_stop_waits(tmp_path: Path) -> None:
+def test_only_one_job_per_name_runs_and_stop_waits(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     assert _send("long", "python slow.py", tmp_path) == "mixfront-long"
     refused = _send("long", "python slow.py", tmp_path)
@@ -161,7 +161,7 @@ def test_one_job_of_a_name_at_a_time_and_stop_waits(tmp_path: Path) -> None:
     assert _wait("long") == "SUCCEEDED"
 
 
-def test_submitted_search_is_in_mlflow_afterwards(folder: Path, tmp_path: Path) -> None:
+def test_a_submitted_search_is_in_mlflow_afterwards(folder: Path, tmp_path: Path) -> None:
     report = write_synthetic(tmp_path / "demo-data", 3000, seed=0)
     tracking = f"sqlite:///{tmp_path}/mlflow.db"
     overrides = {
@@ -174,10 +174,10 @@ def test_submitted_search_is_in_mlflow_afterwards(folder: Path, tmp_path: Path) 
         "training": "{batch_size: 512, evaluate_every: 1.0}",
     }
     words = [word for key, value in overrides.items() for word in ("-o", f"{key}={value}")]
-    told = _mixfront("search", "submit", "demo", *words, "--env", "MIXFRONT_TEST_KEY")
-    assert "The search 'sent' is job mixfront-sent of http://127.0.0.1" in told
-    ended = _wait("sent", 480)
-    assert ended == "SUCCEEDED", _mixfront("search", "logs", "sent")
+    output = _mixfront("search", "submit", "demo", *words, "--env", "MIXFRONT_TEST_KEY")
+    assert "The search 'sent' is job mixfront-sent of http://127.0.0.1" in output
+    status = _wait("sent", 480)
+    assert status == "SUCCEEDED", _mixfront("search", "logs", "sent")
     store = RecordStore(str(tmp_path / "searches"), "sent")
     answer = json.loads(_mixfront("search", "status", store.url, "--json"))
     assert (answer["state"], answer["trials"]) == ("finished", {"complete": 2})
@@ -191,36 +191,36 @@ def test_submitted_search_is_in_mlflow_afterwards(folder: Path, tmp_path: Path) 
     assert {run.data.tags["mixfront.search_id"] for run in runs} == {search_id}
     assert {run.data.tags["mixfront.trial_id"] for run in trials} == {"0", "1"}
     assert all(run.info.status == "FINISHED" and "auc" in run.data.metrics for run in trials)
-    _nowhere_but_in_the_parcel(folder)
+    _secret_is_only_in_environment_files(folder)
 
 
-def test_unknown_search() -> None:
-    told = _fails("search", "logs", "nobody", status=2)
-    assert told.startswith("mixfront: unknown submitted search 'nobody'")
+def test_an_unknown_search_is_named() -> None:
+    output = _fails("search", "logs", "nobody", status=2)
+    assert output.startswith("mixfront: unknown submitted search 'nobody'")
 
 
-def test_wrong_token_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_token_is_an_error_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
-    told = _fails("search", "logs", "long", status=1)
+    output = _fails("search", "logs", "long", status=1)
     sentence = r"mixfront: the Ray cluster at http://127\.0\.0\.1:\d+ cannot be used \(.+\); .+\n"
-    assert re.fullmatch(sentence, told)
+    assert re.fullmatch(sentence, output)
 
 
-def test_no_cluster_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_cluster_is_an_error_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://127.0.0.1:9")
-    told = _fails("search", "logs", "long", status=1)
-    assert told.startswith("mixfront: the Ray cluster at http://127.0.0.1:9")
-    assert told.count("\n") == 1
+    output = _fails("search", "logs", "long", status=1)
+    assert output.startswith("mixfront: the Ray cluster at http://127.0.0.1:9")
+    assert output.count("\n") == 1
 
 
 @pytest.fixture(scope="module")
 def folder(cluster: dict[str, str]) -> Path:
-    """Ray's folder, logs and all."""
+    """Ray's folder, including its logs."""
     return Path(cluster["RAY_TMPDIR"])
 
 
-def _nowhere_but_in_the_parcel(folder: Path) -> None:
-    """The secret is in the files that travelled, which are private, and in no log."""
+def _secret_is_only_in_environment_files(folder: Path) -> None:
+    """The secret is only in the uploaded files, which are private, and in no log."""
     logs = [path for path in (folder / "session_latest").resolve().rglob("*") if path.is_file()]
     assert any(path.name.startswith("job-driver-") for path in logs)
     holders = [path for path in logs if SECRET.encode() in path.read_bytes()]
@@ -257,26 +257,26 @@ def _status(search: str) -> str:
 
 
 def _wait(search: str, seconds: float = 120) -> str:
-    """Status of the last job when it is over."""
+    """Wait for the last job to end; returns its status."""
     code = "import sys; from mixfront.cluster.jobs import SearchJobs; "
     code += "print(SearchJobs().wait(sys.argv[1], float(sys.argv[2])).status)"
     return _run(["-c", code, search, str(seconds)]).stdout.strip()
 
 
-def _wait_until(is_so: Callable[[], bool]) -> None:
+def _wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 120
-    while not is_so():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.5)
 
 
 def _free_ports(number: int) -> list[int]:
     sockets = [socket.socket() for _ in range(number)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
+    for free in sockets:
+        free.bind(("127.0.0.1", 0))
+    ports = [int(free.getsockname()[1]) for free in sockets]
+    for free in sockets:
+        free.close()
     return ports
 
 

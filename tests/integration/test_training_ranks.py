@@ -1,10 +1,10 @@
-"""One, two and three ranks train one trial to the same curve; what one rank sees, all learn."""
+"""One, two and three ranks train to the same loss curve; NaN on one rank ends all ranks."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.ranks import STAGES, be_rank, make_request, start_ranks, train, write_data
+from tests.integration.ranks import STAGES, make_request, run_rank, start_ranks, train, write_data
 
 from mixfront.training import TrialRequest, TrialSession
 
@@ -27,22 +27,22 @@ def request(root: Path, name: str, stage: int, resume_from: str | None = None) -
 
 
 def rank_main(root: Path, rank: int, world_size: int) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     stages = {1: (0,), 2: STAGES, 3: (2,)}[world_size]
     for stage in stages:
-        told[f"whole-{stage}"] = train(request(root, f"{world_size}-whole-{stage}", stage))
+        results[f"whole-{stage}"] = train(request(root, f"{world_size}-whole-{stage}", stage))
         name = f"{world_size}-again-{stage}"
         first = train(request(root, name, stage), STOP_AFTER)
-        told[f"first-{stage}"] = first
-        told[f"rest-{stage}"] = train(request(root, name, stage, first["stopped"]))
-    told["nan"] = diverge_on_the_last_rank(
+        results[f"first-{stage}"] = first
+        results[f"rest-{stage}"] = train(request(root, name, stage, first["stopped"]))
+    results["nan"] = diverge_on_the_last_rank(
         request(root, f"{world_size}-nan", stages[-1]), rank, world_size
     )
-    return told
+    return results
 
 
 def diverge_on_the_last_rank(request: TrialRequest, rank: int, world_size: int) -> str:
-    """What every rank says when one of them sees NaN."""
+    """This rank's error after the last rank gets NaN."""
     from mixfront.exceptions import DivergedError
 
     session = TrialSession(request)
@@ -66,8 +66,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(root: Path) -> dict[str, Any]:
-    (told,) = start_ranks(__name__, root, 1)
-    whole: dict[str, Any] = told["whole-0"]
+    (results,) = start_ranks(__name__, root, 1)
+    whole: dict[str, Any] = results["whole-0"]
     return whole
 
 
@@ -77,36 +77,39 @@ def pair(root: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_two_ranks_have_the_curve_of_one(
+def test_two_ranks_have_the_loss_curve_of_one(
     stage: int, pair: list[dict[str, Any]], alone: dict[str, Any]
 ) -> None:
-    for told in pair:
-        assert told[f"whole-{stage}"]["losses"] == pytest.approx(alone["losses"], rel=1e-5)
+    for results in pair:
+        assert results[f"whole-{stage}"]["losses"] == pytest.approx(alone["losses"], rel=1e-5)
     first, second = pair
-    assert first[f"whole-{stage}"] == second[f"whole-{stage}"]  # every rank knows the same
+    assert first[f"whole-{stage}"] == second[f"whole-{stage}"]  # all ranks have the same result
     for name, value in alone["metrics"].items():
         assert first[f"whole-{stage}"]["metrics"][name] == pytest.approx(value, abs=1e-4)
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_two_ranks_resume_to_the_same_bits(stage: int, pair: list[dict[str, Any]]) -> None:
-    for told in pair:
-        whole, first, rest = (told[f"{kind}-{stage}"] for kind in ("whole", "first", "rest"))
+def test_two_ranks_resume_bit_identically(stage: int, pair: list[dict[str, Any]]) -> None:
+    for results in pair:
+        whole, first, rest = (results[f"{kind}-{stage}"] for kind in ("whole", "first", "rest"))
         assert len(first["losses"]) == STOP_AFTER
         assert first["losses"] + rest["losses"] == whole["losses"]
         assert rest["metrics"] == whole["metrics"]
 
 
 def test_nan_on_one_rank_ends_the_trial_on_all(pair: list[dict[str, Any]]) -> None:
-    assert [told["nan"] for told in pair] == [pair[0]["nan"]] * 2
+    assert [results["nan"] for results in pair] == [pair[0]["nan"]] * 2
     assert "lower the learning rate" in pair[0]["nan"]
 
 
-def test_three_ranks_have_the_curve_of_one(root: Path, alone: dict[str, Any]) -> None:
-    for told in start_ranks(__name__, root, 3):
-        assert told["whole-2"]["losses"] == pytest.approx(alone["losses"], rel=1e-5)
-        assert told["first-2"]["losses"] + told["rest-2"]["losses"] == told["whole-2"]["losses"]
+def test_three_ranks_have_the_loss_curve_of_one(root: Path, alone: dict[str, Any]) -> None:
+    for results in start_ranks(__name__, root, 3):
+        assert results["whole-2"]["losses"] == pytest.approx(alone["losses"], rel=1e-5)
+        assert (
+            results["first-2"]["losses"] + results["rest-2"]["losses"]
+            == results["whole-2"]["losses"]
+        )
 
 
 if __name__ == "__main__":
-    be_rank(rank_main)
+    run_rank(rank_main)

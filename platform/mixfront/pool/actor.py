@@ -204,7 +204,7 @@ class PoolActor:
     async def _replace(self, number: int, deaths: int, error: str) -> None:
         if self._closed is not None:
             return
-        if deaths > self._settings.max_strikes:
+        if deaths > self._settings.max_consecutive_deaths:
             await self._drop_lane(number, f"the lane's actor died {deaths} times: {error}")
             return
         logger.warning("lane %d: its actor died, starting a new one: %s", number, error)

@@ -55,15 +55,15 @@ class LaneActor(Mailbox):
         state = await self.state()
         if not await self.settle(self._settle_s):
             error = f"the last trial's command did not end within {self._settle_s:.0f} s"
-            await self.give_up(state.generation, error, retry=False)
+            await self.fail_group(state.generation, error, retry=False)
         state = await self.state()
-        if state.ready and state.holds is not None:
+        if state.ready and state.loaded_trial is not None:
             reply = await self.ask(
                 token, state.generation, CommandKind.TEARDOWN, {}, self._settle_s
             )
             if isinstance(reply, int):
                 error = f"teardown did not end within {self._settle_s:.0f} s"
-                await self.give_up(state.generation, error, retry=False)
+                await self.fail_group(state.generation, error, retry=False)
 
 
 def create_named(actor: type, options: dict[str, Any], *arguments: Any) -> Any:

@@ -96,7 +96,7 @@ class Supervisor:
         if self._active:
             logger.warning("lane: %s", error)
             await self._mailbox.group_died(error)
-            await asyncio.sleep(min(2.0, 0.1 * 2**state.strikes))
+            await asyncio.sleep(min(2.0, 0.1 * 2**state.consecutive_deaths))
 
     async def _watch(self) -> None:
         version = -1
@@ -108,11 +108,13 @@ class Supervisor:
                 self._remove_groups([])
 
     async def _check(self, state: LaneState) -> None:
-        hung = self._mailbox.hung(self._settings.hung_after_s)
+        hung = self._mailbox.hang_reason(self._settings.hung_after_s)
         if hung is not None:
-            await self._mailbox.give_up(state.generation, f"the workers hang: {hung}", retry=True)
+            await self._mailbox.fail_group(
+                state.generation, f"the workers hang: {hung}", retry=True
+            )
             state = await self._mailbox.state()
-        if state.condemned is not None and state.generation > self._killed_generation:
+        if state.kill_reason is not None and state.generation > self._killed_generation:
             self._kill_group(state)
         broken = self._why_broken(state)
         if broken is not None:
@@ -121,7 +123,7 @@ class Supervisor:
             self._kill_group(state)
 
     def _kill_group(self, state: LaneState) -> None:
-        logger.warning("killing a worker group: %s", state.condemned or state.last_error)
+        logger.warning("killing a worker group: %s", state.kill_reason or state.last_error)
         self._killed_generation = state.generation
         for member in state.members:
             with contextlib.suppress(ValueError):  # it is already dead
@@ -129,9 +131,10 @@ class Supervisor:
 
     def _why_broken(self, state: LaneState) -> str | None:
         settings = self._settings
-        if state.strikes >= settings.max_strikes:
+        deaths = state.consecutive_deaths
+        if deaths >= settings.max_consecutive_deaths:
             return (
-                f"the lane is broken: its worker group died {state.strikes} times in a row "
+                f"the lane is broken: its worker group died {deaths} times in a row "
                 f"without completing a command; the last error was: {state.last_error}"
             )
         waited = self._mailbox.waiting_s()

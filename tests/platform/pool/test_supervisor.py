@@ -8,7 +8,7 @@ from typing import Any
 from mixfront.lanes import CommandKind, Heartbeat, LaneSettings, Mailbox, Outcome, WorkerMember
 from mixfront.pool.supervisor import Supervisor
 
-SETTINGS = LaneSettings(hung_after_s=0.5, start_timeout_s=60, max_strikes=3)
+SETTINGS = LaneSettings(hung_after_s=0.5, start_timeout_s=60, max_consecutive_deaths=3)
 
 
 class Lane:
@@ -96,7 +96,7 @@ def test_a_group_that_hangs_is_killed_once() -> None:
         await lane.until(killed)
         await asyncio.sleep(0.1)
         assert lane.killed == [11]
-        assert "no rank moved" in ((await lane.mailbox.state()).condemned or "")
+        assert "no rank made progress" in ((await lane.mailbox.state()).kill_reason or "")
         assert await lane.stop()
 
     asyncio.run(scenario())

@@ -26,6 +26,6 @@ def test_deaths_are_summarized_in_one_line() -> None:
 
 def test_lane_timeouts_follow_the_collective_timeout() -> None:
     short = LaneSettings.for_trial(TrialConfig(collective_timeout_s=4, max_failures=1))
-    assert (short.hung_after_s, short.noop_s, short.beat_s) == (4, 1, 0.5)
-    assert short.max_strikes == 4
-    assert LaneSettings.for_trial(TrialConfig()).noop_s == 10
+    assert (short.hung_after_s, short.noop_interval_s, short.heartbeat_interval_s) == (4, 1, 0.5)
+    assert short.max_consecutive_deaths == 4
+    assert LaneSettings.for_trial(TrialConfig()).noop_interval_s == 10

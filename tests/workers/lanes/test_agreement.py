@@ -1,25 +1,26 @@
-"""What ranks decide from what they told each other."""
+"""The verdict that ranks reach from their statuses."""
 
 import pytest
 
-from mixfront.lanes.agreement import Code, Phase, Status, Verdict, decide
+from mixfront.lanes.agreement import Phase, RankStatus, StatusCode, Verdict, decide
 
 
-def end(code: Code, sequence: int = 0) -> Status:
-    return Status(phase=Phase.END, code=code, sequence=sequence)
+def end(code: StatusCode, sequence: int = 0) -> RankStatus:
+    return RankStatus(phase=Phase.END, code=code, sequence=sequence)
 
 
-def check(abort: int = 0, sequence: int = 0) -> Status:
-    return Status(phase=Phase.CHECK, abort=abort, sequence=sequence)
+def check(abort: int = 0, sequence: int = 0) -> RankStatus:
+    return RankStatus(phase=Phase.CHECK, abort=abort, sequence=sequence)
 
 
-OK, FAILED, DIVERGED, ABORTED = Code.OK, Code.FAILED, Code.DIVERGED, Code.ABORTED
+OK, FAILED = StatusCode.OK, StatusCode.FAILED
+DIVERGED, ABORTED = StatusCode.DIVERGED, StatusCode.ABORTED
 
 
 @pytest.mark.parametrize(
-    ("told", "verdict"),
+    ("statuses", "verdict"),
     [
-        ([check(), check()], Verdict.GO_ON),
+        ([check(), check()], Verdict.CONTINUE),
         ([check(abort=1), check()], Verdict.ABORT),
         ([end(OK), end(OK)], Verdict.DONE),
         ([end(FAILED), end(FAILED)], Verdict.FAILED),
@@ -34,15 +35,17 @@ OK, FAILED, DIVERGED, ABORTED = Code.OK, Code.FAILED, Code.DIVERGED, Code.ABORTE
         ([end(FAILED), end(DIVERGED)], Verdict.KILL),
     ],
 )
-def test_the_verdict(told: list[Status], verdict: Verdict) -> None:
-    assert decide(told) is verdict
-    assert decide(told[::-1]) is verdict
+def test_verdict_is_the_same_in_any_rank_order(
+    statuses: list[RankStatus], verdict: Verdict
+) -> None:
+    assert decide(statuses) is verdict
+    assert decide(statuses[::-1]) is verdict
 
 
 @pytest.mark.parametrize("code", [FAILED, DIVERGED, ABORTED])
-def test_ranks_that_left_between_different_collectives_cannot_go_on(code: Code) -> None:
+def test_ranks_that_left_after_different_collectives_are_killed(code: StatusCode) -> None:
     assert decide([end(code, sequence=4), end(code, sequence=5)]) is Verdict.KILL
 
 
-def test_one_rank_alone_agrees_with_itself() -> None:
+def test_a_single_rank_agrees_with_itself() -> None:
     assert decide([end(FAILED)]) is Verdict.FAILED

@@ -1,4 +1,4 @@
-"""Heartbeats, and what their answers say about aborting."""
+"""Heartbeats, and the abort requests in their replies."""
 
 import threading
 
@@ -10,43 +10,43 @@ from mixfront.lanes.stall_detector import StallDetector
 
 
 class Mailbox:
-    """Answers each beat with the next of its pulses, then says that the group is stale."""
+    """Answers each heartbeat with the next of its replies, then reports the group as stale."""
 
-    def __init__(self, *pulses: HeartbeatReply | Exception) -> None:
-        self._pulses = list(pulses)
+    def __init__(self, *replies: HeartbeatReply | Exception) -> None:
+        self._replies = list(replies)
         self.beats: list[Heartbeat] = []
-        self.over = threading.Event()
+        self.done = threading.Event()
 
     def heartbeat(self, generation: int, beat: Heartbeat) -> HeartbeatReply:
         assert generation == 3
         self.beats.append(beat)
-        if not self._pulses:
-            self.over.set()
+        if not self._replies:
+            self.done.set()
             return HeartbeatReply(abort=None, command_id=0, stale=True)
-        pulse = self._pulses.pop(0)
-        if isinstance(pulse, Exception):
-            raise pulse
-        return pulse
+        reply = self._replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
 
-def beaten(*pulses: HeartbeatReply | Exception) -> tuple[HeartbeatThread, Mailbox]:
-    mailbox, progress = Mailbox(*pulses), StallDetector()
-    progress.tick()
-    heart = HeartbeatThread(mailbox, 3, 1, progress, every_s=0.01)
-    heart.start()
-    assert mailbox.over.wait(10)
-    return heart, mailbox
+def run_heartbeats(*replies: HeartbeatReply | Exception) -> tuple[HeartbeatThread, Mailbox]:
+    mailbox, stall_detector = Mailbox(*replies), StallDetector()
+    stall_detector.tick()
+    thread = HeartbeatThread(mailbox, 3, 1, stall_detector, interval_s=0.01)
+    thread.start()
+    assert mailbox.done.wait(10)
+    return thread, mailbox
 
 
-def test_an_abort_is_for_one_command_only() -> None:
-    heart, mailbox = beaten(HeartbeatReply(abort="enough", command_id=7, stale=False))
-    assert (heart.abort_of(7), heart.abort_of(8)) == ("enough", None)
+def test_an_abort_applies_to_one_command_only() -> None:
+    thread, mailbox = run_heartbeats(HeartbeatReply(abort="enough", command_id=7, stale=False))
+    assert (thread.abort_reason(7), thread.abort_reason(8)) == ("enough", None)
     assert {(beat.rank, beat.ticks) for beat in mailbox.beats} == {(1, 1)}
 
 
-def test_a_mailbox_that_is_slow_once_is_asked_again() -> None:
-    heart, mailbox = beaten(
+def test_a_timeout_does_not_end_the_heartbeats() -> None:
+    thread, mailbox = run_heartbeats(
         GetTimeoutError("slow"), HeartbeatReply(abort=None, command_id=7, stale=False)
     )
     assert len(mailbox.beats) == 3
-    assert heart.abort_of(7) is None
+    assert thread.abort_reason(7) is None

@@ -1,4 +1,4 @@
-"""One rank's session, without any group: built, advanced, freed, and what is left behind."""
+"""Commands on a single rank: a session is built, advanced and freed, and its memory checked."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 
 from mixfront.exceptions import AbortedError, DivergedError, SpecError
 from mixfront.lanes import Command, CommandKind
-from mixfront.lanes.agreement import Code
-from mixfront.lanes.memory import HeldMemory, excess, measure
+from mixfront.lanes.agreement import StatusCode
+from mixfront.lanes.memory import MemoryUsage, excess, measure
 from mixfront.lanes.runner import LocalResult, SessionRunner
 from mixfront.lanes.toy_session import ToyScript
 from mixfront.training.evaluation import Evaluation
@@ -21,8 +21,8 @@ def evaluation(fidelity: float, model_url: str | None = None) -> Evaluation:
     )
 
 
-class Scripted:
-    """Advances by half, unless it is told to raise."""
+class HalfStepSession:
+    """Advances by half of the trial, or stops if `check` asks for it."""
 
     def __init__(self, request: TrialRequest, *, device: str) -> None:
         self.device = device
@@ -44,19 +44,21 @@ class Scripted:
         self.closed = True
 
 
-def runner(factory: Any = Scripted, held: list[float] | None = None, **changes: Any) -> Any:
-    levels = iter(held or [100.0] * 100)
+def runner(
+    factory: Any = HalfStepSession, host_mb: list[float] | None = None, **changes: Any
+) -> Any:
+    levels = iter(host_mb or [100.0] * 100)
     options: dict[str, Any] = {
         "device": "cpu",
         "host_margin_mb": 50.0,
         "gpu_margin_mb": 10.0,
         "recycle_after": 100,
-        "measure": lambda: HeldMemory(host_mb=next(levels), gpu_mb=0.0),
+        "measure": lambda: MemoryUsage(host_mb=next(levels), gpu_mb=0.0),
     }
     return SessionRunner(factory, **options | changes)
 
 
-def tell(runner: SessionRunner, kind: CommandKind, abort: bool = False) -> LocalResult:
+def execute(runner: SessionRunner, kind: CommandKind, abort: bool = False) -> LocalResult:
     payload = ToyScript().request("/nowhere", "1").model_dump(mode="json")
     command = Command(command_id=1, kind=kind, payload=payload)
     return runner.run(command, lambda _step: abort)
@@ -65,84 +67,86 @@ def tell(runner: SessionRunner, kind: CommandKind, abort: bool = False) -> Local
 SETUP, ADVANCE, TEARDOWN = CommandKind.SETUP, CommandKind.ADVANCE, CommandKind.TEARDOWN
 
 
-def test_the_last_advance_also_finishes() -> None:
+def test_the_last_advance_also_exports_the_model() -> None:
     lane = runner()
-    assert tell(lane, SETUP).code is Code.OK
-    assert tell(lane, ADVANCE).evaluation == evaluation(0.5)
-    assert tell(lane, ADVANCE).evaluation == evaluation(1.0, "exported")
-    assert tell(lane, TEARDOWN) == LocalResult(code=Code.OK)
+    assert execute(lane, SETUP).code is StatusCode.OK
+    assert execute(lane, ADVANCE).evaluation == evaluation(0.5)
+    assert execute(lane, ADVANCE).evaluation == evaluation(1.0, "exported")
+    assert execute(lane, TEARDOWN) == LocalResult(code=StatusCode.OK)
 
 
-def test_an_abort_tells_the_checkpoint() -> None:
+def test_an_abort_reports_the_checkpoint() -> None:
     lane = runner()
-    tell(lane, SETUP)
-    local = tell(lane, ADVANCE, abort=True)
-    assert (local.code, local.checkpoint) == (Code.ABORTED, "checkpoint")
+    execute(lane, SETUP)
+    local = execute(lane, ADVANCE, abort=True)
+    assert (local.code, local.checkpoint) == (StatusCode.ABORTED, "checkpoint")
 
 
 @pytest.mark.parametrize(
     ("error", "code", "text"),
     [
-        (ValueError("no\nsuch thing"), Code.FAILED, "ValueError: no such thing"),
-        (SpecError("rank is 0"), Code.FAILED, "rank is 0"),
-        (MemoryError(), Code.FAILED, "MemoryError"),
-        (DivergedError("the loss is nan"), Code.DIVERGED, "the loss is nan"),
+        (ValueError("no\nsuch thing"), StatusCode.FAILED, "ValueError: no such thing"),
+        (SpecError("rank is 0"), StatusCode.FAILED, "rank is 0"),
+        (MemoryError(), StatusCode.FAILED, "MemoryError"),
+        (DivergedError("the loss is nan"), StatusCode.DIVERGED, "the loss is nan"),
     ],
 )
-def test_what_a_session_raises_becomes_an_answer(error: Exception, code: Code, text: str) -> None:
+def test_an_error_of_a_session_becomes_a_result(
+    error: Exception, code: StatusCode, text: str
+) -> None:
     def factory(_request: TrialRequest, *, device: str) -> Any:
         assert device == "cpu"
         raise error
 
-    local = tell(runner(factory), SETUP)
+    local = execute(runner(factory), SETUP)
     assert (local.code, local.error) == (code, text)
 
 
-def test_a_session_left_behind_is_closed_before_the_next() -> None:
-    made: list[Scripted] = []
+def test_an_open_session_is_closed_before_the_next() -> None:
+    sessions: list[HalfStepSession] = []
 
-    def factory(request: TrialRequest, *, device: str) -> Scripted:
-        made.append(Scripted(request, device=device))
-        return made[-1]
+    def factory(request: TrialRequest, *, device: str) -> HalfStepSession:
+        sessions.append(HalfStepSession(request, device=device))
+        return sessions[-1]
 
     lane = runner(factory)
-    tell(lane, SETUP)
-    tell(lane, SETUP)
-    assert [session.closed for session in made] == [True, False]
+    execute(lane, SETUP)
+    execute(lane, SETUP)
+    assert [session.closed for session in sessions] == [True, False]
 
 
-def test_processes_are_renewed_after_so_many_trials() -> None:
+def test_processes_are_recycled_after_the_given_number_of_trials() -> None:
     lane = runner(recycle_after=2)
     for expected in (None, "2 trials ran in these processes"):
-        tell(lane, SETUP)
-        assert tell(lane, TEARDOWN).recycle == expected
+        execute(lane, SETUP)
+        assert execute(lane, TEARDOWN).recycle == expected
 
 
-def test_processes_are_renewed_when_a_trial_left_too_much_behind() -> None:
-    lane = runner(held=[100.0, 149.0, 151.0])
-    found = []
+def test_processes_are_recycled_if_a_trial_leaks_memory() -> None:
+    lane = runner(host_mb=[100.0, 149.0, 151.0])
+    reasons = []
     for _ in range(3):
-        tell(lane, SETUP)
-        found.append(tell(lane, TEARDOWN).recycle)
-    assert found[:2] == [None, None]
-    assert "151 MiB of host memory are still held" in (found[2] or "")
+        execute(lane, SETUP)
+        reasons.append(execute(lane, TEARDOWN).recycle)
+    assert reasons[:2] == [None, None]
+    assert "151 MiB of host memory are still held" in (reasons[2] or "")
 
 
-def test_processes_are_renewed_after_a_cuda_error() -> None:
+def test_processes_are_recycled_after_a_cuda_error() -> None:
     def factory(_request: TrialRequest, *, device: str) -> Any:
         raise RuntimeError(f"CUDA error: an illegal memory access, not on {device}")
 
     lane = runner(factory)
-    tell(lane, SETUP)
-    assert "after a CUDA error" in (tell(lane, TEARDOWN).recycle or "")
+    execute(lane, SETUP)
+    assert "after a CUDA error" in (execute(lane, TEARDOWN).recycle or "")
 
 
-def test_device_memory_counts_from_nothing() -> None:
-    held = HeldMemory(host_mb=0.0, gpu_mb=11.0)
+def test_excess_device_memory_is_reported() -> None:
+    usage = MemoryUsage(host_mb=0.0, gpu_mb=11.0)
     assert "11 MiB of device memory" in (
-        excess(held, HeldMemory(host_mb=0, gpu_mb=0), 1, 10) or ""
+        excess(usage, MemoryUsage(host_mb=0, gpu_mb=0), 1, 10) or ""
     )
 
 
-def test_this_process_holds_something() -> None:
+def test_memory_of_this_process_is_measured() -> None:
     assert measure().host_mb > 1

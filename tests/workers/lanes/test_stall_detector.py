@@ -1,4 +1,4 @@
-"""Whether a thread is seen to move."""
+"""Detection of threads that make no progress."""
 
 import threading
 
@@ -17,39 +17,39 @@ def test_a_thread_that_waits_stalls_until_it_ticks() -> None:
     clock, release = Clock(), threading.Event()
     thread = threading.Thread(target=release.wait, daemon=True)
     thread.start()
-    progress = StallDetector(thread, clock)
-    progress.look()
+    detector = StallDetector(thread, clock)
+    detector.observe()
     clock.now = 10.0
-    progress.look()  # it may have been on its way into the wait
+    detector.observe()  # the thread may not have been waiting yet
     clock.now = 20.0
-    assert progress.look() >= 10.0
-    progress.tick()
+    assert detector.observe() >= 10.0
+    detector.tick()
     clock.now = 30.0
-    assert progress.look() == 0.0
+    assert detector.observe() == 0.0
     release.set()
     thread.join()
 
 
-def test_a_thread_that_moves_without_ticking_does_not_stall() -> None:
-    clock, stations = Clock(), [threading.Event() for _ in range(2)]
+def test_a_thread_that_advances_without_ticking_does_not_stall() -> None:
+    clock, gates = Clock(), [threading.Event() for _ in range(2)]
     arrived = [threading.Event() for _ in range(2)]
 
     def walk() -> None:
         arrived[0].set()
-        stations[0].wait()
+        gates[0].wait()
         arrived[1].set()
-        stations[1].wait()
+        gates[1].wait()
 
     thread = threading.Thread(target=walk, daemon=True)
-    progress = StallDetector(thread, clock)
+    detector = StallDetector(thread, clock)
     thread.start()
     arrived[0].wait()
-    progress.look()
-    stations[0].set()
+    detector.observe()
+    gates[0].set()
     arrived[1].wait()
     clock.now = 10.0
-    assert progress.look() == 0.0
-    stations[1].set()
+    assert detector.observe() == 0.0
+    gates[1].set()
     thread.join()
     clock.now = 20.0
-    progress.look()  # a thread that has ended is no error
+    detector.observe()  # observing an ended thread must not raise

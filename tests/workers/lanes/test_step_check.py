@@ -1,58 +1,58 @@
-"""When training looks at the abort flag, and what comes of it."""
+"""When training checks the abort flag, and how it reacts."""
 
 import pytest
 
 from mixfront.exceptions import DivergedError
-from mixfront.lanes.agreement import Code, Phase, Status, Verdict
+from mixfront.lanes.agreement import Phase, RankStatus, StatusCode, Verdict
 from mixfront.lanes.step_check import PeerFailed, StepCheck
 
 
 class Ranks:
-    """Two ranks that take a second per step; the other one does as told."""
+    """Two ranks; `other` is the status of the second, by default the same as the first's."""
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.exchanges: list[Status] = []
-        self.other: Status | None = None
+        self.exchanges: list[RankStatus] = []
+        self.other: RankStatus | None = None
         self.abort: str | None = None
         self.ticks = 0
 
-    def check(self, every_s: float = 10.0) -> StepCheck:
+    def check(self, interval_s: float = 10.0) -> StepCheck:
         return StepCheck(
-            self._exchange, lambda: 7, lambda: self.abort, self._tick, every_s, lambda: self.now
+            self._exchange, lambda: 7, lambda: self.abort, self._tick, interval_s, lambda: self.now
         )
 
     def _tick(self) -> None:
         self.ticks += 1
 
-    def _exchange(self, mine: Status) -> list[Status]:
-        self.exchanges.append(mine)
-        return [mine, self.other or mine]
+    def _exchange(self, status: RankStatus) -> list[RankStatus]:
+        self.exchanges.append(status)
+        return [status, self.other or status]
 
 
-def test_the_ranks_meet_about_as_often_as_asked() -> None:
+def test_ranks_exchange_about_once_per_interval() -> None:
     ranks = Ranks()
-    check, met = ranks.check(every_s=10.0), []
+    check, exchanged_at = ranks.check(interval_s=10.0), []
     for step in range(1, 60):
         ranks.now += 1.0
         before = len(ranks.exchanges)
         assert not check(step)
-        met += [step] * (len(ranks.exchanges) - before)
-    assert met == [1, 5, 15, 25, 35, 45, 55]  # it grows fourfold at most
+        exchanged_at += [step] * (len(ranks.exchanges) - before)
+    assert exchanged_at == [1, 5, 15, 25, 35, 45, 55]  # the interval grows at most fourfold
     assert ranks.ticks == 59
     assert {status.sequence for status in ranks.exchanges} == {7}
 
 
-def test_slow_steps_are_checked_one_by_one() -> None:
+def test_slow_steps_are_each_checked() -> None:
     ranks = Ranks()
-    check = ranks.check(every_s=1.0)
+    check = ranks.check(interval_s=1.0)
     for step in range(1, 4):
         ranks.now += 30.0
         check(step)
     assert len(ranks.exchanges) == 3
 
 
-def test_an_abort_stops_all() -> None:
+def test_an_abort_stops_training() -> None:
     ranks = Ranks()
     check = ranks.check()
     ranks.abort = "enough"
@@ -60,18 +60,18 @@ def test_an_abort_stops_all() -> None:
     assert check.verdict is None
 
 
-def test_another_ranks_nan_ends_this_one_alike() -> None:
+def test_nan_on_another_rank_ends_training_on_this_one() -> None:
     ranks = Ranks()
-    ranks.other = Status(phase=Phase.END, code=Code.DIVERGED, sequence=7)
+    ranks.other = RankStatus(phase=Phase.END, code=StatusCode.DIVERGED, sequence=7)
     check = ranks.check()
     with pytest.raises(DivergedError, match="another rank is not finite at step 1"):
         check(1)
     assert check.verdict is Verdict.DIVERGED
 
 
-def test_another_ranks_failure_ends_the_worker_group() -> None:
+def test_a_failure_of_another_rank_ends_the_worker_group() -> None:
     ranks = Ranks()
-    ranks.other = Status(phase=Phase.END, code=Code.FAILED, sequence=6)
+    ranks.other = RankStatus(phase=Phase.END, code=StatusCode.FAILED, sequence=6)
     check = ranks.check()
     with pytest.raises(PeerFailed):
         check(1)

@@ -52,7 +52,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> DataRequest:
 
 @pytest.fixture
 def make_request(data: DataRequest, tmp_path: Path) -> MakeRequest:
-    """A request for a tiny model, by default a UniMixer; arguments are fields of its parts."""
+    """Builds requests for a tiny model, by default a UniMixer; keywords are training settings."""
 
     def make(
         *,

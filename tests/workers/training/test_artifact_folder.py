@@ -1,4 +1,4 @@
-"""Files of tensors: written, verified, refused."""
+"""Tensor files: written, verified, rejected."""
 
 from pathlib import Path
 
@@ -16,28 +16,28 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactFolder:
     )
 
 
-def test_tensors_come_back_as_they_were(folder: ArtifactFolder) -> None:
+def test_tensors_survive_a_round_trip(folder: ArtifactFolder) -> None:
     tensors = {"a": torch.randn(3, 2), "step": torch.tensor(7.0), "b": torch.arange(4)}
     file = folder.write_tensors("t.safetensors", tensors)
-    found = folder.read_tensors("t.safetensors", file)
-    assert found.keys() == tensors.keys()
-    assert all(torch.equal(found[name], value) for name, value in tensors.items())
+    loaded = folder.read_tensors("t.safetensors", file)
+    assert loaded.keys() == tensors.keys()
+    assert all(torch.equal(loaded[name], value) for name, value in tensors.items())
 
 
-def test_another_content_is_refused(folder: ArtifactFolder) -> None:
+def test_changed_content_is_rejected(folder: ArtifactFolder) -> None:
     file = folder.write_tensors("t.safetensors", {"a": torch.zeros(2)})
     folder.write_tensors("t.safetensors", {"a": torch.ones(2)})
     with pytest.raises(TrialError, match="digest differs"):
         folder.read_tensors("t.safetensors", file)
 
 
-def test_what_is_no_safetensors_is_never_unpickled(folder: ArtifactFolder) -> None:
+def test_a_file_that_is_not_safetensors_is_never_unpickled(folder: ArtifactFolder) -> None:
     folder.write("t.safetensors", b"\x80\x04N.")
     with pytest.raises(TrialError, match="damaged"):
         folder.read_tensors("t.safetensors")
 
 
-def test_a_missing_file_is_one_sentence(folder: ArtifactFolder) -> None:
+def test_a_missing_file_is_an_error_in_one_sentence(folder: ArtifactFolder) -> None:
     with pytest.raises(TrialError, match=r"cannot read .*/nothing"):
         folder.read("nothing")
 

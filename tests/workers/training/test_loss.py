@@ -1,4 +1,4 @@
-"""The parts of the loss by their formulas; padding and micro-batches do not matter."""
+"""The parts of the loss equal their formulas; padding does not matter."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ def bce(logit: Tensor, label: Tensor) -> Tensor:
     return -(label * logit.sigmoid().log() + (1 - label) * (-logit).sigmoid().log())
 
 
-def test_by_the_formula(outputs: Outputs, label: Tensor) -> None:
+def test_losses_equal_their_formulas(outputs: Outputs, label: Tensor) -> None:
     """sum(w bce), and sum(w (0.3 * sum over heads of bce + penalty))."""
     assert outputs.auxiliary is not None
     assert outputs.penalty is not None
@@ -38,14 +38,14 @@ def test_by_the_formula(outputs: Outputs, label: Tensor) -> None:
     torch.testing.assert_close(extra_loss(outputs, label, WEIGHT, 0.3), extra)
 
 
-def test_logits_alone_have_no_extra(label: Tensor) -> None:
+def test_logits_alone_have_no_extra_loss(label: Tensor) -> None:
     outputs = Outputs.of(torch.randn(N, dtype=torch.bfloat16))
     assert outputs.logits.dtype == torch.float32
     assert float(extra_loss(outputs, label, WEIGHT, 0.3)) == 0
 
 
-def test_no_heads_leave_the_penalty(outputs: Outputs, label: Tensor) -> None:
+def test_without_heads_only_the_penalty_remains(outputs: Outputs, label: Tensor) -> None:
     assert outputs.penalty is not None
-    found = Outputs.of((outputs.logits, torch.zeros(N, 0), outputs.penalty))
+    without_heads = Outputs.of((outputs.logits, torch.zeros(N, 0), outputs.penalty))
     expected = (WEIGHT * outputs.penalty).sum()
-    torch.testing.assert_close(extra_loss(found, label, WEIGHT, 0.3), expected)
+    torch.testing.assert_close(extra_loss(without_heads, label, WEIGHT, 0.3), expected)

@@ -1,4 +1,4 @@
-"""What a trial leaves behind of its mixing."""
+"""The mixing history and pictures that a trial writes."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def make(family: str = "unimixer", **values: object) -> Ranker:
     return build_ranker(family, make_config(family, SHAPE | values), LAYOUT).eval()
 
 
-def scored(ranker: Ranker, tau: float) -> Ranker:
+def run_forward(ranker: Ranker, tau: float) -> Ranker:
     ranker.set_tau(tau)
     with torch.no_grad():
         ranker(torch.randn(3, 4, 4), torch.zeros(3, 0))
@@ -29,12 +29,12 @@ def scored(ranker: Ranker, tau: float) -> Ranker:
 
 
 def steps_in(folder: Path) -> list[int]:
-    return [seen["step"] for seen in json.loads((folder / "mixing/history.json").read_text())]
+    return [record["step"] for record in json.loads((folder / "mixing/history.json").read_text())]
 
 
 def test_mixing_gets_sparser_as_tau_falls(tmp_path: Path) -> None:
     ranker, log = make(logit_init_std=1.0), MixingLog(str(tmp_path), "trial 3", writes=True)
-    hot, cold = log.note(scored(ranker, 1.0), 10), log.note(scored(ranker, 0.05), 20)
+    hot, cold = log.record(run_forward(ranker, 1.0), 10), log.record(run_forward(ranker, 0.05), 20)
     assert (hot["mixing/tau"], cold["mixing/tau"]) == pytest.approx((1.0, 0.05))
     for layer in (0, 1):
         for kind, size in (("global", 8), ("local", 4)):
@@ -44,54 +44,53 @@ def test_mixing_gets_sparser_as_tau_falls(tmp_path: Path) -> None:
     assert steps_in(tmp_path) == [10, 20]
 
 
-def test_pictures_at_the_end(tmp_path: Path) -> None:
+def test_pictures_are_drawn_at_the_end(tmp_path: Path) -> None:
     ranker, log = make(), MixingLog(str(tmp_path), "trial 3", writes=True)
-    log.note(scored(ranker, 1.0), 10)
+    log.record(run_forward(ranker, 1.0), 10)
     log.draw(ranker)
-    found = sorted(path.name for path in (tmp_path / "mixing").iterdir())
-    assert found == ["history.json", "layer0.png", "layer1.png", "sparsity.png"]
-    for name in found[1:]:
+    names = sorted(path.name for path in (tmp_path / "mixing").iterdir())
+    assert names == ["history.json", "layer0.png", "layer1.png", "sparsity.png"]
+    for name in names[1:]:
         with Image.open(tmp_path / "mixing" / name) as picture:
             assert picture.format == "PNG"
             assert min(picture.size) > 300
 
 
-def test_a_deep_model_shows_a_few_layers(tmp_path: Path) -> None:
+def test_only_a_few_layers_of_a_deep_model_are_drawn(tmp_path: Path) -> None:
     ranker, log = make(num_blocks=9), MixingLog(str(tmp_path), "trial 3", writes=True)
-    log.note(scored(ranker, 1.0), 10)
+    log.record(run_forward(ranker, 1.0), 10)
     log.draw(ranker)
     layers = sorted(path.name for path in (tmp_path / "mixing").glob("layer*.png"))
     assert len(layers) == MAX_LAYERS
     assert (layers[0], layers[-1]) == ("layer0.png", "layer8.png")
 
 
-def test_a_resumed_trial_goes_on_with_its_history(tmp_path: Path) -> None:
-    """And forgets what lies beyond the checkpoint that it goes on from."""
-    ranker = scored(make(), 1.0)
+def test_a_resumed_trial_keeps_its_history_up_to_the_checkpoint(tmp_path: Path) -> None:
+    ranker = run_forward(make(), 1.0)
     first = MixingLog(str(tmp_path), "trial 3", writes=True)
     for step in (10, 20, 30):
-        first.note(ranker, step)
-    MixingLog(str(tmp_path), "trial 3", writes=True).note(ranker, 20)
+        first.record(ranker, step)
+    MixingLog(str(tmp_path), "trial 3", writes=True).record(ranker, 20)
     assert steps_in(tmp_path) == [10, 20]
 
 
-def test_a_torn_history_is_begun_anew(tmp_path: Path) -> None:
+def test_a_truncated_history_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "mixing").mkdir()
     (tmp_path / "mixing/history.json").write_text('[{"step": 1')
-    MixingLog(str(tmp_path), "trial 3", writes=True).note(scored(make(), 1.0), 20)
+    MixingLog(str(tmp_path), "trial 3", writes=True).record(run_forward(make(), 1.0), 20)
     assert steps_in(tmp_path) == [20]
 
 
 def test_other_ranks_compute_the_same_and_write_nothing(tmp_path: Path) -> None:
-    ranker = scored(make(), 1.0)
+    ranker = run_forward(make(), 1.0)
     first, other = (MixingLog(str(tmp_path / n), "t", writes=n == "0") for n in ("0", "1"))
-    assert first.note(ranker, 10) == other.note(ranker, 10)
+    assert first.record(ranker, 10) == other.record(ranker, 10)
     other.draw(ranker)
     assert not (tmp_path / "1").exists()
 
 
-def test_families_without_learned_mixing_leave_nothing(tmp_path: Path) -> None:
+def test_families_without_learned_mixing_write_nothing(tmp_path: Path) -> None:
     ranker, log = make("rankmixer"), MixingLog(str(tmp_path), "trial 3", writes=True)
-    assert log.note(scored(ranker, 1.0), 10) == {}
+    assert log.record(run_forward(ranker, 1.0), 10) == {}
     log.draw(ranker)
     assert list(tmp_path.iterdir()) == []

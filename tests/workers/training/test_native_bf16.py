@@ -17,14 +17,14 @@ ARM = "processor\t: 0\nFeatures\t: fp asimd i8mm {}\n"
     [
         (INTEL.format("amx_bf16 amx_tile avx512_bf16"), True),
         (INTEL.format("avx512_bf16"), True),
-        (INTEL.format(""), False),  # torch says "supported" here, and emulates
+        (INTEL.format(""), False),  # torch reports support here, but emulates
         (INTEL.format("avx512_bf16_like"), False),
         (ARM.format("bf16"), True),
         (ARM.format(""), False),
         ("processor\t: 0\n", False),
     ],
 )
-def test_cpus_by_their_flags(
+def test_cpus_are_judged_by_their_flags(
     cpuinfo: str, expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "cpuinfo"
@@ -33,7 +33,7 @@ def test_cpus_by_their_flags(
     assert has_native_bf16("cpu") is expected
 
 
-def test_a_system_without_cpuinfo_has_none(
+def test_a_system_without_cpuinfo_has_no_native_bf16(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(native_bf16, "CPUINFO", tmp_path / "missing")
@@ -42,5 +42,5 @@ def test_a_system_without_cpuinfo_has_none(
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_gpus_by_their_generation() -> None:
+def test_gpus_are_judged_by_their_generation() -> None:
     assert has_native_bf16("cuda") is (torch.cuda.get_device_capability()[0] >= 8)

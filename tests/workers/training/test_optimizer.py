@@ -1,4 +1,4 @@
-"""Groups of the dense optimizer, and the warm-up."""
+"""Parameter groups of the dense optimizer, and learning-rate warm-up."""
 
 import pytest
 import torch
@@ -29,11 +29,11 @@ def test_adam_adds_decay_to_the_gradient_and_adamw_does_not(kind: str, expected:
     optimizer = build_optimizer(module, frozenset(), config)
     module.weight.grad = torch.zeros(1, 1)
     optimizer.step()
-    # Adam takes a whole step of lr along the decay's sign; AdamW shrinks by lr * decay.
+    # Adam takes a full step of size lr; AdamW shrinks the weight by lr * decay.
     assert float(module.weight.detach()) == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_group_without_parameters_is_left_out() -> None:
+def test_an_empty_group_is_left_out() -> None:
     module = nn.Linear(1, 1, bias=False)
     assert len(build_optimizer(module, frozenset(), DenseOptimizerConfig()).param_groups) == 1
 

@@ -1,4 +1,4 @@
-"""A driver that reads configs must not wait for torch or DeepSpeed."""
+"""Reading configs must not import torch or DeepSpeed, so that drivers start fast."""
 
 import subprocess
 import sys
@@ -11,10 +11,10 @@ def test_config_and_request_import_neither_torch_nor_deepspeed() -> None:
         "import sys; import mixfront.training.config, mixfront.training.request; "
         "print([m for m in ('torch', 'deepspeed', 'pyarrow') if m in sys.modules])"
     )
-    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert told.stdout.strip() == "[]"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_can_be_imported() -> None:
     for name in mixfront.training.__all__:
         assert getattr(mixfront.training, name).__name__ == name

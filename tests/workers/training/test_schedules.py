@@ -1,4 +1,4 @@
-"""Evaluation points and temperatures follow from the integer step."""
+"""Evaluation points and temperatures depend only on the integer step."""
 
 import pytest
 from hypothesis import given
@@ -37,7 +37,7 @@ def test_points_are_the_first_steps_that_reach_a_multiple(
 
 
 @given(total=st.integers(1, 10_000), thousandths=st.integers(1, 1000))
-def test_points_rise_and_end_at_the_last_step(total: int, thousandths: int) -> None:
+def test_points_ascend_and_end_at_the_last_step(total: int, thousandths: int) -> None:
     points = evaluation_steps(total, thousandths / 1000)
     assert points == sorted(set(points))
     assert points[-1] == total

@@ -1,4 +1,4 @@
-"""Trials on a small data set in this process: curves, resuming, stopping, exporting."""
+"""Trials on a small data set in one process: loss curves, resuming, stopping, exporting."""
 
 import json
 import math
@@ -22,7 +22,7 @@ MakeRequest = Callable[..., TrialRequest]
 
 
 def run(request: TrialRequest, stop_after: int | None = None) -> tuple[list[float], Any]:
-    """Losses of all steps, and the last evaluation or, if stopped, the checkpoint's URL."""
+    """Losses of all steps, and the last evaluation or, if stopped, the checkpoint URL."""
     session = TrialSession(request)
     losses: list[float] = []
     evaluation: Evaluation | None = None
@@ -58,7 +58,7 @@ def test_a_trial_learns_and_is_evaluated_at_its_points(make_request: MakeRequest
     assert all(whole.metrics[name] > 0 for name in LATENCIES)
     assert whole.metrics["latency_p50_ms_b1"] <= whole.metrics["latency_p99_ms_b1"]
     assert whole.metrics["train_loss"] < half.metrics["train_loss"]
-    assert session.advance().metrics["auc"] == whole.metrics["auc"]  # nothing is left to do
+    assert session.advance().metrics["auc"] == whole.metrics["auc"]  # nothing left to train
     reported = {describe_metric(name).name for name in whole.metrics}
     assert reported == {n for n, m in METRICS.items() if not m.before_training}
     session.close()
@@ -66,29 +66,27 @@ def test_a_trial_learns_and_is_evaluated_at_its_points(make_request: MakeRequest
 
 
 @pytest.mark.parametrize("stage", [0, 1, 2, 3])
-def test_a_resumed_trial_takes_the_same_steps_to_the_bit(
-    stage: int, make_request: MakeRequest
-) -> None:
-    tricky = {
+def test_a_resumed_trial_is_bit_identical(stage: int, make_request: MakeRequest) -> None:
+    settings = {
         "optimizer": {"warmup": 0.3, "clip_norm": 1.0, "weight_decay": 0.01},
         "embedding_optimizer": {"l2": 1e-3},
         "gradient_accumulation": 2,
         "seed": 5,
     }
-    curve, whole = run(make_request(zero_stage=stage, **tricky))
-    stop = len(curve) // 2 + 1  # past the evaluation, inside a pass
-    first, url = run(make_request(zero_stage=stage, name="again", **tricky), stop_after=stop)
-    rest, resumed = run(make_request(zero_stage=stage, name="again", resume_from=url, **tricky))
+    curve, whole = run(make_request(zero_stage=stage, **settings))
+    stop = len(curve) // 2 + 1  # after the evaluation and within a pass
+    first, url = run(make_request(zero_stage=stage, name="again", **settings), stop_after=stop)
+    rest, resumed = run(make_request(zero_stage=stage, name="again", resume_from=url, **settings))
     assert len(first) == stop
     assert first + rest == curve
     for name in ("auc", "uauc", "logloss", "train_loss", "test_auc"):
         assert resumed.metrics[name] == whole.metrics[name]
 
 
-def test_dropout_goes_on_where_it_stopped(make_request: MakeRequest) -> None:
+def test_dropout_resumes_with_the_same_random_state(make_request: MakeRequest) -> None:
     def request(**values: Any) -> TrialRequest:
-        made = make_request(**values)
-        return made.model_copy(update={"model": {**made.model, "dropout": 0.3}})
+        base = make_request(**values)
+        return base.model_copy(update={"model": {**base.model, "dropout": 0.3}})
 
     curve, _ = run(request())
     first, url = run(request(name="again"), stop_after=5)
@@ -96,11 +94,11 @@ def test_dropout_goes_on_where_it_stopped(make_request: MakeRequest) -> None:
     assert first + rest == curve
 
 
-def test_two_stages_restart_cold(make_request: MakeRequest) -> None:
+def test_the_cold_stage_restarts_the_optimizers(make_request: MakeRequest) -> None:
     def request(**values: Any) -> TrialRequest:
-        made = make_request(**values)
+        base = make_request(**values)
         schedule = {"tau_schedule": "two_stage", "hot_share": 0.5}
-        return made.model_copy(update={"model": {**made.model, **schedule}})
+        return base.model_copy(update={"model": {**base.model, **schedule}})
 
     curve, _ = run(request())
     half = len(curve) // 2
@@ -113,24 +111,24 @@ def test_two_stages_restart_cold(make_request: MakeRequest) -> None:
     assert read_manifest(hot).sparse_steps == half
 
 
-def test_a_trial_without_zero_and_with_micro_batches_has_the_same_curve(
+def test_zero_stages_and_micro_batches_do_not_change_the_curve(
     make_request: MakeRequest,
 ) -> None:
     expected, _ = run(make_request(zero_stage=0))
     for stage, parts in ((0, 3), (1, 1), (2, 3), (3, 1)):
-        found, _ = run(make_request(zero_stage=stage, gradient_accumulation=parts))
-        assert found == pytest.approx(expected, rel=1e-4)
+        losses, _ = run(make_request(zero_stage=stage, gradient_accumulation=parts))
+        assert losses == pytest.approx(expected, rel=1e-4)
 
 
 def test_bf16_trains(make_request: MakeRequest) -> None:
     expected, _ = run(make_request())
-    found, evaluation = run(make_request(precision="bf16", name="bf16"))
-    assert found == pytest.approx(expected, rel=0.02)
-    assert found != expected
+    losses, evaluation = run(make_request(precision="bf16", name="bf16"))
+    assert losses == pytest.approx(expected, rel=0.02)
+    assert losses != expected
     assert math.isfinite(evaluation.metrics["auc"])
 
 
-def test_stopping_at_an_evaluation_point_evaluates_after_resuming(
+def test_a_trial_stopped_at_an_evaluation_point_evaluates_after_resuming(
     make_request: MakeRequest,
 ) -> None:
     curve, _ = run(make_request())
@@ -145,7 +143,7 @@ def test_stopping_at_an_evaluation_point_evaluates_after_resuming(
     assert "samples_per_s" not in evaluation.metrics
 
 
-def test_old_checkpoints_go(make_request: MakeRequest) -> None:
+def test_old_checkpoints_are_removed(make_request: MakeRequest) -> None:
     request = make_request(evaluate_every=0.25, keep_checkpoints=2)
     session = TrialSession(request)
     urls = [session.advance().checkpoint for _ in range(3)]
@@ -154,8 +152,8 @@ def test_old_checkpoints_go(make_request: MakeRequest) -> None:
     assert names == {url.rsplit("/", 1)[1] for url in urls[1:]}
 
 
-def test_the_one_before_stays_until_the_newest_is_known(make_request: MakeRequest) -> None:
-    """A driver that dies before it writes the newest down resumes from the one before."""
+def test_the_previous_checkpoint_is_kept_until_the_next_advance(make_request: MakeRequest) -> None:
+    """A driver that dies before it records the newest checkpoint resumes from the one before."""
     session = TrialSession(make_request(evaluate_every=0.25))
     urls = [session.advance().checkpoint for _ in range(2)]
     assert [Path(url, "manifest.json").exists() for url in urls] == [True, True]
@@ -165,7 +163,7 @@ def test_the_one_before_stays_until_the_newest_is_known(make_request: MakeReques
     assert not Path(urls[1]).exists()
 
 
-def test_a_checkpoint_without_manifest_or_with_another_bit_is_refused(
+def test_a_checkpoint_without_manifest_or_with_a_flipped_bit_is_rejected(
     make_request: MakeRequest,
 ) -> None:
     _, url = run(make_request(), stop_after=2)
@@ -175,11 +173,11 @@ def test_a_checkpoint_without_manifest_or_with_another_bit_is_refused(
     with pytest.raises(TrialError, match="digest differs"):
         TrialSession(make_request(resume_from=url))
     (Path(url) / "manifest.json").unlink()
-    with pytest.raises(TrialError, match="no checkpoint"):
+    with pytest.raises(TrialError, match="not a complete checkpoint"):
         TrialSession(make_request(resume_from=url))
 
 
-def test_a_checkpoint_of_another_trial_is_refused(make_request: MakeRequest) -> None:
+def test_a_checkpoint_of_another_trial_is_rejected(make_request: MakeRequest) -> None:
     _, url = run(make_request(), stop_after=2)
     with pytest.raises(TrialError, match=r"zero_stage 2, this trial has 1"):
         TrialSession(make_request(zero_stage=1, resume_from=url))
@@ -207,10 +205,10 @@ def with_extras(request: TrialRequest, family: str, values: dict[str, Any]) -> T
 
 @pytest.mark.parametrize("stage", [0, 1, 2, 3])
 @pytest.mark.parametrize(("family", "values"), EXTRAS)
-def test_extra_losses_train_at_every_stage_and_are_not_served(
+def test_extra_losses_train_at_every_stage_and_are_not_exported(
     make_request: MakeRequest, family: str, values: dict[str, Any], stage: int
 ) -> None:
-    """Interrupted or not, whatever the stage and the micro-batches, to the same curve."""
+    """The curve is the same with or without an interruption, ZeRO and micro-batches."""
     changes = {"batch_size": 251, "optimizer": {"clip_norm": 1.0, "weight_decay": 0.01}}
     request = with_extras(make_request(zero_stage=stage, name="whole", **changes), family, values)
     whole, evaluation = run(request)
@@ -220,20 +218,20 @@ def test_extra_losses_train_at_every_stage_and_are_not_served(
     assert first + rest == whole
     parts = make_request(zero_stage=0, name="parts", gradient_accumulation=3, **changes)
     assert run(with_extras(parts, family, values))[0] == pytest.approx(whole, rel=1e-5)
-    kept = safetensors.numpy.load_file(f"{evaluation.model_url}/weights.safetensors")
-    assert kept
-    assert not [name for name in kept if "auxiliary" in name]
+    weights = safetensors.numpy.load_file(f"{evaluation.model_url}/weights.safetensors")
+    assert weights
+    assert not [name for name in weights if "auxiliary" in name]
     predictor = Predictor.load(evaluation.model_url)
-    told = json.loads(Path(f"{evaluation.model_url}/sample_scores.json").read_text())["scores"]
+    expected = json.loads(Path(f"{evaluation.model_url}/sample_scores.json").read_text())["scores"]
     sample = pq.read_table(f"{evaluation.model_url}/sample.parquet")
-    assert predictor.predict(sample) == pytest.approx(told, abs=1e-6)
+    assert predictor.predict(sample) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(("family", "values"), EXTRAS)
-def test_extra_losses_change_the_training_but_are_not_in_its_loss(
+def test_extra_losses_change_training_but_not_the_reported_loss(
     make_request: MakeRequest, family: str, values: dict[str, Any]
 ) -> None:
-    """The first step's loss is of the same weights: the task's alone, whatever the factors."""
+    """The first step has the same weights, so the task loss is equal whatever the factor."""
     factor = "aux_weight" if "aux_weight" in values else "router_penalty"
     weak, _ = run(with_extras(make_request(name="a"), family, {**values, factor: 1e-6}), 4)
     strong, _ = run(with_extras(make_request(name="b"), family, {**values, factor: 5.0}), 4)
@@ -242,7 +240,7 @@ def test_extra_losses_change_the_training_but_are_not_in_its_loss(
 
 
 def test_an_extra_loss_that_is_not_finite_ends_the_trial(make_request: MakeRequest) -> None:
-    """Though the task's own loss still is."""
+    """Even if the task loss is finite."""
     session = TrialSession(with_extras(make_request(zero_stage=0), *EXTRAS[0]))
     ranker = session._trainer.engine.module
     torch.nn.init.constant_(ranker.get_parameter("auxiliary.output.bias"), math.nan)
@@ -258,20 +256,20 @@ def test_only_a_finished_trial_is_exported(make_request: MakeRequest) -> None:
     session.close()
 
 
-def test_more_micro_batches_than_rows_are_refused(make_request: MakeRequest) -> None:
+def test_more_micro_batches_than_rows_are_rejected(make_request: MakeRequest) -> None:
     with pytest.raises(SpecError, match="gradient_accumulation is 8"):
         TrialSession(make_request(batch_size=4, gradient_accumulation=8))
 
 
-def test_seeds_differ_and_repeat(make_request: MakeRequest) -> None:
+def test_the_seed_determines_the_trial(make_request: MakeRequest) -> None:
     one, _ = run(make_request(seed=1), stop_after=3)
-    torch.rand(7)  # what happened before must not matter
+    torch.rand(7)  # earlier random draws must not matter
     same, _ = run(make_request(seed=1), stop_after=3)
     other, _ = run(make_request(seed=2), stop_after=3)
     assert one == same != other
 
 
-def test_model_json_tells_what_was_trained(make_request: MakeRequest) -> None:
+def test_model_json_describes_the_trained_model(make_request: MakeRequest) -> None:
     _, evaluation = run(make_request())
     about = json.loads((Path(evaluation.model_url) / "model.json").read_text())
     assert about["family"] == "unimixer"
@@ -281,18 +279,18 @@ def test_model_json_tells_what_was_trained(make_request: MakeRequest) -> None:
 
 
 @pytest.mark.parametrize("stage", [0, 3])
-def test_mixing_is_shown_at_every_evaluation(make_request: MakeRequest, stage: int) -> None:
-    """Under ZeRO 3 as well, where the weights are elsewhere after a forward."""
+def test_mixing_is_recorded_at_every_evaluation(make_request: MakeRequest, stage: int) -> None:
+    """Also under ZeRO 3, where parameters are empty after a forward pass."""
     request = make_request(zero_stage=stage)
     session = TrialSession(request)
     half, whole = session.advance(), session.advance()
     session.close()
-    n, b = 8, 4  # blocks of the flattened input, and their width
+    n, b = 8, 4  # number of blocks of the flattened input, and their size
     assert half.metrics["mixing/tau"] > whole.metrics["mixing/tau"] == pytest.approx(0.05)
     for metrics in (half.metrics, whole.metrics):
         assert 1 <= metrics["mixing/global_support_layer0"] <= n
         assert 1 / b <= metrics["mixing/local_peak_layer0"] <= 1
     folder = Path(request.folder) / "mixing"
     history = json.loads((folder / "history.json").read_text())
-    assert [seen["step"] for seen in history] == [half.step, whole.step]
+    assert [record["step"] for record in history] == [half.step, whole.step]
     assert {path.name for path in folder.glob("*.png")} == {"layer0.png", "sparsity.png"}

@@ -1,4 +1,4 @@
-"""Effective support and largest share, of matrices whose answer is known."""
+"""Effective support and largest share of matrices with known answers."""
 
 import pytest
 import torch
@@ -20,12 +20,12 @@ def view_of(matrices: Tensor, layer: int = 0) -> MixingView:
     )
 
 
-def test_all_alike_and_one_alone() -> None:
+def test_uniform_rows_and_one_hot_rows() -> None:
     assert sparsity(view_of(torch.full((1, 8, 8), 1 / 8))) == pytest.approx((8.0, 1 / 8))
     assert sparsity(view_of(torch.eye(8)[None])) == pytest.approx((1.0, 1.0))
 
 
-def test_means_over_rows_of_all_matrices() -> None:
+def test_results_are_means_over_the_rows_of_all_matrices() -> None:
     both = torch.stack([torch.full((4, 4), 1 / 4), torch.eye(4)])
     assert sparsity(view_of(both)) == pytest.approx((2.5, 0.625))
 
@@ -34,14 +34,14 @@ def test_rows_need_not_sum_to_one() -> None:
     assert sparsity(view_of(1.3 * torch.eye(8)[None])) == pytest.approx((1.0, 1.0))
 
 
-def test_of_a_large_matrix_some_rows_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_a_large_matrix_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sparsity_module, "MAX_CELLS", 16)
     matrix = torch.eye(8)
-    matrix[1::2] = 1 / 8  # every fourth row is looked at
+    matrix[1::2] = 1 / 8  # every fourth row is sampled
     assert sparsity(view_of(matrix[None])) == pytest.approx((1.0, 1.0))
 
 
-def test_names() -> None:
+def test_metric_names() -> None:
     views = [view_of(torch.eye(4)[None], layer=1), view_of(torch.eye(2).expand(3, 2, 2), layer=1)]
     assert mixing_metrics(views) == pytest.approx(
         {

@@ -1,4 +1,4 @@
-"""The peak is given or measured."""
+"""The peak is configured or measured, and FLOPs equal the cost model's."""
 
 import pytest
 
@@ -7,28 +7,28 @@ from mixfront.models import FAMILIES, build_ranker, count_cost, make_config
 from mixfront.training.throughput import PEAK_VARIABLE, mfu, peak_flops, training_flops
 
 
-def test_a_given_peak_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configured_peak_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     peak_flops.cache_clear()
     monkeypatch.setenv(PEAK_VARIABLE, "2e12")
-    found = mfu(1e12, 2.0, device="cpu", precision="fp32", world_size=2)
+    utilisation = mfu(1e12, 2.0, device="cpu", precision="fp32", world_size=2)
     peak_flops.cache_clear()
-    assert found == pytest.approx(1e12 / 2 / 4e12)
+    assert utilisation == pytest.approx(1e12 / 2 / 4e12)
 
 
 def test_a_measured_peak_is_plausible(monkeypatch: pytest.MonkeyPatch) -> None:
     peak_flops.cache_clear()
     monkeypatch.delenv(PEAK_VARIABLE, raising=False)
-    found = peak_flops("cpu", "fp32")
+    peak = peak_flops("cpu", "fp32")
     peak_flops.cache_clear()
-    assert 1e8 < found < 1e15
+    assert 1e8 < peak < 1e15
 
 
 @pytest.mark.parametrize("sequence_pool", ["mean", "target"])
 @pytest.mark.parametrize("family", sorted(FAMILIES))
-def test_training_flops_are_those_of_the_cost_count(family: str, sequence_pool: str) -> None:
+def test_training_flops_equal_those_of_count_cost(family: str, sequence_pool: str) -> None:
     fields = tuple(FieldLayout(name=n, domain="any", kind="categorical") for n in "abcdef")
-    past = FieldLayout(name="past", domain="any", kind="sequence", length=7, target="a")
-    layout = FeatureLayout(fields=(*fields, past), num_rows=40, pad_rows=(0,))
+    history = FieldLayout(name="past", domain="any", kind="sequence", length=7, target="a")
+    layout = FeatureLayout(fields=(*fields, history), num_rows=40, pad_rows=(0,))
     config = make_config(family, {"head_hidden": [32], "sequence_pool": sequence_pool})
     expected = count_cost(family, config, batch_size=100, layout=layout).training_flops(100)
     assert training_flops(family, build_ranker(family, config, layout), 100) == expected

@@ -1,4 +1,4 @@
-"""Lanes, the worker side: one warm worker group that trains one trial after another."""
+"""The worker side of a lane: one warm worker group that trains one trial after another."""
 
 import lazy_loader
 

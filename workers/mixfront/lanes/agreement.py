@@ -1,7 +1,7 @@
-"""How ranks agree on what became of a command.
+"""How ranks agree on the result of a command.
 
-Every rank tells the others, on the control group, how it stands: after each command, and while
-training at agreed step numbers. All ranks see the same list, so all decide alike.
+Ranks exchange their status on the control group after each command, and during training at step
+numbers that all ranks share. All ranks see the same statuses, so all reach the same verdict.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ import torch.distributed as dist
 
 
 class Phase(IntEnum):
-    """Where a rank stands when it tells."""
+    """When a rank reports its status."""
 
-    CHECK = 0  # in the middle of training
-    END = 1  # done with the command, one way or the other
+    CHECK = 0  # during training
+    END = 1  # after the command, whether it succeeded or not
 
 
-class Code(IntEnum):
-    """How it went on one rank."""
+class StatusCode(IntEnum):
+    """Result of a command on one rank."""
 
     OK = 0
     FAILED = 1
@@ -33,53 +33,58 @@ class Code(IntEnum):
 class Verdict(StrEnum):
     """What all ranks do next."""
 
-    GO_ON = "go on"
-    ABORT = "abort"  # still training: checkpoint and stop
+    CONTINUE = "continue"
+    ABORT = "abort"  # during training: write a checkpoint and stop
     DONE = "done"
-    FAILED = "failed"  # on all ranks alike: the trial fails in place
-    DIVERGED = "diverged"  # on one rank is enough: the trial fails in place
+    FAILED = "failed"  # on all ranks: the trial fails, the worker group lives on
+    DIVERGED = "diverged"  # on at least one rank: the trial fails, the worker group lives on
     ABORTED = "aborted"
-    KILL = "kill"  # ranks differ, nothing can be said of their collectives: a new worker group
+    KILL = "kill"  # ranks differ, so their collectives may be out of step: needs a new group
 
 
 @dataclass(frozen=True, kw_only=True)
-class Status:
-    """What one rank tells. All fields are integers, so that one all-gather carries them.
+class RankStatus:
+    """Status of one rank. All fields are integers, so one all-gather carries them.
 
-    `sequence` counts the rank's collectives on the data group: where it differs between ranks,
-    one of them left in the middle of something, and the group cannot be used again.
+    `sequence` counts the rank's collectives on the data group. If it differs between ranks, one
+    of them left halfway through a step, and the group cannot be used again.
     """
 
     phase: Phase
-    code: Code = Code.OK
-    abort: int = 0  # rank 0: the mailbox says stop
-    next_check: int = 1  # rank 0: steps until the next check
+    code: StatusCode = StatusCode.OK
+    abort: int = 0  # 1 if the mailbox asks to stop
+    next_check: int = 1  # from rank 0: steps until the next check
     recycle: int = 0
     sequence: int = 0
 
 
-def decide(told: Sequence[Status]) -> Verdict:
-    """The verdict on what the ranks told, by rank."""
-    phases = {status.phase for status in told}
-    codes = {status.code for status in told}
-    in_step = len({status.sequence for status in told}) == 1
+def decide(statuses: Sequence[RankStatus]) -> Verdict:
+    """The verdict on the statuses of all ranks."""
+    phases = {status.phase for status in statuses}
+    codes = {status.code for status in statuses}
+    in_step = len({status.sequence for status in statuses}) == 1
     if phases == {Phase.CHECK}:
-        return Verdict.ABORT if any(status.abort for status in told) else Verdict.GO_ON
-    if not in_step and codes != {Code.OK}:
+        abort = any(status.abort for status in statuses)
+        return Verdict.ABORT if abort else Verdict.CONTINUE
+    if not in_step and codes != {StatusCode.OK}:
         return Verdict.KILL
-    if Code.DIVERGED in codes and codes <= {Code.OK, Code.DIVERGED}:
+    if StatusCode.DIVERGED in codes and codes <= {StatusCode.OK, StatusCode.DIVERGED}:
         return Verdict.DIVERGED
-    alike = {Code.OK: Verdict.DONE, Code.FAILED: Verdict.FAILED, Code.ABORTED: Verdict.ABORTED}
+    unanimous = {
+        StatusCode.OK: Verdict.DONE,
+        StatusCode.FAILED: Verdict.FAILED,
+        StatusCode.ABORTED: Verdict.ABORTED,
+    }
     if phases == {Phase.END} and len(codes) == 1:
-        return alike[codes.pop()]
+        return unanimous[codes.pop()]
     return Verdict.KILL
 
 
 class ControlGroup:
-    """The ranks of one lane, on a gloo group of their own (also beside NCCL).
+    """The ranks of one lane on their own gloo group, also when the data group uses NCCL.
 
     Args:
-        timeout_s: Of a collective. Long: the watchdog finds what hangs much sooner.
+        timeout_s: Timeout of a collective. Long, as the watchdog catches a hang much sooner.
     """
 
     def __init__(self, timeout_s: float) -> None:
@@ -94,30 +99,30 @@ class ControlGroup:
         return box[0]
 
     def gather(self, value: Any) -> list[Any]:
-        """Every rank's value, on every rank, by rank."""
+        """All ranks' values in rank order, on every rank."""
         values: list[Any] = [None] * self.size
         dist.all_gather_object(values, value, group=self._group)
         return values
 
-    def exchange(self, status: Status, deadline_s: float | None = None) -> list[Status]:
-        """Every rank's status, on every rank, by rank.
+    def exchange(self, status: RankStatus, deadline_s: float | None = None) -> list[RankStatus]:
+        """All ranks' statuses in rank order, on every rank.
 
         Raises:
-            RuntimeError: If a rank is gone, or not there by the deadline; the group is then unfit.
+            RuntimeError: If a rank is gone or misses the deadline. The group is unusable then.
         """
-        mine = torch.tensor(astuple(status), dtype=torch.int64)
-        told = [torch.zeros_like(mine) for _ in range(self.size)]
-        work = dist.all_gather(told, mine, group=self._group, async_op=True)
+        row = torch.tensor(astuple(status), dtype=torch.int64)
+        rows = [torch.zeros_like(row) for _ in range(self.size)]
+        work = dist.all_gather(rows, row, group=self._group, async_op=True)
         if work is not None:
             work.wait() if deadline_s is None else work.wait(timedelta(seconds=deadline_s))
-        return [_status_of(row.tolist()) for row in told]
+        return [_status_of(gathered.tolist()) for gathered in rows]
 
 
-def _status_of(row: list[int]) -> Status:
+def _status_of(row: list[int]) -> RankStatus:
     phase, code, abort, next_check, recycle, sequence = row
-    return Status(
+    return RankStatus(
         phase=Phase(phase),
-        code=Code(code),
+        code=StatusCode(code),
         abort=abort,
         next_check=next_check,
         recycle=recycle,
@@ -127,5 +132,5 @@ def _status_of(row: list[int]) -> Status:
 
 def data_sequence() -> int:
     """Number of collectives that this rank has started on the default group."""
-    world: Any = dist.group.WORLD  # the method is missing in torch's stubs
+    world: Any = dist.group.WORLD  # torch's stubs lack the method
     return int(world._get_sequence_number_for_group())

@@ -1,4 +1,4 @@
-"""What one trial runs on: the `trial:` part of a search spec."""
+"""What one trial runs on: the `trial:` section of a search spec."""
 
 from typing import Literal
 
@@ -16,35 +16,35 @@ class TrialConfig(BaseModel):
     zero_stage: int = Field(2, ge=0, le=3)
     max_failures: int = Field(2, ge=0)  # worker groups that may die under one trial
     isolation: Literal["lane", "process"] = "lane"
-    collective_timeout_s: float = Field(120, gt=0)  # data group; no heartbeat for so long = hung
-    recycle_after: int = Field(200, ge=1)  # trials after which a lane's processes are renewed
+    collective_timeout_s: float = Field(120, gt=0)  # of the data group; also the hang timeout
+    recycle_after: int = Field(200, ge=1)  # trials after which a lane restarts its processes
 
 
 class LaneSettings(BaseModel):
-    """Clocks and margins of a lane; the defaults follow from the trial's collective timeout."""
+    """Timeouts and memory margins of a lane. `for_trial` derives them from a trial's config."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    hung_after_s: float = Field(120, gt=0)  # no rank moved, or one is silent, for so long
-    noop_s: float = Field(10, gt=0)  # rank 0 speaks at least so often
-    beat_s: float = Field(1, gt=0)  # heartbeats of every rank
-    check_every_s: float = Field(1, gt=0)  # looks at the abort flag while training
+    hung_after_s: float = Field(120, gt=0)  # no rank progresses, or one rank sends no heartbeat
+    noop_interval_s: float = Field(10, gt=0)  # rank 0 broadcasts at least this often
+    heartbeat_interval_s: float = Field(1, gt=0)  # of every rank
+    check_interval_s: float = Field(1, gt=0)  # between checks of the abort flag while training
     agree_after_error_s: float = Field(5, gt=0)  # how long a failed rank waits for the others
     control_timeout_s: float = Field(1800, gt=0)  # control group; the watchdog is much faster
     start_timeout_s: float = Field(900, gt=0)  # for resources, processes and imports
-    settle_s: float = Field(30, gt=0)  # for a command to end after an abort, then it is killed
-    lease_s: float = Field(60, gt=0)  # a proxy that is silent for so long has lost its lane
-    memory_margin_mb: float = Field(512, gt=0)  # host memory over the first trial's rest
-    gpu_margin_mb: float = Field(64, gt=0)  # device memory allocated after a teardown
-    max_strikes: int = Field(6, ge=1)  # deaths in a row with no command completed
+    settle_s: float = Field(30, gt=0)  # grace for an aborted command to end, before it is killed
+    lease_s: float = Field(60, gt=0)  # a proxy that is silent for this long loses its lane
+    memory_margin_mb: float = Field(512, gt=0)  # host memory above what the first trial left
+    gpu_margin_mb: float = Field(64, gt=0)  # device memory still allocated after a teardown
+    max_consecutive_deaths: int = Field(6, ge=1)  # of worker groups, with no command completed
 
     @classmethod
     def for_trial(cls, trial: TrialConfig) -> "LaneSettings":
-        """Settings that suit a trial's resources."""
+        """Settings derived from a trial's timeout and retries."""
         timeout = trial.collective_timeout_s
         return cls(
             hung_after_s=timeout,
-            noop_s=min(10.0, timeout / 4),
-            beat_s=min(1.0, timeout / 8),
-            max_strikes=max(3, 2 * (trial.max_failures + 1)),
+            noop_interval_s=min(10.0, timeout / 4),
+            heartbeat_interval_s=min(1.0, timeout / 8),
+            max_consecutive_deaths=max(3, 2 * (trial.max_failures + 1)),
         )

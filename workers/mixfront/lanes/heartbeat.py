@@ -1,4 +1,4 @@
-"""Heartbeats of one rank, from a side thread."""
+"""Heartbeats of one rank, sent from a side thread."""
 
 import threading
 from typing import Protocol
@@ -13,62 +13,64 @@ class HeartbeatReceiver(Protocol):
     """Where heartbeats go."""
 
     def heartbeat(self, generation: int, beat: Heartbeat) -> HeartbeatReply:
-        """Send one; the answer says whether to stop."""
+        """Send one heartbeat; the reply says whether to stop."""
 
 
 class HeartbeatThread:
-    """HeartbeatReceiver until stopped; keeps the mailbox's last answer.
+    """Sends heartbeats until stopped, and keeps the mailbox's last reply.
 
     Args:
-        beats: Where to send them.
-        generation: Of this worker group.
-        rank: Of this worker.
-        progress: The main loop, as seen from here.
-        every_s: Between two beats.
+        receiver: Where to send them.
+        generation: Generation of this worker group.
+        rank: Rank of this worker.
+        stall_detector: Watches the main loop.
+        interval_s: Seconds between two heartbeats.
     """
 
     def __init__(
         self,
-        beats: HeartbeatReceiver,
+        receiver: HeartbeatReceiver,
         generation: int,
         rank: int,
-        progress: StallDetector,
-        every_s: float,
+        stall_detector: StallDetector,
+        interval_s: float,
     ) -> None:
-        self._beats = beats
+        self._receiver = receiver
         self._generation = generation
         self._rank = rank
-        self._progress = progress
-        self._every_s = every_s
+        self._stall_detector = stall_detector
+        self._interval_s = interval_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True, name="lane-heart")
-        self._pulse: HeartbeatReply | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True, name="lane-heartbeat")
+        self._last_reply: HeartbeatReply | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; returns at once."""
+        """Ask the thread to end, without waiting for it."""
         self._stop.set()
 
-    def abort_of(self, command_id: int) -> str | None:
-        """Why a command is to stop, as far as the last answer goes."""
-        pulse = self._pulse
-        return pulse.abort if pulse is not None and pulse.command_id == command_id else None
+    def abort_reason(self, command_id: int) -> str | None:
+        """Why a command must stop, according to the last reply."""
+        reply = self._last_reply
+        return reply.abort if reply is not None and reply.command_id == command_id else None
 
-    def _beat(self) -> None:
+    def _run(self) -> None:
         while not self._stop.is_set():
             beat = Heartbeat(
-                rank=self._rank, ticks=self._progress.ticks, stalled_s=self._progress.look()
+                rank=self._rank,
+                ticks=self._stall_detector.ticks,
+                stalled_s=self._stall_detector.observe(),
             )
             try:
-                pulse = self._beats.heartbeat(self._generation, beat)
+                reply = self._receiver.heartbeat(self._generation, beat)
             except GetTimeoutError:
                 continue
-            except RayError:  # the mailbox is gone, and with it the driver: Ray ends this process
+            except RayError:  # mailbox and driver are gone, so Ray ends this process too
                 return
-            if pulse.stale:
+            if reply.stale:
                 return
-            self._pulse = pulse
-            self._stop.wait(self._every_s)
+            self._last_reply = reply
+            self._stop.wait(self._interval_s)

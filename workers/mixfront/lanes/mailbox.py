@@ -1,8 +1,8 @@
-"""The mailbox of a lane: where a trial's proxy and a worker group meet.
+"""The mailbox of a lane, through which a trial's proxy and a worker group communicate.
 
-A plain class; the driver side runs it as a named Ray actor. It keeps one command, not a queue:
-reading is idempotent, so a reader that dies takes nothing along, and a worker group that comes
-back as a new generation fails what its predecessor left unanswered.
+A plain class; the driver runs it as a named Ray actor. It keeps a single command, not a queue.
+Reading is idempotent, so a reader that dies loses no command, and a restarted worker group, which
+registers as a new generation, fails the command that its predecessor left unanswered.
 """
 
 import time
@@ -23,14 +23,14 @@ from mixfront.lanes.state_watch import StateWatch
 
 
 class Mailbox:
-    """One lane's state. Every wait has a timeout; nothing here blocks the event loop.
+    """State of one lane. Every wait has a timeout, and nothing blocks the event loop.
 
-    Askers hold a token, given out in rising order with every lease: an older token is refused,
-    and a command still in flight under it is aborted.
+    Callers identify themselves by a token, which rises with every lease. Calls with an older
+    token are refused, and a command still in flight under it is aborted.
 
     Args:
         lane: Number of the lane.
-        clock: Monotonic seconds.
+        clock: Monotonic time in seconds.
     """
 
     def __init__(self, lane: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,7 +39,7 @@ class Mailbox:
         self._changes = StateWatch(clock)
         self._generation = 0
         self._ready = False
-        self._ready_since = clock()  # or not ready since
+        self._ready_since = clock()  # or not ready since, if `_ready` is False
         self._members: dict[int, WorkerMember] = {}
         self._joining: dict[str, dict[int, WorkerMember]] = {}
         self._beats: dict[int, tuple[float, Heartbeat]] = {}
@@ -49,25 +49,25 @@ class Mailbox:
         self._command: Command | None = None
         self._command_token = 0
         self._reply: Reply | None = None
-        self._holds: str | None = None
+        self._loaded_trial: str | None = None
         self._quitting = False
         self._recycling = False
-        self._strikes = 0
+        self._consecutive_deaths = 0
         self._deaths = 0
         self._last_error: str | None = None
-        self._condemned: str | None = None
+        self._kill_reason: str | None = None
         self._broken: str | None = None
 
-    # -- what a proxy or the pool calls
+    # -- called by a proxy or the pool
 
     async def grant(self, token: int) -> None:
-        """Give the lane to the holder of `token`; whoever held it before is fenced off."""
+        """Give the lane to the holder of `token` and fence off the previous one."""
         self._token = max(self._token, token)
-        self._aborted = {t: why for t, why in self._aborted.items() if t >= self._token}
+        self._aborted = {t: reason for t, reason in self._aborted.items() if t >= self._token}
         await self._changes.notify()
 
     async def abort(self, token: int, reason: str) -> None:
-        """Ask that what `token` runs, now or later, stops after a checkpoint."""
+        """Stop the current and any later command of `token`, after a checkpoint."""
         self._aborted.setdefault(token, reason)
         await self._changes.notify()
 
@@ -75,14 +75,14 @@ class Mailbox:
         """Wait for a worker group.
 
         Returns:
-            Its generation; a reply if the asker was aborted, fenced off or the lane is broken;
-            None if the time is over.
+            Its generation; a reply if the caller was aborted or fenced off, or if the lane is
+            broken; None on timeout.
         """
 
-        def found() -> int | Reply | None:
+        def generation() -> int | Reply | None:
             return self._refusal(token) or (self._generation if self._ready else None)
 
-        return await self._changes.until(found, timeout_s)
+        return await self._changes.until(generation, timeout_s)
 
     async def ask(
         self,
@@ -92,39 +92,39 @@ class Mailbox:
         payload: Mapping[str, Any],
         timeout_s: float,
     ) -> Reply | int:
-        """Post a command and wait for the answer.
+        """Post a command and wait for the reply.
 
         Returns:
-            The reply, or the command's id if the time is over: go on with `await_reply`.
+            The reply, or on timeout the command's id, to wait longer with `await_reply`.
         """
-        refused = self._refusal(token) or self._unfit(generation)
-        if refused is not None:
-            return refused
+        refusal = self._refusal(token) or self._not_available(generation)
+        if refusal is not None:
+            return refusal
         self._last_id += 1
         self._command = Command(command_id=self._last_id, kind=kind, payload=dict(payload))
         self._command_token, self._reply = token, None
         if kind is CommandKind.SETUP:
-            self._holds = str(payload.get("trial_id", "?"))
+            self._loaded_trial = str(payload.get("trial_id", "?"))
         command_id = self._last_id
         await self._changes.notify()
         return await self.await_reply(command_id, timeout_s) or command_id
 
     async def await_reply(self, command_id: int, timeout_s: float) -> Reply | None:
-        """Wait for the answer to a command already posted; None if the time is over."""
-        return await self._changes.until(lambda: self._answer_to(command_id), timeout_s)
+        """Wait for the reply to a command already posted; None on timeout."""
+        return await self._changes.until(lambda: self._reply_to(command_id), timeout_s)
 
     async def settle(self, timeout_s: float) -> bool:
-        """Wait until no command is in flight."""
+        """Wait until no command is in flight; False on timeout."""
         return (
             await self._changes.until(lambda: self._command is None or None, timeout_s) is not None
         )
 
     async def quit(self) -> None:
-        """Tell the workers to end; a command in flight is aborted first."""
+        """Ask the workers to quit; a command in flight is aborted first."""
         self._quitting = True
         await self._changes.notify()
 
-    # -- what the workers call
+    # -- called by the workers
 
     async def join(
         self, attempt: str, world_size: int, member: WorkerMember, timeout_s: float
@@ -132,7 +132,7 @@ class Mailbox:
         """Register one rank of a new worker group.
 
         Returns:
-            The generation once all ranks are there; 0 if the time is over.
+            The generation once all ranks have joined; 0 on timeout.
         """
         group = self._joining.setdefault(attempt, {})
         group[member.rank] = member
@@ -141,32 +141,32 @@ class Mailbox:
         await self._changes.notify()
 
         def opened() -> int | None:
-            mine = self._members.get(member.rank)
-            return self._generation if self._ready and mine is member else None
+            registered = self._members.get(member.rank)
+            return self._generation if self._ready and registered is member else None
 
         return await self._changes.until(opened, timeout_s) or 0
 
     async def next_command(
         self, generation: int, after_id: int, timeout_s: float
     ) -> Command | None:
-        """The command after `after_id`; asking twice gives the same answer. None: nothing new."""
+        """The command after `after_id`, None if there is none yet. Repeating a call is safe."""
         return await self._changes.until(
             lambda: self._command_after(generation, after_id), timeout_s
         )
 
     async def reply(self, generation: int, reply: Reply) -> bool:
-        """Answer the command in flight; False if another generation has taken over."""
+        """Reply to the command in flight; False if another generation has taken over."""
         command = self._command
         if generation != self._generation or not self._ready or command is None:
             return False
         if command.command_id != reply.command_id:
             return False
         self._close_command(reply)
-        self._strikes = 0
+        self._consecutive_deaths = 0
         if command.kind is CommandKind.TEARDOWN or (
             command.kind is CommandKind.SETUP and reply.outcome is not Outcome.OK
         ):
-            self._holds = None
+            self._loaded_trial = None
         if reply.recycle:
             self._recycling, self._last_error = True, reply.recycle
             self._lose_group()
@@ -174,50 +174,50 @@ class Mailbox:
         return True
 
     async def heartbeat(self, generation: int, beat: Heartbeat) -> HeartbeatReply:
-        """Take a sign of life."""
+        """Record a heartbeat."""
         if generation != self._generation:
             return HeartbeatReply(abort=None, command_id=0, stale=True)
         self._beats[beat.rank] = (self._clock(), beat)
         return HeartbeatReply(abort=self._abort_reason(), command_id=self._last_id, stale=False)
 
-    async def give_up(self, generation: int, error: str, retry: bool) -> None:
-        """A rank says that its group cannot go on: the command fails, the group is condemned."""
+    async def fail_group(self, generation: int, error: str, retry: bool) -> None:
+        """Fail the command in flight, and have the worker group killed."""
         if generation == self._generation and self._ready:
             self._fail_command(error, retry)
-            self._condemned = self._last_error = error
+            self._kill_reason = self._last_error = error
             self._lose_group()
             await self._changes.notify()
 
-    # -- what the supervisor and the Train controller's callback call
+    # -- called by the supervisor and the Train controller's callback
 
     async def group_died(self, error: str) -> None:
-        """A worker group is gone, on purpose or not."""
+        """A worker group has ended, because it failed or was recycled."""
         if self._recycling:
             self._recycling = False
             return
         self._deaths += 1
-        self._strikes += 1
-        self._last_error = self._condemned or error
+        self._consecutive_deaths += 1
+        self._last_error = self._kill_reason or error
         self._fail_command(self._last_error, retry=True)
         self._lose_group()
         await self._changes.notify()
 
     async def declare_broken(self, reason: str) -> None:
-        """Nothing will be asked of this lane any more."""
+        """Mark the lane as broken for good; later commands are refused with `reason`."""
         self._broken = reason
         self._fail_command(reason, retry=True)
         self._lose_group()
         await self._changes.notify()
 
     async def reopen(self) -> None:
-        """Forget the last run: a new one is about to start (`isolation: process`)."""
+        """Forget the last run before a new one starts (`isolation: process`)."""
         self._quitting = False
         self._lose_group()
-        self._condemned, self._ready_since = None, self._clock()
+        self._kill_reason, self._ready_since = None, self._clock()
         await self._changes.notify()
 
     async def state(self, known_version: int = -1, timeout_s: float = 0.0) -> LaneState:
-        """What is known of the lane, as soon as it differs from `known_version`."""
+        """State of the lane, as soon as its version differs from `known_version`."""
         await self._changes.until(
             lambda: self._changes.version != known_version or None, timeout_s
         )
@@ -226,65 +226,67 @@ class Mailbox:
             generation=self._generation,
             ready=self._ready,
             busy=self._command is not None,
-            holds=self._holds,
-            strikes=self._strikes,
+            loaded_trial=self._loaded_trial,
+            consecutive_deaths=self._consecutive_deaths,
             deaths=self._deaths,
             last_error=self._last_error,
-            condemned=self._condemned,
+            kill_reason=self._kill_reason,
             broken=self._broken,
             members=tuple(self._members.values()),
         )
 
-    def hung(self, hung_after_s: float) -> str | None:
-        """Why the worker group counts as hung, if it does.
+    def hang_reason(self, hung_after_s: float) -> str | None:
+        """Why the worker group counts as hung, or None if it does not.
 
-        A rank that only waits for another does not move either: the group hangs when no rank
-        moves, or when one sends no heartbeat at all.
+        A rank that waits for another makes no progress either, so a single stalled rank is not a
+        hang: the group hangs if no rank makes progress, or if one sends no heartbeat at all.
         """
         if not self._ready:
             return None
         now = self._clock()
         for rank in self._members:
-            heard = self._beats[rank][0] if rank in self._beats else self._ready_since
-            if now - heard > hung_after_s:
-                return f"rank {rank} sent no heartbeat for {now - heard:.0f} s"
-        stalled = [now - heard + beat.stalled_s for heard, beat in self._beats.values()]
+            received = self._beats[rank][0] if rank in self._beats else self._ready_since
+            if now - received > hung_after_s:
+                return f"rank {rank} sent no heartbeat for {now - received:.0f} s"
+        stalled = [now - received + beat.stalled_s for received, beat in self._beats.values()]
         if len(stalled) == len(self._members) and min(stalled, default=0.0) > hung_after_s:
-            return f"no rank moved for {min(stalled):.0f} s"
+            return f"no rank made progress for {min(stalled):.0f} s"
         return None
 
     def waiting_s(self) -> float:
-        """Seconds for which there has been no worker group; 0 while there is one."""
+        """Seconds without a worker group; 0 while there is one."""
         return 0.0 if self._ready else self._clock() - self._ready_since
 
-    # -- inside
+    # -- internal
 
     def _refusal(self, token: int) -> Reply | None:
-        """Why the holder of a token gets nothing, if so."""
+        """The reply that refuses a token, or None if it is accepted."""
         if token < self._token:
-            return self._no(Outcome.REFUSED, "the lease of the lane is over")
+            return self._refuse(Outcome.REFUSED, "the lease of the lane has ended")
         if token in self._aborted:
-            return self._no(Outcome.INTERRUPTED, self._aborted[token])
+            return self._refuse(Outcome.INTERRUPTED, self._aborted[token])
         if self._broken:
-            return self._no(Outcome.BROKEN, self._broken)
+            return self._refuse(Outcome.BROKEN, self._broken)
         return None
 
-    def _unfit(self, generation: int) -> Reply | None:
+    def _not_available(self, generation: int) -> Reply | None:
         if not self._ready or generation != self._generation:
-            return self._no(Outcome.RESTARTED, self._last_error or "the worker group was renewed")
+            error = self._last_error or "the worker group was replaced"
+            return self._refuse(Outcome.RESTARTED, error)
         if self._command is not None:
-            return self._no(Outcome.REFUSED, f"the lane still runs {self._command.kind}")
+            return self._refuse(Outcome.REFUSED, f"the lane is still running {self._command.kind}")
         return None
 
     @staticmethod
-    def _no(outcome: Outcome, error: str) -> Reply:
+    def _refuse(outcome: Outcome, error: str) -> Reply:
         return Reply(command_id=0, outcome=outcome, error=error)
 
-    def _answer_to(self, command_id: int) -> Reply | None:
+    def _reply_to(self, command_id: int) -> Reply | None:
         if self._reply is not None and self._reply.command_id == command_id:
             return self._reply
         if self._command is None or self._command.command_id != command_id:
-            return self._no(Outcome.RESTARTED, self._last_error or "the command was forgotten")
+            error = self._last_error or "the command is unknown"
+            return self._refuse(Outcome.RESTARTED, error)
         return None
 
     def _command_after(self, generation: int, after_id: int) -> Command | None:
@@ -294,7 +296,7 @@ class Mailbox:
         return command if command is not None and command.command_id > after_id else None
 
     def _abort_reason(self) -> str | None:
-        """Why the command in flight is to stop."""
+        """Why the command in flight must stop, or None."""
         if self._command is None:
             return None
         if self._quitting:
@@ -309,18 +311,18 @@ class Mailbox:
         self._generation += 1
         self._members, self._beats = dict(group), {}
         self._ready, self._ready_since = True, self._clock()
-        self._holds, self._condemned, self._recycling = None, None, False
+        self._loaded_trial, self._kill_reason, self._recycling = None, None, False
 
     def _lose_group(self) -> None:
         if self._ready:
             self._ready, self._ready_since = False, self._clock()
-        self._holds = None
+        self._loaded_trial = None
 
     def _close_command(self, reply: Reply) -> None:
         self._command, self._reply = None, reply
 
     def _fail_command(self, error: str, retry: bool) -> None:
-        """The command in flight ends as `LaneRestarted`."""
+        """End the command in flight, if any, as RESTARTED."""
         if self._command is not None:
             command_id = self._command.command_id
             self._close_command(

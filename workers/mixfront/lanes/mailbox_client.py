@@ -1,4 +1,4 @@
-"""A worker's line to its mailbox: plain calls in place of Ray's."""
+"""A worker's connection to its mailbox: plain method calls over Ray's remote ones."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,15 +7,15 @@ import ray
 
 from mixfront.lanes.messages import Command, Heartbeat, HeartbeatReply, Reply, WorkerMember
 
-_ANSWER_S = 30.0  # a mailbox answers in milliseconds; this is for a machine that swaps
+_ANSWER_S = 30.0  # a mailbox answers in milliseconds; this leaves room for a machine that swaps
 
 
 @dataclass(frozen=True)
 class MailboxClient:
     """Calls the mailbox actor and waits for the answer.
 
-    Every call raises `ray.exceptions.RayActorError` when the mailbox is gone, and
-    `ray.exceptions.GetTimeoutError` when it does not answer.
+    Every call raises `ray.exceptions.RayActorError` if the mailbox is gone, and
+    `ray.exceptions.GetTimeoutError` if it does not answer.
     """
 
     mailbox: Any  # Ray actor handle
@@ -38,9 +38,9 @@ class MailboxClient:
     def heartbeat(self, generation: int, beat: Heartbeat) -> HeartbeatReply:
         """See `Mailbox.heartbeat`."""
         call = self.mailbox.heartbeat.remote(generation, beat)
-        pulse: HeartbeatReply = ray.get(call, timeout=_ANSWER_S)
-        return pulse
+        reply: HeartbeatReply = ray.get(call, timeout=_ANSWER_S)
+        return reply
 
-    def give_up(self, generation: int, error: str, retry: bool) -> None:
-        """See `Mailbox.give_up`."""
-        ray.get(self.mailbox.give_up.remote(generation, error, retry), timeout=_ANSWER_S)
+    def fail_group(self, generation: int, error: str, retry: bool) -> None:
+        """See `Mailbox.fail_group`."""
+        ray.get(self.mailbox.fail_group.remote(generation, error, retry), timeout=_ANSWER_S)

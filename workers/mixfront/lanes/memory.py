@@ -1,4 +1,4 @@
-"""What a worker still holds after a trial: host memory of its own, and device memory."""
+"""Memory that a worker still holds after a trial: its own host memory, and device memory."""
 
 import ctypes
 import gc
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-# glibc's switches, read when a process starts: one heap, from which all is taken and to which all
-# returns. Otherwise every activation is fresh memory, and its page faults take longer than the
-# operation that writes it. `measure` gives the heap back between trials.
+# glibc reads these when a process starts: a single heap that keeps what is freed. By default
+# every activation is fresh memory, and its page faults take longer than the operation that writes
+# it. `measure` returns freed heap to the system between trials.
 KEEP_FREED_MEMORY = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_MAX_": "0",
@@ -22,15 +22,15 @@ _MB = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeldMemory:
-    """Memory in MiB. Mapped files (the encoded data) do not count as held."""
+class MemoryUsage:
+    """Memory in MiB. Mapped files (the encoded data) do not count."""
 
     host_mb: float
     gpu_mb: float
 
 
-def measure() -> HeldMemory:
-    """Collect garbage, give freed memory back, and see what is left."""
+def measure() -> MemoryUsage:
+    """Collect garbage, return freed memory to the system, and measure what is left."""
     gc.collect()
     gpu_mb = 0.0
     if torch.cuda.is_available():
@@ -38,13 +38,13 @@ def measure() -> HeldMemory:
         gpu_mb = torch.cuda.memory_allocated() / _MB
     if sys.platform == "linux":
         _trim()
-    return HeldMemory(host_mb=_host_mb(), gpu_mb=gpu_mb)
+    return MemoryUsage(host_mb=_host_mb(), gpu_mb=gpu_mb)
 
 
 def excess(
-    now: HeldMemory, baseline: HeldMemory, host_margin_mb: float, gpu_margin_mb: float
+    now: MemoryUsage, baseline: MemoryUsage, host_margin_mb: float, gpu_margin_mb: float
 ) -> str | None:
-    """Why this is too much to train the next trial with, if it is."""
+    """Why usage is too high to train another trial, or None if it is not."""
     if now.gpu_mb > baseline.gpu_mb + gpu_margin_mb:
         return (
             f"{now.gpu_mb:.0f} MiB of device memory are still held after teardown, "
@@ -69,7 +69,7 @@ def _host_mb() -> float:
 
 
 def _trim() -> None:
-    """Ask glibc to return freed heap, so that the next look sees what is truly held."""
+    """Have glibc return freed heap, so that RssAnon shows only what is still in use."""
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(0)

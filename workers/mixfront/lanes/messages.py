@@ -1,4 +1,4 @@
-"""What travels between a trial's proxy, the lane's mailbox and its workers."""
+"""Messages between a trial's proxy, the lane's mailbox and its workers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,29 +9,29 @@ from mixfront.training.evaluation import Evaluation
 
 
 class CommandKind(StrEnum):
-    """What a worker group can be told."""
+    """Commands to a worker group."""
 
-    SETUP = "setup"  # build a session; payload = a TrialRequest as JSON
-    ADVANCE = "advance"  # train to the next evaluation point; at fidelity 1 finish too
-    TEARDOWN = "teardown"  # free the session, measure what is left
+    SETUP = "setup"  # build a session; the payload is a TrialRequest as JSON
+    ADVANCE = "advance"  # train to the next evaluation point; at fidelity 1 also export the model
+    TEARDOWN = "teardown"  # free the session and measure the memory that is left
     QUIT = "quit"  # end the training function
-    NOOP = "noop"  # rank 0 to the others, so that no collective waits too long
+    NOOP = "noop"  # from rank 0 to the others, so that no collective times out
 
 
 class Outcome(StrEnum):
     """How a command ended."""
 
     OK = "ok"
-    FAILED = "failed"  # the trial's own fault, agreed by all ranks; the lane goes on
+    FAILED = "failed"  # all ranks agree that the trial failed; the lane stays usable
     INTERRUPTED = "interrupted"  # aborted from outside, after a checkpoint
-    RESTARTED = "restarted"  # the worker group died or was renewed under it
-    REFUSED = "refused"  # the asker does not hold the lane any more, or it is busy
-    BROKEN = "broken"  # no worker group will ever come
+    RESTARTED = "restarted"  # the worker group died or was replaced during the command
+    REFUSED = "refused"  # the caller's lease has ended, or the lane is busy
+    BROKEN = "broken"  # the lane will never have a worker group again
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """One order to the worker group. `command_id` rises by one with each."""
+    """A command to the worker group. `command_id` rises by one with each."""
 
     command_id: int
     kind: CommandKind
@@ -40,15 +40,15 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """The answer to one command."""
+    """The reply to one command."""
 
     command_id: int
     outcome: Outcome
     evaluation: Evaluation | None = None
-    checkpoint: str | None = None  # URL of the last one, when known
+    checkpoint: str | None = None  # URL of the last one, if known
     error: str | None = None
-    retry: bool = True  # after RESTARTED: may another worker group do better?
-    recycle: str | None = None  # why the worker group renews itself after this
+    retry: bool = True  # after RESTARTED: whether another worker group may succeed
+    recycle: str | None = None  # why the worker group restarts its processes after this command
     seconds: float = 0.0  # on rank 0
 
 
@@ -58,8 +58,8 @@ class WorkerMember:
 
     rank: int
     pid: int
-    handle: Any = None  # Ray actor handle, to kill it by
-    placement_group: Any = None  # what the Train run reserved
+    handle: Any = None  # Ray actor handle, used to kill it
+    placement_group: Any = None  # the one that the Train run reserved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,30 +68,30 @@ class Heartbeat:
 
     rank: int
     ticks: int  # steps and commands so far
-    stalled_s: float  # since the main loop was last seen to move
+    stalled_s: float  # since the main loop last made progress
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeartbeatReply:
-    """The answer to a heartbeat."""
+    """The reply to a heartbeat."""
 
-    abort: str | None  # why the command in flight is to stop
-    command_id: int  # which one that is; a late answer must not stop the next
+    abort: str | None  # why the command in flight must stop
+    command_id: int  # the command it applies to; a late reply must not stop the next one
     stale: bool  # another worker group has taken over
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaneState:
-    """What a mailbox knows of its lane."""
+    """State of a lane, as its mailbox knows it."""
 
     version: int
     generation: int
     ready: bool
     busy: bool
-    holds: str | None  # trial whose session the workers hold
-    strikes: int
-    deaths: int
+    loaded_trial: str | None  # the trial whose session the workers hold
+    consecutive_deaths: int  # of worker groups, since a command last completed
+    deaths: int  # of worker groups, in all
     last_error: str | None
-    condemned: str | None
-    broken: str | None
+    kill_reason: str | None  # why the worker group must be killed
+    broken: str | None  # why there will be no worker group again
     members: tuple[WorkerMember, ...] = ()

@@ -1,4 +1,4 @@
-"""One rank's session: builds, advances and frees it as commands say."""
+"""Runs commands on one rank: builds, advances and frees its session."""
 
 import gc
 import logging
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mixfront.exceptions import AbortedError, DivergedError, MixfrontError
-from mixfront.lanes.agreement import Code
-from mixfront.lanes.memory import HeldMemory, excess, measure
+from mixfront.lanes.agreement import StatusCode
+from mixfront.lanes.memory import MemoryUsage, excess, measure
 from mixfront.lanes.messages import Command, CommandKind
 from mixfront.lanes.session import Session, SessionFactory
 from mixfront.training.evaluation import Evaluation
@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class LocalResult:
-    """How a command went on this rank."""
+    """Result of a command on this rank."""
 
-    code: Code
+    code: StatusCode
     evaluation: Evaluation | None = None
     checkpoint: str | None = None
     error: str | None = None
@@ -33,12 +33,12 @@ class SessionRunner:
     """Holds at most one session.
 
     Args:
-        factory: Makes a session.
+        factory: Builds a session.
         device: Where it trains, "cpu" or "cuda:0".
-        host_margin_mb: Host memory above the first trial's rest that is put up with.
-        gpu_margin_mb: Device memory likewise, above what was held before the first trial.
-        recycle_after: Trials after which the processes are renewed.
-        measure: What is held now.
+        host_margin_mb: Host memory allowed above what the first trial left.
+        gpu_margin_mb: Device memory allowed after a trial.
+        recycle_after: Trials after which the processes are replaced.
+        measure: Measures the memory in use.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class SessionRunner:
         host_margin_mb: float,
         gpu_margin_mb: float,
         recycle_after: int,
-        measure: Callable[[], HeldMemory] = measure,
+        measure: Callable[[], MemoryUsage] = measure,
     ) -> None:
         self._factory = factory
         self._device = device
@@ -58,29 +58,29 @@ class SessionRunner:
         self._measure = measure
         self._session: Session | None = None
         self._trials = 0
-        self._baseline: HeldMemory | None = None
-        self._damage: str | None = None
+        self._baseline: MemoryUsage | None = None
+        self._cuda_error: str | None = None
 
     def run(self, command: Command, check: Callable[[int], bool]) -> LocalResult:
-        """Obey; what a session raises becomes part of the answer."""
+        """Run a command; an error that the session raises becomes part of the result."""
         try:
-            return self._obey(command, check)
+            return self._execute(command, check)
         except DivergedError as error:
-            return self._failed(Code.DIVERGED, error)
+            return self._failure(StatusCode.DIVERGED, error)
         except AbortedError as error:
-            return self._failed(Code.ABORTED, error)
+            return self._failure(StatusCode.ABORTED, error)
         except Exception as error:
-            return self._failed(Code.FAILED, error)
+            return self._failure(StatusCode.FAILED, error)
 
-    def _obey(self, command: Command, check: Callable[[int], bool]) -> LocalResult:
+    def _execute(self, command: Command, check: Callable[[int], bool]) -> LocalResult:
         if command.kind is CommandKind.SETUP:
-            self._close()
+            self._close_session()
             self._setup(command.payload)
-            return LocalResult(code=Code.OK)
+            return LocalResult(code=StatusCode.OK)
         if command.kind is CommandKind.ADVANCE:
-            return LocalResult(code=Code.OK, evaluation=self._advance(check))
-        self._close()
-        return LocalResult(code=Code.OK, recycle=self._why_recycle())
+            return LocalResult(code=StatusCode.OK, evaluation=self._advance(check))
+        self._close_session()
+        return LocalResult(code=StatusCode.OK, recycle=self._recycle_reason())
 
     def _setup(self, payload: Mapping[str, Any]) -> None:
         self._trials += 1
@@ -94,34 +94,34 @@ class SessionRunner:
             return evaluation.model_copy(update={"model_url": self._session.finish()})
         return evaluation
 
-    def _close(self) -> None:
+    def _close_session(self) -> None:
         session, self._session = self._session, None
         if session is not None:
             session.close()
 
-    def _why_recycle(self) -> str | None:
-        """Why the processes must be renewed before the next trial, if they must."""
-        held = self._measure()
+    def _recycle_reason(self) -> str | None:
+        """Why the processes must be replaced before the next trial, or None."""
+        usage = self._measure()
         if self._baseline is None:
-            self._baseline = HeldMemory(host_mb=held.host_mb, gpu_mb=0.0)
-            gc.freeze()  # libraries stay: no need to look through them after every trial
-        if self._damage is not None:
-            return self._damage
+            self._baseline = MemoryUsage(host_mb=usage.host_mb, gpu_mb=0.0)
+            gc.freeze()  # libraries stay loaded: spare every later collection from scanning them
+        if self._cuda_error is not None:
+            return self._cuda_error
         if self._trials >= self._recycle_after:
             return f"{self._trials} trials ran in these processes"
-        return excess(held, self._baseline, *self._margins)
+        return excess(usage, self._baseline, *self._margins)
 
-    def _failed(self, code: Code, error: Exception) -> LocalResult:
+    def _failure(self, code: StatusCode, error: Exception) -> LocalResult:
         if _is_cuda_error(error):
-            self._damage = f"after a CUDA error: {describe(error)}"
-        logger.warning("%s on this rank", code.name, exc_info=error)
+            self._cuda_error = f"after a CUDA error: {describe(error)}"
+        logger.warning("the command ended as %s on this rank", code.name, exc_info=error)
         traceback.clear_frames(error.__traceback__)  # their locals hold tensors
         checkpoint = self._session.latest if self._session is not None else None
         return LocalResult(code=code, checkpoint=checkpoint, error=describe(error))
 
 
 def describe(error: BaseException) -> str:
-    """One line: our own errors speak for themselves, others by their type too."""
+    """The error in one line; with its type, unless it is one of mixfront's own."""
     text = " ".join(str(error).split())[:500]
     if isinstance(error, MixfrontError) and text:
         return text

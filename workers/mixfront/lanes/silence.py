@@ -1,4 +1,4 @@
-"""Keeps the chatter of libraries in log files and off the driver's terminal."""
+"""Keeps the log output of libraries in log files and off the driver's terminal."""
 
 import logging
 import warnings
@@ -7,7 +7,7 @@ _CHATTY = ("DeepSpeed", "torch.distributed", "ray.train")
 
 
 def silence_worker() -> None:
-    """What this process logs goes to its log file; Ray forwards consoles to the driver."""
+    """Keep this process's logs in its log file, as Ray forwards its console to the driver."""
     for name in ("", "ray.train"):
         for handler in logging.getLogger(name).handlers:
             if isinstance(handler, logging.StreamHandler):

@@ -1,8 +1,8 @@
-"""Whether the main loop of a worker moves: seen from another thread.
+"""Detects from another thread whether a worker's main loop makes progress.
 
-A step counter alone cannot tell a long evaluation from a hang. So the observer also looks at the
-main thread's stack and at the processor time it used: a thread that waits in a collective, a lock
-or a sleep shows the same stack and uses none.
+A step counter alone cannot tell a long evaluation from a hang, so the detector also compares the
+main thread's stack and CPU time: a thread that waits in a collective, on a lock or in a sleep
+keeps the same stack and uses no CPU time.
 """
 
 import sys
@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-_BUSY_SHARE = 0.1  # of the time between two looks
+_BUSY_SHARE = 0.1  # CPU share between two observations that counts as progress
 
 
 class StallDetector:
     """Watches one thread.
 
     Args:
-        thread: Which one; the caller's by default.
-        clock: Monotonic seconds.
+        thread: The thread to watch; the caller's by default.
+        clock: Monotonic time in seconds.
     """
 
     def __init__(
@@ -30,35 +30,37 @@ class StallDetector:
         self._thread = thread or threading.current_thread()
         self._clock = clock
         self.ticks = 0
-        self._seen_ticks = -1
-        self._seen_stack: tuple[tuple[int, int], ...] = ()
-        self._seen_cpu_s = 0.0
-        self._looked = self._moved = clock()
+        self._last_ticks = -1
+        self._last_stack: tuple[tuple[int, int], ...] = ()
+        self._last_cpu_s = 0.0
+        self._observed_at = self._progress_at = clock()
 
     def tick(self) -> None:
-        """The main loop has done something: a step, a command."""
+        """Record progress of the main loop: a step or a command."""
         self.ticks += 1
 
-    def look(self) -> float:
-        """Seconds since the main loop was last seen to move. For the observing thread."""
+    def observe(self) -> float:
+        """Seconds since the main loop last made progress; called by the observing thread."""
         now, stack, cpu_s = self._clock(), self._stack(), self._cpu_s()
-        busy = cpu_s - self._seen_cpu_s > _BUSY_SHARE * (now - self._looked) and now > self._looked
-        if self.ticks != self._seen_ticks or stack != self._seen_stack or busy:
-            self._moved = now
-        self._seen_ticks, self._seen_stack, self._seen_cpu_s = self.ticks, stack, cpu_s
-        self._looked = now
-        return now - self._moved
+        elapsed = now - self._observed_at
+        is_busy = elapsed > 0 and cpu_s - self._last_cpu_s > _BUSY_SHARE * elapsed
+        if self.ticks != self._last_ticks or stack != self._last_stack or is_busy:
+            self._progress_at = now
+        self._last_ticks, self._last_stack, self._last_cpu_s = self.ticks, stack, cpu_s
+        self._observed_at = now
+        return now - self._progress_at
 
     def _stack(self) -> tuple[tuple[int, int], ...]:
+        """(code object, instruction) of each frame."""
         frame: FrameType | None = sys._current_frames().get(self._thread.ident or 0)
-        found = []
+        positions = []
         while frame is not None:
-            found.append((id(frame.f_code), frame.f_lasti))
+            positions.append((id(frame.f_code), frame.f_lasti))
             frame = frame.f_back
-        return tuple(found)
+        return tuple(positions)
 
     def _cpu_s(self) -> float:
-        """Processor seconds of the watched thread; 0 where the system does not tell."""
+        """CPU seconds of the watched thread; 0 where the system does not report them."""
         ident = self._thread.ident
         if ident is None or not self._thread.is_alive() or sys.platform != "linux":
             return 0.0

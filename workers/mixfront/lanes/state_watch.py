@@ -1,4 +1,4 @@
-"""Waiting for a state to change, inside one event loop."""
+"""Waiting for a state change inside one event loop."""
 
 import asyncio
 import time
@@ -9,10 +9,10 @@ _T = TypeVar("_T")
 
 
 class StateWatch:
-    """Counts the changes of some state and wakes those who wait for one.
+    """Counts state changes and wakes the coroutines that wait for one.
 
     Args:
-        clock: Monotonic seconds.
+        clock: Monotonic time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -21,16 +21,16 @@ class StateWatch:
         self.version = 0
 
     async def notify(self) -> None:
-        """The state has changed."""
+        """Announce that the state has changed."""
         self.version += 1
         async with self._changed:
             self._changed.notify_all()
 
     async def until(self, ready: Callable[[], _T | None], timeout_s: float) -> _T | None:
-        """Wait until `ready()` gives something; None if the time is over."""
+        """Wait until `ready()` returns a value; None on timeout."""
         deadline = self._clock() + timeout_s
         async with self._changed:
-            while (found := ready()) is None:
+            while (value := ready()) is None:
                 left = deadline - self._clock()
                 if left <= 0:
                     return None
@@ -38,4 +38,4 @@ class StateWatch:
                     await asyncio.wait_for(self._changed.wait(), left)
                 except TimeoutError:
                     return ready()
-        return found
+        return value

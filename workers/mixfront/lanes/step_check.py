@@ -1,76 +1,76 @@
-"""What a session calls after every optimizer step."""
+"""The check that a session calls after every optimizer step."""
 
 import time
 from collections.abc import Callable
 
 from mixfront.exceptions import DivergedError, TrialError
-from mixfront.lanes.agreement import Phase, Status, Verdict, decide
+from mixfront.lanes.agreement import Phase, RankStatus, Verdict, decide
 
-_MAX_GROWTH = 4  # of the steps between two checks, so that one quick step does not mislead
+_MAX_GROWTH = 4  # of the steps between two checks, so that one fast step does not mislead
 
 
 class PeerDiverged(DivergedError):
-    """Raised inside a session whose own loss is finite, while another rank's is not."""
+    """Raised inside a session whose own loss is finite, if another rank's is not."""
 
 
 class PeerFailed(TrialError):
-    """Raised inside a session because another rank cannot go on."""
+    """Raised inside a session if another rank has failed."""
 
 
 class StepCheck:
-    """Looks at the abort flag about once a second, at step numbers that all ranks share.
+    """Checks the abort flag about once per second, at step numbers that all ranks share.
 
     Args:
-        exchange: Tells all ranks this one's status and returns theirs.
-        sequence: Number of collectives started on the data group.
-        abort: Rank 0's view of the mailbox: why to stop, or None.
+        exchange: Sends this rank's status to all ranks and returns theirs.
+        sequence: Returns the number of collectives started on the data group.
+        abort: Returns why the mailbox asks to stop, or None.
         tick: Called at every step.
-        every_s: Seconds between two looks; rank 0's clock decides.
-        clock: Monotonic seconds.
+        interval_s: Seconds between two checks, by rank 0's clock.
+        clock: Monotonic time in seconds.
     """
 
     def __init__(
         self,
-        exchange: Callable[[Status], list[Status]],
+        exchange: Callable[[RankStatus], list[RankStatus]],
         sequence: Callable[[], int],
         abort: Callable[[], str | None],
         tick: Callable[[], None],
-        every_s: float,
+        interval_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._exchange = exchange
         self._sequence = sequence
         self._abort = abort
         self._tick = tick
-        self._every_s = every_s
+        self._interval_s = interval_s
         self._clock = clock
-        self._steps_left = self._interval = 1
-        self._looked = clock()
-        self.verdict: Verdict | None = None  # once the ranks agreed to stop training
+        self._steps_left = self._interval_steps = 1
+        self._checked_at = clock()
+        self.verdict: Verdict | None = None  # set once another rank's failure ends training
 
     def __call__(self, step: int) -> bool:
         """Whether to stop after a checkpoint.
 
         Raises:
             PeerDiverged: If another rank's loss is not finite.
-            PeerFailed: If another rank cannot go on.
+            PeerFailed: If another rank has failed.
         """
         self._tick()
         self._steps_left -= 1
-        return self._steps_left <= 0 and self._look(step)
+        return self._steps_left <= 0 and self._should_stop(step)
 
-    def _look(self, step: int) -> bool:
-        told = self._exchange(
-            Status(
+    def _should_stop(self, step: int) -> bool:
+        statuses = self._exchange(
+            RankStatus(
                 phase=Phase.CHECK,
                 abort=int(self._abort() is not None),
-                next_check=self._next_interval(),
+                next_check=self._next_interval_steps(),
                 sequence=self._sequence(),
             )
         )
-        self._steps_left = self._interval = told[0].next_check
-        self._looked = self._clock()
-        verdict = decide(told)
+        self._steps_left = self._interval_steps = statuses[0].next_check
+        self._checked_at = self._clock()
+        verdict = decide(statuses)
         if verdict is Verdict.DIVERGED:
             self.verdict = verdict
             raise PeerDiverged(f"the loss of another rank is not finite at step {step}")
@@ -79,7 +79,7 @@ class StepCheck:
             raise PeerFailed(f"another rank failed before step {step}")
         return verdict is Verdict.ABORT
 
-    def _next_interval(self) -> int:
-        elapsed = max(self._clock() - self._looked, 1e-6)
-        wanted = round(self._interval * self._every_s / elapsed)
-        return max(1, min(wanted, _MAX_GROWTH * self._interval))
+    def _next_interval_steps(self) -> int:
+        elapsed_s = max(self._clock() - self._checked_at, 1e-6)
+        steps = round(self._interval_steps * self._interval_s / elapsed_s)
+        return max(1, min(steps, _MAX_GROWTH * self._interval_steps))

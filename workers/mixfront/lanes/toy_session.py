@@ -1,6 +1,6 @@
-"""A session that trains nothing: real collectives, no model, and misfortune on request.
+"""A session that trains no model: it runs real collectives, and injects faults on request.
 
-For drills of a lane without data: tests, and measuring what a lane itself costs.
+It exercises a lane without data, in tests and to measure the overhead of the lane itself.
 """
 
 import json
@@ -19,29 +19,29 @@ from mixfront.training.config import TrainingConfig
 from mixfront.training.evaluation import Evaluation
 from mixfront.training.request import DataRequest, TrialRequest
 
-_HOURS = 3600.0
+_HANG_S = 3600.0
 
 
 class ToyScript(BaseModel):
-    """What happens in a rehearsal; travels as `TrialRequest.model`."""
+    """What a ToySession does; sent as `TrialRequest.model`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: int = 4
     evaluations: int = 2
     step_seconds: float = 0.0
-    misfortune: Literal["error", "memory", "nan", "hang"] | None = None
-    before_step: int = 0  # when it strikes: before this step's all-reduce
-    rank: int | None = None  # whom it strikes; None = all ranks
-    once: str | None = None  # a file: strikes only while it does not exist
-    leak_mb: int = 0  # held after the session is closed
+    fault: Literal["error", "memory", "nan", "hang"] | None = None
+    before_step: int = 0  # the fault comes before this step's all-reduce
+    rank: int | None = None  # the faulty one; None = all ranks
+    once: str | None = None  # prefix of marker files, which make the fault happen only once
+    leak_mb: int = 0  # memory that stays allocated after the session is closed
 
     def request(self, folder: str, trial_id: str, resume_from: str | None = None) -> TrialRequest:
-        """The request of a trial that follows this script."""
+        """Request for a trial that follows this script."""
         return TrialRequest(
-            search_id="rehearsal",
+            search_id="toy",
             trial_id=trial_id,
-            family="rehearsal",
+            family="toy",
             model=self.model_dump(),
             data=DataRequest(path="", train=None, validation="", encoder=""),
             training=TrainingConfig(),
@@ -51,14 +51,14 @@ class ToyScript(BaseModel):
 
 
 class ToySession:
-    """Follows a ToyScript, as `mixfront.lanes.session.Session`.
+    """Runs a ToyScript; implements `mixfront.lanes.session.Session`.
 
     Args:
         request: `model` is a ToyScript; `folder` is a local path.
-        device: Not used.
+        device: Unused.
     """
 
-    _leaked: list[torch.Tensor] = []  # noqa: RUF012 - shared on purpose: it outlives sessions
+    _leaked: list[torch.Tensor] = []  # noqa: RUF012 - shared on purpose, to outlive sessions
 
     def __init__(self, request: TrialRequest, *, device: str) -> None:
         self._device = device
@@ -70,23 +70,23 @@ class ToySession:
         self._leaked.append(torch.ones(self._script.leak_mb * 2**18))
 
     def advance(self, check: Callable[[int], bool] | None = None) -> Evaluation:
-        """All-reduce once per step, up to the next evaluation.
+        """Run one all-reduce per step, up to the next evaluation.
 
         Raises:
-            AbortedError: If `check` asked for it.
+            AbortedError: If `check` returned True.
         """
         script, total = self._script, torch.zeros(1)
         interval = max(1, script.steps // script.evaluations)
         target = min(script.steps, (self._step // interval + 1) * interval)
         while self._step < target:
-            self._strike()
+            self._inject_fault()
             total = torch.ones(1)
             dist.all_reduce(total)
             time.sleep(script.step_seconds)
             self._step += 1
             if check is not None and check(self._step):
                 raise AbortedError(
-                    f"stopped after step {self._step}; it goes on from {self._save()}"
+                    f"stopped after step {self._step}, with a checkpoint at {self._save()}"
                 )
         return Evaluation(
             step=self._step,
@@ -97,7 +97,7 @@ class ToySession:
         )
 
     def finish(self) -> str:
-        """Nothing is exported; where it would be."""
+        """The URL of the model; nothing is exported."""
         return f"{self._folder}/final"
 
     def close(self) -> None:
@@ -113,9 +113,9 @@ class ToySession:
         self.latest = str(path)
         return self.latest
 
-    def _strike(self) -> None:
+    def _inject_fault(self) -> None:
         script = self._script
-        if script.misfortune is None or self._step != script.before_step:
+        if script.fault is None or self._step != script.before_step:
             return
         if script.rank not in (None, self._rank):
             return
@@ -124,26 +124,26 @@ class ToySession:
             if marker.exists():
                 return
             marker.touch()
-        _STRIKES[script.misfortune]()
+        _FAULTS[script.fault]()
 
 
 def _error() -> None:
-    raise RuntimeError("planted error")
+    raise RuntimeError("injected error")
 
 
 def _memory() -> None:
-    raise MemoryError("planted shortage of memory")
+    raise MemoryError("injected out-of-memory error")
 
 
 def _nan() -> None:
-    raise DivergedError("the loss is nan, as planted")
+    raise DivergedError("injected error: the loss is nan")
 
 
 def _hang() -> None:
-    time.sleep(_HOURS)
+    time.sleep(_HANG_S)
 
 
-_STRIKES: dict[str, Callable[[], None]] = {
+_FAULTS: dict[str, Callable[[], None]] = {
     "error": _error,
     "memory": _memory,
     "nan": _nan,

@@ -1,4 +1,4 @@
-"""The function that Ray Train runs on every worker of a lane, for as long as the lane lives."""
+"""The function that Ray Train runs on every worker of a lane, for the life of the lane."""
 
 import os
 import time
@@ -16,10 +16,10 @@ from torch.distributed.distributed_c10d import _set_pg_timeout
 
 from mixfront.exceptions import LaneError
 from mixfront.lanes.agreement import (
-    Code,
     ControlGroup,
     Phase,
-    Status,
+    RankStatus,
+    StatusCode,
     Verdict,
     data_sequence,
     decide,
@@ -43,26 +43,26 @@ _OUTCOMES = {
 
 
 class LaneRecycled(LaneError):
-    """Raised on every rank to have the worker group renewed; not a failure."""
+    """Raised on every rank to have the worker group replaced; not a failure."""
 
 
-class LaneCondemned(LaneError):
+class WorkerGroupFailed(LaneError):
     """Raised on every rank of a group that cannot be used again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaneConfig:
-    """What a worker is started with."""
+    """Arguments of a worker."""
 
     mailbox: Any  # Ray actor handle
     settings: LaneSettings
     collective_timeout_s: float
     recycle_after: int
-    factory: bytes | None = None  # cloudpickled SessionFactory of this very driver; None: the real
+    factory: bytes | None = None  # cloudpickled SessionFactory; None = `make_session`
 
 
 def lane_loop(config: dict[str, Any]) -> None:
-    """`train_loop_per_worker`: `config` is {"lane": LaneConfig}."""
+    """Ray Train's `train_loop_per_worker`; `config` is {"lane": LaneConfig}."""
     LaneWorker(config["lane"]).serve()
 
 
@@ -72,37 +72,37 @@ class LaneWorker:
     def __init__(self, config: LaneConfig) -> None:
         self._config = config
         self._settings = config.settings
-        self._link = MailboxClient(config.mailbox)
+        self._mailbox = MailboxClient(config.mailbox)
         self._control = ControlGroup(config.settings.control_timeout_s)
-        self._progress = StallDetector()
+        self._stall_detector = StallDetector()
         self._last_id = 0
-        # Ray made the default group with a timeout that leaves time for imports.
+        # Ray creates the default group with a longer timeout, to leave time for imports.
         _set_pg_timeout(timedelta(seconds=config.collective_timeout_s), dist.group.WORLD)
         self._runner = self._make_runner()
         silence_worker()
         self._generation = self._join()
-        self._heart = HeartbeatThread(
-            self._link,
+        self._heartbeat = HeartbeatThread(
+            self._mailbox,
             self._generation,
             self._control.rank,
-            self._progress,
-            self._settings.beat_s,
+            self._stall_detector,
+            self._settings.heartbeat_interval_s,
         )
 
     def serve(self) -> None:
-        """Obey commands until told to quit.
+        """Run commands until QUIT.
 
         Raises:
-            LaneRecycled: To have the processes renewed.
-            LaneCondemned: After a failure that the ranks do not share.
+            LaneRecycled: To have the processes replaced.
+            WorkerGroupFailed: If the ranks disagree after a failure.
         """
-        self._heart.start()
+        self._heartbeat.start()
         try:
             while (command := self._next_command()).kind is not CommandKind.QUIT:
                 if command.kind is not CommandKind.NOOP:
-                    self._obey(command)
+                    self._execute(command)
         finally:
-            self._heart.stop()
+            self._heartbeat.stop()
 
     def _make_runner(self) -> SessionRunner:
         device, factory = _device(), make_session
@@ -127,45 +127,47 @@ class LaneWorker:
             placement_group=ray.util.get_current_placement_group(),
         )
         timeout_s = self._settings.start_timeout_s
-        generation = self._link.join(attempt, self._control.size, member, timeout_s)
+        generation = self._mailbox.join(attempt, self._control.size, member, timeout_s)
         if generation == 0:
-            raise LaneCondemned(f"not all ranks came up within {timeout_s:.0f} s")
+            raise WorkerGroupFailed(f"not all ranks started within {timeout_s:.0f} s")
         return generation
 
     def _next_command(self) -> Command:
-        """The same on all ranks; rank 0 reads it from the mailbox."""
-        mine = self._read() if self._control.rank == 0 else None
-        command: Command = self._control.broadcast(mine)
-        self._progress.tick()
+        """The next command, read from the mailbox by rank 0 and the same on all ranks."""
+        own = self._read() if self._control.rank == 0 else None
+        command: Command = self._control.broadcast(own)
+        self._stall_detector.tick()
         self._last_id = max(self._last_id, command.command_id)
         return command
 
     def _read(self) -> Command:
         noop = Command(command_id=0, kind=CommandKind.NOOP)
         try:
-            found = self._link.next_command(self._generation, self._last_id, self._settings.noop_s)
+            command = self._mailbox.next_command(
+                self._generation, self._last_id, self._settings.noop_interval_s
+            )
         except GetTimeoutError:
             return noop
-        except RayError:  # the mailbox is gone: so is the driver, or the lane was closed
+        except RayError:  # the mailbox is gone: the driver died or the lane was closed
             return Command(command_id=0, kind=CommandKind.QUIT)
-        return found or noop
+        return command or noop
 
-    def _obey(self, command: Command) -> None:
+    def _execute(self, command: Command) -> None:
         started = time.monotonic()
         check = StepCheck(
             self._control.exchange,
             data_sequence,
-            lambda: self._heart.abort_of(command.command_id),
-            self._progress.tick,
-            self._settings.check_every_s,
+            lambda: self._heartbeat.abort_reason(command.command_id),
+            self._stall_detector.tick,
+            self._settings.check_interval_s,
         )
         local = self._runner.run(command, check)
-        self._progress.tick()
+        self._stall_detector.tick()
         verdict, recycle = self._agree(check, local)
-        if check.verdict is not None:  # this rank was told: the others say why
+        if check.verdict is not None:  # another rank failed, and its own error says why
             local = replace(local, error=None)
         if verdict is Verdict.KILL:
-            self._condemn(local)
+            self._fail_group(local)
         reply = Reply(
             command_id=command.command_id,
             outcome=_OUTCOMES[verdict],
@@ -173,62 +175,62 @@ class LaneWorker:
             checkpoint=local.checkpoint,
             seconds=time.monotonic() - started,
         )
-        self._answer(self._with_texts(reply, local, recycle))
+        self._send(self._with_reasons(reply, local, recycle))
 
     def _agree(self, check: StepCheck, local: LocalResult) -> tuple[Verdict, bool]:
-        """The verdict of all ranks, and whether any wants new processes."""
+        """The verdict of all ranks, and whether any of them needs its processes replaced."""
         if check.verdict is not None:
             return check.verdict, False
-        mine = Status(
+        status = RankStatus(
             phase=Phase.END,
             code=local.code,
             recycle=int(local.recycle is not None),
             sequence=data_sequence(),
         )
-        alone = local.code in (Code.FAILED, Code.DIVERGED)
+        has_failed = local.code in (StatusCode.FAILED, StatusCode.DIVERGED)
+        deadline_s = self._settings.agree_after_error_s if has_failed else None
         try:
-            told = self._control.exchange(
-                mine, self._settings.agree_after_error_s if alone else None
-            )
+            statuses = self._control.exchange(status, deadline_s)
         except RuntimeError as error:  # a rank is gone or stuck
-            if not alone:
-                self._link.give_up(self._generation, describe(error), retry=True)
+            if not has_failed:
+                self._mailbox.fail_group(self._generation, describe(error), retry=True)
             return Verdict.KILL, False
-        return decide(told), any(status.recycle for status in told)
+        return decide(statuses), any(other.recycle for other in statuses)
 
-    def _condemn(self, local: LocalResult) -> None:
-        """Have the worker group killed: nothing is known of its collectives any more.
+    def _fail_group(self, local: LocalResult) -> None:
+        """Have the worker group killed, as its collectives may be out of step.
 
         Raises:
-            LaneCondemned: Always.
+            WorkerGroupFailed: Always.
         """
         if local.error is None:
-            time.sleep(self._settings.agree_after_error_s)  # the rank that failed speaks first
-            raise LaneCondemned("another rank failed")
+            time.sleep(self._settings.agree_after_error_s)  # let the failed rank report first
+            raise WorkerGroupFailed("another rank failed")
         error = f"rank {self._control.rank}: {local.error}"
-        self._link.give_up(self._generation, error, retry=local.code is not Code.DIVERGED)
-        raise LaneCondemned(error)
+        retry = local.code is not StatusCode.DIVERGED
+        self._mailbox.fail_group(self._generation, error, retry=retry)
+        raise WorkerGroupFailed(error)
 
-    def _with_texts(self, reply: Reply, local: LocalResult, recycle: bool) -> Reply:
-        """Add what the ranks have to say, if any has."""
+    def _with_reasons(self, reply: Reply, local: LocalResult, recycle: bool) -> Reply:
+        """The reply with the first error and recycle reason that any rank has."""
         if reply.outcome is Outcome.OK and not recycle:
             return reply
-        texts = self._control.gather((local.error, local.recycle))
+        reasons = self._control.gather((local.error, local.recycle))
         return replace(
             reply,
-            error=next((error for error, _ in texts if error), None),
-            recycle=next((why for _, why in texts if why), None),
+            error=next((error for error, _ in reasons if error), None),
+            recycle=next((recycle for _, recycle in reasons if recycle), None),
         )
 
-    def _answer(self, reply: Reply) -> None:
+    def _send(self, reply: Reply) -> None:
         if self._control.rank == 0:
-            self._link.reply(self._generation, reply)
+            self._mailbox.reply(self._generation, reply)
         if reply.recycle is not None:
-            self._control.broadcast(None)  # nobody leaves before the mailbox knows why
+            self._control.broadcast(None)  # no rank leaves before the mailbox knows why
             raise LaneRecycled(reply.recycle)
 
 
 def _device() -> str:
-    """Ray shows a worker its own GPUs only."""
+    """This worker's device; Ray shows it only the GPUs assigned to it."""
     on_gpu = bool(ray.get_gpu_ids()) and torch.cuda.is_available()
     return f"cuda:{torch.cuda.current_device()}" if on_gpu else "cpu"

@@ -1,7 +1,7 @@
-"""Training of one trial: DeepSpeed for the dense part, own tables, metrics, checkpoints.
+"""Training of one trial: dense part in DeepSpeed, own embedding tables, metrics, checkpoints.
 
-`TrialSession` and `Predictor` are loaded when they are first asked for: a driver needs the
-config and request alone, and should not wait for torch.
+Names are imported on first use, so that a driver, which needs only configs and requests, does not
+import torch.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Named tensors as files with digests, on any fsspec URL; never a pickle."""
+"""Files and safetensors with digests, in a folder at any fsspec URL; never a pickle."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from mixfront.exceptions import TrialError
 
 
 class ShardFile(BaseModel):
-    """A file as its writer knew it."""
+    """Digest and size of a file, as written."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -23,10 +23,10 @@ class ShardFile(BaseModel):
 
 
 class ArtifactFolder:
-    """One folder of a file system, local or of an object store.
+    """One folder, on a local file system or in an object store.
 
     Args:
-        url: Path or fsspec URL; made when the first file is written.
+        url: Path or fsspec URL; created when the first file is written.
     """
 
     def __init__(self, url: str) -> None:
@@ -42,47 +42,47 @@ class ArtifactFolder:
         return ShardFile(sha256=hashlib.sha256(data).hexdigest(), num_bytes=len(data))
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor]) -> ShardFile:
-        """Write tensors in the safetensors format."""
+        """Write or replace a safetensors file."""
         plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         return self.write(name, safetensors.torch.save(plain))
 
     def read(self, name: str) -> bytes:
-        """A file's content.
+        """Content of a file.
 
         Raises:
             TrialError: If it cannot be read.
         """
         try:
             data: bytes = self._fs.cat_file(f"{self._root}/{name}")
-        except OSError as problem:
+        except OSError as error:
             raise TrialError(
-                f"cannot read {self.url}/{name}: {problem}; was it moved or removed?"
+                f"cannot read {self.url}/{name}: {error}; was it moved or removed?"
             ) from None
         return data
 
     def read_tensors(self, name: str, expected: ShardFile | None = None) -> dict[str, Tensor]:
-        """Tensors of a safetensors file, as they were written.
+        """Tensors of a safetensors file.
 
         Raises:
-            TrialError: If the file is missing, damaged, or not the one that `expected` tells of.
+            TrialError: If the file is missing, damaged, or differs from `expected`.
         """
         data = self.read(name)
         if expected and hashlib.sha256(data).hexdigest() != expected.sha256:
             raise TrialError(
-                f"{self.url}/{name} is not the file that was written ({len(data)} bytes, expected "
-                f"{expected.num_bytes}): its digest differs; take an older checkpoint"
+                f"{self.url}/{name} has changed since it was written: its digest differs "
+                f"({len(data)} bytes, expected {expected.num_bytes}); use an older checkpoint"
             )
         try:
             return safetensors.torch.load(data)
-        except safetensors.SafetensorError as problem:
-            raise TrialError(f"{self.url}/{name} is damaged: {problem}") from None
+        except safetensors.SafetensorError as error:
+            raise TrialError(f"{self.url}/{name} is damaged: {error}") from None
 
     def exists(self, name: str) -> bool:
-        """Whether there is a file of this name."""
+        """Whether a file of this name exists."""
         return bool(self._fs.exists(f"{self._root}/{name}"))
 
     def names(self) -> list[str]:
-        """Files and folders directly inside; none if there is no such folder."""
+        """Names of the files and folders directly inside; empty if the folder does not exist."""
         self._fs.invalidate_cache()
         if not self._fs.exists(self._root):
             return []
@@ -91,7 +91,7 @@ class ArtifactFolder:
         )
 
     def remove(self, name: str) -> None:
-        """Remove a file, or a folder with all in it; nothing happens if there is none."""
+        """Remove a file, or a folder with its contents, if it exists."""
         path = f"{self._root}/{name}"
         if self._fs.exists(path):
             self._fs.rm(path, recursive=True)

@@ -1,10 +1,10 @@
-"""Checkpoints of a trial: every rank writes its shard, rank 0 the manifest when all are there.
+"""Checkpoints of a trial: every rank writes its shard, then rank 0 writes the manifest.
 
-step-<n>/weights.safetensors      whole dense weights and buffers, by rank 0
-step-<n>/optimizer-<r>.safetensors  rank r's optimizer state and random state
-step-<n>/tables-<r>.safetensors   table rows and their optimizer state, shard r of the rows
-step-<n>/rank-<r>.json            digests of rank r's files
-step-<n>/manifest.json            last: without it there is no checkpoint
+step-<n>/weights.safetensors        full dense weights and buffers, written by rank 0
+step-<n>/optimizer-<r>.safetensors  optimizer state and random state of rank r
+step-<n>/tables-<r>.safetensors     shard r of the table rows and their optimizer state
+step-<n>/rank-<r>.json              digests of rank r's files
+step-<n>/manifest.json              written last: without it the checkpoint is incomplete
 """
 
 from typing import Any
@@ -25,17 +25,17 @@ MANIFEST = "manifest.json"
 
 
 class TrainingProgress(BaseModel):
-    """Where a trial stands; everything that is not a tensor."""
+    """Training state besides tensors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     step: int = 0
-    evaluated_step: int = 0  # the last evaluation was after this step
-    loss_sum: float = 0.0  # of the steps since then, for the mean that is reported
+    evaluated_step: int = 0  # step of the last evaluation
+    loss_sum: float = 0.0  # over the steps since then, for the mean that is reported
     loss_steps: int = 0
 
     def after_step(self, loss: float) -> "TrainingProgress":
-        """One step further."""
+        """Progress after one more step."""
         return TrainingProgress(
             step=self.step + 1,
             evaluated_step=self.evaluated_step,
@@ -45,7 +45,7 @@ class TrainingProgress(BaseModel):
 
 
 class Identity(BaseModel):
-    """What must be equal for a trial to go on from a checkpoint."""
+    """What a checkpoint and the trial that resumes from it must have in common."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,14 +59,14 @@ class Identity(BaseModel):
 
 
 class Manifest(BaseModel):
-    """manifest.json."""
+    """Content of manifest.json."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int
     identity: Identity
     progress: TrainingProgress
-    pass_index: int  # position in the data, which follows from the step
+    pass_index: int  # position in the data, derived from the step
     step_in_pass: int
     tau: float | None
     sparse_steps: int
@@ -80,13 +80,13 @@ class _RankFiles(BaseModel):
 
 
 class Checkpoints:
-    """Writes, reads and thins out the checkpoints of one trial.
+    """Writes, reads and prunes the checkpoints of one trial.
 
     Args:
-        url: The trial's folder.
-        keep: How many to keep.
-        ranks: Who writes and reads; all methods are collectives.
-        identity: Of this trial.
+        url: Folder of the trial.
+        keep: Number of checkpoints to keep.
+        ranks: The ranks that write and read; all methods are collectives.
+        identity: Identity of this trial.
     """
 
     def __init__(self, url: str, *, keep: int, ranks: Ranks, identity: Identity) -> None:
@@ -105,11 +105,11 @@ class Checkpoints:
         steps_per_pass: int,
         tau: float | None,
     ) -> str:
-        """Write a checkpoint; its URL is returned once it exists."""
+        """Write a checkpoint; returns its URL once it is complete."""
         name = f"step-{progress.step}"
         folder = ArtifactFolder(f"{self._folder.url}/{name}")
         if self._ranks.is_first:
-            folder.remove(MANIFEST)  # of an earlier attempt at the same step
+            folder.remove(MANIFEST)  # from an earlier attempt at the same step
         weights = engine.weights()
         self._ranks.barrier()
         self._write_shard(folder, weights, engine, tables, optimizer)
@@ -136,10 +136,10 @@ class Checkpoints:
         tables: EmbeddingTables,
         optimizer: SparseOptimizer,
     ) -> TrainingProgress:
-        """Put everything back as it was when `url` was written.
+        """Restore the state that was saved at `url`.
 
         Raises:
-            TrialError: If it is no checkpoint, is damaged, or is of another trial.
+            TrialError: If it is not a checkpoint, is damaged, or belongs to another trial.
         """
         folder = ArtifactFolder(url)
         manifest = read_manifest(url)
@@ -147,7 +147,7 @@ class Checkpoints:
         engine.load_weights(
             folder.read_tensors("weights.safetensors", manifest.files["weights.safetensors"])
         )
-        # Without ZeRO every rank holds the same state and rank 0 wrote it for all.
+        # Without ZeRO all ranks have the same optimizer state, so only rank 0 writes it.
         writer = self._ranks.rank if self._identity.zero_stage else 0
         state = _read(folder, manifest, f"optimizer-{writer}.safetensors")
         engine.load_optimizer_state(_strip(state, "optimizer."))
@@ -156,10 +156,11 @@ class Checkpoints:
         _set_random_state(_strip(own, "random."), self._ranks.device)
         return manifest.progress
 
-    def thin_out(self, step: int) -> None:
-        """Keep the last few up to this step; what lies beyond is of an attempt that was lost.
+    def prune(self, step: int) -> None:
+        """Keep the last few checkpoints up to this step; later ones belong to a lost attempt.
 
-        Not part of `save`: whoever died before it heard of the newest goes on from the one before.
+        Not part of `save`: a driver that dies before it records the newest checkpoint resumes
+        from the one before.
         """
         if not self._ranks.is_first:
             return
@@ -168,9 +169,9 @@ class Checkpoints:
             for name in self._folder.names()
             if name.removeprefix("step-").isdigit()
         }
-        whole = [s for s in sorted(steps) if s <= step and self._is_whole(s)]
-        for other in steps - set(whole[-self._keep :]):
-            self._folder.remove(f"step-{other}")
+        complete = [s for s in sorted(steps) if s <= step and self._is_complete(s)]
+        for removed in steps - set(complete[-self._keep :]):
+            self._folder.remove(f"step-{removed}")
 
     def _write_shard(
         self,
@@ -182,8 +183,8 @@ class Checkpoints:
     ) -> None:
         rank = self._ranks.rank
         files = {}
-        shared = self._identity.zero_stage == 0 and rank > 0
-        dense = {} if shared else engine.optimizer_state()
+        is_duplicate = self._identity.zero_stage == 0 and rank > 0
+        dense = {} if is_duplicate else engine.optimizer_state()
         state = {f"optimizer.{key}": value for key, value in dense.items()}
         state |= {
             f"random.{key}": value for key, value in _random_state(self._ranks.device).items()
@@ -201,8 +202,8 @@ class Checkpoints:
     def _all_files(self, folder: ArtifactFolder) -> dict[str, ShardFile]:
         files: dict[str, ShardFile] = {}
         for rank in range(self._ranks.world_size):
-            told = folder.read(f"rank-{rank}.json")
-            files |= _RankFiles.model_validate_json(told).files
+            text = folder.read(f"rank-{rank}.json")
+            files |= _RankFiles.model_validate_json(text).files
         return files
 
     def _load_tables(
@@ -221,16 +222,16 @@ class Checkpoints:
                 value[rows] = shard[f"state.{key}"].to(value.device)
         optimizer.step_count = manifest.sparse_steps
 
-    def _check(self, url: str, found: Identity) -> None:
-        for key, value in self._identity.model_dump().items():
-            other = found.model_dump()[key]
-            if other != value:
+    def _check(self, url: str, identity: Identity) -> None:
+        for key, expected in self._identity.model_dump().items():
+            value = identity.model_dump()[key]
+            if value != expected:
                 raise TrialError(
-                    f"{url} has {key} {other!r}, this trial has {value!r}: a trial goes on only "
+                    f"{url} has {key} {value!r}, this trial has {expected!r}; resume a trial only "
                     f"from its own checkpoints"
                 )
 
-    def _is_whole(self, step: int) -> bool:
+    def _is_complete(self, step: int) -> bool:
         return self._folder.exists(f"step-{step}/{MANIFEST}")
 
 
@@ -238,22 +239,28 @@ def read_manifest(url: str) -> Manifest:
     """The manifest of a checkpoint.
 
     Raises:
-        TrialError: If there is none, so that there is no checkpoint, or it cannot be read.
+        TrialError: If it does not exist, so the checkpoint is incomplete, or cannot be read.
     """
     folder = ArtifactFolder(url)
     if not folder.exists(MANIFEST):
-        raise TrialError(f"{url} is no checkpoint: it has no {MANIFEST}; take an older one")
+        raise TrialError(
+            f"{url} is not a complete checkpoint: it has no {MANIFEST}; use an older one"
+        )
     try:
         return Manifest.model_validate_json(folder.read(MANIFEST))
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise TrialError(f"{url}/{MANIFEST} cannot be used: {where}: {first['msg']}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise TrialError(
+            f"{url}/{MANIFEST} is invalid: {key}: {first['msg']}; use an older checkpoint"
+        ) from None
 
 
 def _read(folder: ArtifactFolder, manifest: Manifest, name: str) -> dict[str, Tensor]:
     if name not in manifest.files:
-        raise TrialError(f"{folder.url} is incomplete: its manifest has no {name}")
+        raise TrialError(
+            f"{folder.url} is incomplete: its manifest lacks {name}; use an older checkpoint"
+        )
     return folder.read_tensors(name, manifest.files[name])
 
 

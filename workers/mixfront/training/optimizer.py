@@ -1,4 +1,4 @@
-"""The dense optimizer that is handed to DeepSpeed, and its learning-rate warm-up."""
+"""The dense optimizer that DeepSpeed wraps, and its learning-rate warm-up."""
 
 from collections.abc import Set
 
@@ -11,19 +11,19 @@ from mixfront.training.config import DenseOptimizerConfig
 def build_optimizer(
     module: nn.Module, no_decay: Set[str], config: DenseOptimizerConfig
 ) -> torch.optim.Optimizer:
-    """Adam (L2 in the gradient) or AdamW (decoupled), in groups with and without decay.
+    """Adam (L2 in the gradient) or AdamW (decoupled), with a group that is never decayed.
 
     Args:
         module: The dense part.
-        no_decay: Names of parameters that are never decayed.
-        config: Rates and betas.
+        no_decay: Names of parameters without weight decay.
+        config: Learning rate, weight decay and betas.
     """
     named = list(module.named_parameters())
     decayed = [p for name, p in named if name not in no_decay]
-    plain = [p for name, p in named if name in no_decay]
+    undecayed = [p for name, p in named if name in no_decay]
     groups = [
         {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
+        {"params": undecayed, "weight_decay": 0.0},
     ]
     kinds: dict[str, type[torch.optim.Adam]] = {
         "adam": torch.optim.Adam,
@@ -38,5 +38,5 @@ def build_optimizer(
 
 
 def warmup_factor(step: int, warmup_steps: int) -> float:
-    """Factor on lr at a step counted from 0: rises linearly to 1 at the last warm-up step."""
+    """Factor on lr at a 0-based step: rises linearly to 1 at the last warm-up step."""
     return min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0

@@ -1,4 +1,4 @@
-"""What a worker needs to train one trial: plain JSON, so that it can be kept and sent."""
+"""The request to train one trial: plain JSON, so that it can be stored and sent."""
 
 from typing import Any
 
@@ -6,33 +6,35 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mixfront.training.config import TrainingConfig
 
-TEST_PREFIX = "test_"  # of metrics on the test split
+TEST_PREFIX = "test_"  # of the names of test metrics
 
 
 class DataRequest(BaseModel):
-    """Where a trial's rows are, and how they were encoded."""
+    """Location of a trial's rows and of their encoder."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str  # URL of the Parquet data set
     train: str | None  # filter; None = all rows
     validation: str
-    test: str | None = None  # evaluated once, at full fidelity; never decides anything
-    encoder: str  # URL of the fitted encoder's folder
+    test: str | None = None  # evaluated once, at full fidelity; never used for a decision
+    encoder: str  # URL of the folder of the fitted encoder
 
 
 class TrialRequest(BaseModel):
-    """One trial, as the driver hands it to a lane."""
+    """One trial, as the driver sends it to a lane."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     search_id: str
     trial_id: str
     family: str
-    model: dict[str, Any]  # keys of the family's config
+    model: dict[str, Any]  # config of the family
     data: DataRequest
     training: TrainingConfig
     zero_stage: int = Field(2, ge=0, le=3)
-    latency_seconds: float = Field(0.2, ge=0)  # to measure the exported model's latency in
-    folder: str  # URL; checkpoints and the exported model go below it
+    latency_seconds: float = Field(
+        0.2, ge=0
+    )  # time budget for measuring the exported model's latency
+    folder: str  # URL; contains checkpoints and the exported model
     resume_from: str | None = None  # URL of a checkpoint

@@ -1,7 +1,7 @@
-"""What depends on the integer step alone: when to evaluate, the temperature, the warm-up.
+"""Schedules, which depend only on the integer step: evaluation points, temperature, restart.
 
-All of it is tied to the steps of the *full* budget, never to a rung's: a trial that is stopped
-early has seen the same schedule as one that is not.
+They refer to the steps of the *full* budget, never to those of a rung, so a trial that is stopped
+early has followed the same schedule as one that is not.
 """
 
 from fractions import Fraction
@@ -13,8 +13,8 @@ from mixfront.models._base import TemperatureConfig
 def evaluation_steps(total_steps: int, every: float) -> list[int]:
     """Steps after which a trial is evaluated, ascending; the last is `total_steps`.
 
-    The k-th is the first step at which the trained share reaches k * every. Counted in exact
-    fractions (0.1 means 1/10), each step at most once.
+    The k-th is the first step at which the trained share reaches k * every, in exact fractions
+    (0.1 means 1/10). No step is listed twice.
     """
     share = Fraction(str(every))
     points = {ceil(total_steps * share * k) for k in range(1, ceil(1 / share))}
@@ -22,14 +22,14 @@ def evaluation_steps(total_steps: int, every: float) -> list[int]:
 
 
 def restart_step(config: TemperatureConfig | None, total_steps: int) -> int | None:
-    """The step before which a two-stage schedule turns cold and forgets its optimizers."""
+    """First step of the cold stage, at which optimizers are reset; None without two stages."""
     if config is None or config.tau_schedule != "two_stage":
         return None
     return ceil(total_steps * Fraction(str(config.hot_share)))
 
 
 def tau_at(config: TemperatureConfig, step: int, total_steps: int) -> float:
-    """Temperature of step j = `step`, counted from 0; j = J is the trained model's.
+    """Temperature at the 0-based step j = `step`; j = J gives that of the trained model.
 
     Linear: max(tau_s - (tau_s - tau_e) j / J, tau_e); two-stage: tau_s, then tau_e (UniMixer,
     arXiv 2604.00590, section on temperature).
@@ -38,5 +38,5 @@ def tau_at(config: TemperatureConfig, step: int, total_steps: int) -> float:
     switch = restart_step(config, total_steps)
     if switch is not None:
         return start if step < switch else end
-    # The same line seen from its end, so that the trained model's is tau_e to the bit.
+    # The formula from the end of the line, so that the final temperature is exactly tau_e.
     return max(end + (start - end) * (total_steps - step) / total_steps, end)

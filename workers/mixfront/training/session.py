@@ -1,4 +1,4 @@
-"""One trial in one worker group: train to an evaluation, evaluate, checkpoint, export."""
+"""One trial in one worker group: trains, evaluates, writes checkpoints, exports the model."""
 
 import math
 import time
@@ -24,25 +24,26 @@ from mixfront.training.throughput import mfu
 from mixfront.training.trainer import Trainer
 from mixfront.training.trial_data import TrialData
 
-# What may differ between a checkpoint and the trial that goes on from it.
-NOT_IDENTITY = {"keep_checkpoints", "eval_batch_size", "evaluate_every"}
+# Settings that may differ between a checkpoint and the trial that resumes from it.
+NOT_IN_IDENTITY = {"keep_checkpoints", "eval_batch_size", "evaluate_every"}
 
 
 class TrialSession:
-    """A trial, made on every rank alike; every method is a collective.
+    """A trial, built on every rank; every method is a collective.
 
-    It goes on from `request.resume_from` if that is given, to the same bits on the same machine.
+    It resumes from `request.resume_from` if that is set, with bit-identical results on the same
+    machine.
 
     Args:
-        request: What to train.
-        device: Of this rank, "cpu" or "cuda:<i>".
-        data_group: Process group of the trial's ranks; None = the default one. If there is no
-            process group at all, one of this process alone is made.
+        request: The trial to train.
+        device: Device of this rank, "cpu" or "cuda:<i>".
+        data_group: Process group of the trial's ranks; None = the default group. Without any
+            process group, one of only this process is created.
 
     Raises:
-        UsageError: If the request cannot be meant.
+        UsageError: If the request is invalid.
         DataError: If the data cannot be used.
-        TrialError: If there is nothing to resume from.
+        TrialError: If the checkpoint to resume from cannot be used.
     """
 
     def __init__(
@@ -63,9 +64,9 @@ class TrialSession:
             seed=training.seed,
         )
         self.total_steps = training.passes * self._batches.steps_per_pass
-        self._points = evaluation_steps(self.total_steps, training.evaluate_every)
+        self._evaluation_steps = evaluation_steps(self.total_steps, training.evaluate_every)
         self._progress = TrainingProgress()
-        self._stream: Iterator[Batch] | None = None
+        self._batch_iterator: Iterator[Batch] | None = None
         self._exported: tuple[str, dict[str, float]] | None = None
         self.last_loss = math.nan  # of the last step, over all ranks
         self._trainer = Trainer(
@@ -83,7 +84,7 @@ class TrialSession:
             ranks=self._ranks,
             identity=self._identity(),
         )
-        self._mixing = MixingLog(
+        self._mixing_log = MixingLog(
             request.folder,
             f"trial {request.trial_id} {request.family}",
             writes=self._ranks.is_first,
@@ -92,57 +93,59 @@ class TrialSession:
 
     @property
     def step(self) -> int:
-        """Optimizer steps done."""
+        """Optimizer steps so far."""
         return self._progress.step
 
     @property
     def fidelity(self) -> float:
-        """Share of all steps of all passes that is done."""
+        """Share of all steps of all passes so far."""
         return self.step / self.total_steps
 
     def advance(self, check: Callable[[int], bool] | None = None) -> Evaluation:
         """Train to the next evaluation point, evaluate, write a checkpoint.
 
-        At full fidelity the model is exported too, and the metrics are those of the exported
-        model in fp32, on the test rows as well if there are any (`test_*`), and its latencies.
+        At full fidelity it also exports the model. The metrics are then those of the exported
+        model in fp32, also on the test rows if there are any (`test_*`), and its latencies.
 
         Args:
-            check: Called after every step on every rank, with the same answer on all; True
-                stops the trial.
+            check: Called after every step on every rank; stops the trial if it returns True,
+                which it must do on all ranks at the same step.
 
         Raises:
-            AbortedError: If `check` said so; the checkpoint is written (`latest`).
-            DivergedError: On every rank, if the loss or a score is not finite on any.
+            AbortedError: If `check` returned True; `latest` is the checkpoint written before.
+            DivergedError: On every rank, if the loss or a score is not finite on any of them.
         """
-        self._checkpoints.thin_out(self.step)  # whoever says to go on knows of the last one
-        target = next((p for p in self._points if p > self._progress.evaluated_step), self.step)
-        first, clock = self.step, _Clock()
-        with clock("train"):
+        self._checkpoints.prune(self.step)  # the caller has recorded the last one by now
+        target = next(
+            (p for p in self._evaluation_steps if p > self._progress.evaluated_step), self.step
+        )
+        first, timer = self.step, _Timer()
+        with timer("train"):
             rows = self._train_to(target, check)
-        metrics = self._training_metrics(rows, self.step - first, clock.seconds["train"])
+        metrics = self._training_metrics(rows, self.step - first, timer.seconds["train"])
         model_url = None
         if target < self.total_steps:
-            with clock("evaluate"):
+            with timer("evaluate"):
                 metrics |= self._evaluate()
-            with clock("checkpoint"):
+            with timer("checkpoint"):
                 url = self._mark_evaluated()
         else:
-            with clock("checkpoint"):  # first, so that nothing is lost if exporting fails
+            with timer("checkpoint"):  # before the export, so that nothing is lost if that fails
                 url = self._mark_evaluated()
-            with clock("evaluate"):
-                model_url, found = self._finished()
-            metrics |= found
+            with timer("evaluate"):
+                model_url, final_metrics = self._final_model()
+            metrics |= final_metrics
         return Evaluation(
             step=self.step,
             fidelity=self.fidelity,
             metrics=metrics,
             checkpoint=url,
             model_url=model_url,
-            seconds=clock.seconds,
+            seconds=timer.seconds,
         )
 
     def checkpoint(self) -> str:
-        """Write a checkpoint of this step; its URL."""
+        """Write a checkpoint of the current step; returns its URL."""
         self.latest = self._checkpoints.save(
             self._trainer.engine,
             self._trainer.tables,
@@ -154,34 +157,34 @@ class TrialSession:
         return self.latest
 
     def finish(self) -> str:
-        """Export the trained model and evaluate it in fp32, once; the folder's URL.
+        """Export the trained model and evaluate it in fp32, once; returns the folder's URL.
 
         Raises:
             TrialError: Before full fidelity.
         """
-        return self._finished()[0]
+        return self._final_model()[0]
 
     def close(self) -> None:
-        """Free everything; nothing else works afterwards."""
+        """Free everything; the session cannot be used afterwards."""
         self._trainer.close()
         self._data.close()
-        del self._trainer, self._batches, self._stream
-        self._checkpoints.thin_out(self.step)
+        del self._trainer, self._batches, self._batch_iterator
+        self._checkpoints.prune(self.step)
 
     def _require_rows_per_rank(self) -> None:
         training = self.request.training
         if -(-training.batch_size // self._ranks.world_size) < training.gradient_accumulation:
             raise SpecError(
                 f"training.gradient_accumulation is {training.gradient_accumulation}, more than "
-                f"a rank's rows of a batch of {training.batch_size}; raise training.batch_size"
+                f"each rank's rows in a batch of {training.batch_size}; raise training.batch_size"
             )
 
-    def _finished(self) -> tuple[str, dict[str, float]]:
+    def _final_model(self) -> tuple[str, dict[str, float]]:
         """URL and metrics of the exported model."""
         if self.step < self.total_steps:
             raise TrialError(
-                f"the trial is at step {self.step} of {self.total_steps}: only a model that is "
-                "trained to the end is exported"
+                f"the trial is at step {self.step} of {self.total_steps}; train it to the end "
+                "before exporting the model"
             )
         if self._exported is None:
             self._exported = self._export()
@@ -192,7 +195,7 @@ class TrialSession:
         return Identity(
             family=request.family,
             model=self._config.model_dump(mode="json"),
-            training=request.training.model_dump(mode="json", exclude=NOT_IDENTITY),
+            training=request.training.model_dump(mode="json", exclude=NOT_IN_IDENTITY),
             zero_stage=request.zero_stage,
             world_size=self._ranks.world_size,
             total_steps=self.total_steps,
@@ -211,7 +214,7 @@ class TrialSession:
                 raise
 
     def _train_to(self, target: int, check: Callable[[int], bool] | None) -> float:
-        """Train up to a step; the rows that were trained on."""
+        """Train up to a step; returns the number of rows trained on."""
         rows = 0.0
         while self.step < target:
             batch = self._next_batch()
@@ -220,49 +223,49 @@ class TrialSession:
             self._progress = self._progress.after_step(self.last_loss)
             if check is not None and check(self.step):
                 url = self.checkpoint()
-                raise AbortedError(f"stopped after step {self.step}; it goes on from {url}")
+                raise AbortedError(f"stopped after step {self.step}, with a checkpoint at {url}")
         return rows
 
     def _next_batch(self) -> Batch:
         pass_index, step_in_pass = divmod(self.step, self._batches.steps_per_pass)
-        if self._stream is None or step_in_pass == 0:
-            self._stream = self._batches.one_pass(pass_index, step_in_pass)
-        return next(self._stream)
+        if self._batch_iterator is None or step_in_pass == 0:
+            self._batch_iterator = self._batches.one_pass(pass_index, step_in_pass)
+        return next(self._batch_iterator)
 
     def _evaluate(self) -> dict[str, float]:
-        self._trainer.evaluation_mode(self.step)
-        found = evaluate(
+        self._trainer.prepare_evaluation(self.step)
+        metrics = evaluate(
             self._trainer.score,
             self._data.validation,
             batch_size=self.request.training.eval_batch_size,
             ranks=self._ranks,
         )
-        return found | self._mixing.note(self._trainer.engine.module, self.step)
+        return metrics | self._mixing_log.record(self._trainer.engine.module, self.step)
 
     def _mark_evaluated(self) -> str:
         self._progress = TrainingProgress(step=self.step, evaluated_step=self.step)
         return self.checkpoint()
 
     def _training_metrics(self, rows: float, steps: int, seconds: float) -> dict[str, float]:
-        """Loss and speed; nothing of what no step was taken for, as after resuming."""
-        found = {}
+        """Loss and speed, omitted if no step was taken, as may happen after resuming."""
+        metrics = {}
         if self._progress.loss_steps:
-            found["train_loss"] = self._progress.loss_sum / self._progress.loss_steps
+            metrics["train_loss"] = self._progress.loss_sum / self._progress.loss_steps
         if steps:
-            found["samples_per_s"] = rows / seconds
-            found["step_seconds"] = seconds / steps
-            found["mfu"] = mfu(
+            metrics["samples_per_s"] = rows / seconds
+            metrics["step_seconds"] = seconds / steps
+            metrics["mfu"] = mfu(
                 self._trainer.flops_per_step * steps,
                 seconds,
                 device=self._ranks.device,
                 precision=self.request.training.precision,
                 world_size=self._ranks.world_size,
             )
-        return found
+        return metrics
 
     def _export(self) -> tuple[str, dict[str, float]]:
         request, trainer = self.request, self._trainer
-        trainer.evaluation_mode(self.step)
+        trainer.prepare_evaluation(self.step)
         scorer = Scorer(
             request.family,
             request.model,
@@ -270,13 +273,13 @@ class TrialSession:
             serving_weights(trainer.engine.weights()),
             trainer.tables.weight,
         )
-        metrics = self._final_metrics(scorer) | self._mixing.note(scorer.ranker, self.step)
+        metrics = self._final_metrics(scorer) | self._mixing_log.record(scorer.ranker, self.step)
         metrics |= self._latencies(scorer)
         url = f"{request.folder.rstrip('/')}/final"
         if self._ranks.is_first:
-            about, sample = self._about(metrics), self._data.raw_sample(SAMPLE_ROWS)
+            about, sample = self._model_json(metrics), self._data.raw_sample(SAMPLE_ROWS)
             export_model(url, Predictor(self._data.encoder, scorer, about), sample)
-            self._mixing.draw(scorer.ranker)
+            self._mixing_log.draw(scorer.ranker)
         self._ranks.barrier()
         return url, metrics
 
@@ -285,31 +288,31 @@ class TrialSession:
         for prefix, split in (("", self._data.validation), (TEST_PREFIX, self._data.test)):
             if split is None:
                 continue
-            found = evaluate(
+            values = evaluate(
                 scorer.probabilities,
                 split,
                 batch_size=self.request.training.eval_batch_size,
                 ranks=self._ranks,
             )
-            metrics |= {prefix + name: value for name, value in found.items()}
+            metrics |= {prefix + name: value for name, value in values.items()}
         return metrics
 
     def _latencies(self, scorer: Scorer) -> dict[str, float]:
-        """Measured by rank 0 while the others wait for its numbers, and are quiet."""
-        numbers = [math.nan] * len(LATENCIES)
+        """Latencies, measured on rank 0 while the other ranks wait and use no CPU."""
+        latencies = [math.nan] * len(LATENCIES)
         if self._ranks.is_first:
             predictor = Predictor(self._data.encoder, scorer, {})
-            latencies = measure_latency(
+            measured = measure_latency(
                 scorer.probabilities,
                 predictor.predict,
                 self._data.validation,
                 self._data.raw_sample(RAW_ROWS),
                 seconds=self.request.latency_seconds,
             )
-            numbers = list(latencies.values())
-        return dict(zip(LATENCIES, self._ranks.broadcast(numbers), strict=True))
+            latencies = list(measured.values())
+        return dict(zip(LATENCIES, self._ranks.broadcast(latencies), strict=True))
 
-    def _about(self, metrics: dict[str, float]) -> dict[str, Any]:
+    def _model_json(self, metrics: dict[str, float]) -> dict[str, Any]:
         request = self.request
         return {
             "search_id": request.search_id,
@@ -330,7 +333,7 @@ class TrialSession:
 def _with_precision(request: TrialRequest, device: str) -> TrialRequest:
     """The request with `precision: auto` resolved for this rank's device.
 
-    A search resolves it for all of its devices before it sends a request; this is for sessions
+    A search resolves it for all its devices before it sends requests; this is for sessions
     without a search.
     """
     if request.training.precision != "auto":
@@ -340,14 +343,14 @@ def _with_precision(request: TrialRequest, device: str) -> TrialRequest:
     return request.model_copy(update={"training": training})
 
 
-class _Clock:
-    """Seconds spent in named parts."""
+class _Timer:
+    """Wall time of named phases, in seconds."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def __call__(self, part: str) -> Iterator[None]:
+    def __call__(self, phase: str) -> Iterator[None]:
         started = time.perf_counter()
         yield
-        self.seconds[part] = time.perf_counter() - started
+        self.seconds[phase] = time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""One optimizer step of a trial, over all ranks: dense part in the engine, tables beside it."""
+"""One optimizer step of a trial on all ranks: dense part in the engine, tables outside it."""
 
 import itertools
 import math
@@ -22,19 +22,19 @@ from mixfront.training.throughput import training_flops
 
 
 class Trainer:
-    """A fresh model of a family, and how it is trained.
+    """A newly initialised model of a family, with its optimizers.
 
     The loss of a step is sum(weight * (bce + extras)) / global_weight over the rows of all ranks
-    and micro-batches, so that it depends on neither their number nor the padding (`loss.py`).
+    and micro-batches, so it depends neither on their number nor on padding (`loss.py`).
 
     Args:
         family: Name of the family.
-        model: Its config.
+        model: Config of the family.
         layout: Fields of the encoded rows.
-        config: How to train.
+        config: Training config.
         zero_stage: 0-3.
-        total_steps: J, of the full budget; schedules are tied to it.
-        ranks: Who trains.
+        total_steps: J, steps of the full budget, on which schedules depend.
+        ranks: The ranks that train.
     """
 
     def __init__(
@@ -68,10 +68,12 @@ class Trainer:
         self.sparse = build_sparse_optimizer(self.tables, config.embedding_optimizer)
         optimizer = build_optimizer(ranker, ranker.no_decay_names(), config.optimizer)
         self.engine = DenseEngine(ranker, optimizer, config, zero_stage=zero_stage, ranks=ranks)
-        torch.manual_seed(config.seed * 65_537 + ranks.rank + 1)  # dropout of its own on each
+        torch.manual_seed(
+            config.seed * 65_537 + ranks.rank + 1
+        )  # a different dropout on each rank
 
     def tau(self, step: int) -> float | None:
-        """The temperature at a step; None where the family has none."""
+        """The temperature at a step; None if the family has none."""
         if self._temperature is None:
             return None
         return tau_at(self._temperature, step, self._total_steps)
@@ -80,23 +82,27 @@ class Trainer:
         """Train on one global batch (a collective).
 
         Args:
-            batch: This rank's rows of it.
-            step: Steps done before, from 0.
+            batch: This rank's rows of the batch.
+            step: Number of steps before this one.
 
         Returns:
-            The task's loss alone on the global batch, so that trials with and without auxiliary
-            losses compare.
+            The task loss on the global batch, without auxiliary losses, so that trials with and
+            without them are comparable.
 
         Raises:
-            DivergedError: On every rank, if any part of the loss or a gradient is not finite on
-                any.
+            DivergedError: On every rank, if a part of the loss or a gradient is not finite on any
+                of them.
         """
         batch = batch.to(self._ranks.device)
-        self._prepare(step)
-        looked = self.tables.lookup(batch)
-        loss = self._backward(batch, looked)
-        grads = torch.zeros_like(looked.rows) if looked.rows.grad is None else looked.rows.grad
-        summed = exchange(self._ranks, looked.row_ids, grads / self._ranks.world_size, loss)
+        self._prepare_training(step)
+        embeddings = self.tables.lookup(batch)
+        loss = self._backward(batch, embeddings)
+        grads = (
+            torch.zeros_like(embeddings.rows)
+            if embeddings.rows.grad is None
+            else embeddings.rows.grad
+        )
+        summed = exchange(self._ranks, embeddings.row_ids, grads / self._ranks.world_size, loss)
         if not math.isfinite(summed.loss):
             raise DivergedError(
                 f"the loss is {summed.loss} at step {step}; lower the learning rate"
@@ -107,23 +113,23 @@ class Trainer:
         return summed.loss
 
     def score(self, batch: Batch) -> Tensor:
-        """Probabilities (N,) of a batch, in the training precision (collective under ZeRO 3)."""
+        """Probabilities (N,) of a batch in the training precision (a collective under ZeRO 3)."""
         batch = batch.to(self._ranks.device)
         with torch.no_grad():
             fields, events = self.tables.embed(batch), self.tables.events(batch)
             outputs = self.engine.forward(fields, batch.numeric, *events)
             return torch.sigmoid(outputs.logits)
 
-    def evaluation_mode(self, step: int) -> None:
-        """Make the model the one of this step, and still; the next `step` undoes it."""
+    def prepare_evaluation(self, step: int) -> None:
+        """Switch to evaluation at this step's temperature; the next `step` switches back."""
         self._set_tau(step)
         self.engine.train(False)
 
     def close(self) -> None:
-        """Free the engine; nothing else works afterwards."""
+        """Free the engine; the trainer cannot be used afterwards."""
         self.engine.close()
 
-    def _prepare(self, step: int) -> None:
+    def _prepare_training(self, step: int) -> None:
         self._set_tau(step)
         self.engine.train()
         if step == self._restart:
@@ -136,26 +142,26 @@ class Trainer:
             self._ranker.set_tau(tau)
 
     def _lr_factor(self, step: int) -> float:
-        since = self._restart if self._restart is not None and step >= self._restart else 0
+        start = self._restart if self._restart is not None and step >= self._restart else 0
         warmup_steps = math.ceil(self._config.optimizer.warmup * self._total_steps)
-        return warmup_factor(step - since, warmup_steps)
+        return warmup_factor(step - start, warmup_steps)
 
-    def _backward(self, batch: Batch, looked: BatchEmbeddings) -> Tensor:
-        """Gradients of all micro-batches; this rank's share of the task's loss, 0-dim.
+    def _backward(self, batch: Batch, embeddings: BatchEmbeddings) -> Tensor:
+        """Accumulate gradients; returns this rank's share of the task loss, a 0-dim tensor.
 
-        Where the whole loss is not finite, the share is not either.
+        It is not finite if the loss including its extras is not.
         """
         count, parts = len(batch.label), self._config.gradient_accumulation
         bounds = [count * part // parts for part in range(parts + 1)]
         total = torch.zeros((), device=batch.label.device)
         for start, stop in itertools.pairwise(bounds):
-            fields, events = looked.fields(start, stop), looked.events(start, stop)
+            fields, events = embeddings.fields(start, stop), embeddings.events(start, stop)
             outputs = self.engine.forward(fields, batch.numeric[start:stop], *events)
             label, weight = batch.label[start:stop], batch.weight[start:stop]
             task = task_loss(outputs, label, weight) / batch.global_weight
             extra = extra_loss(outputs, label, weight, self._auxiliary_weight)
             loss = task + extra / batch.global_weight
-            # The engine averages over ranks; the loss is a sum over them.
+            # The engine averages over ranks, but the loss is a sum over them.
             self.engine.backward(loss * self._ranks.world_size)
             total += torch.where(loss.isfinite(), task, loss).detach()
         return total

@@ -1,4 +1,4 @@
-"""A lock that a killed builder left behind must not be waited for."""
+"""A stale lock of a killed build must not block the next build."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ class _Builder:
         self.loads = 0
 
     def load(self, verbose: bool) -> None:
-        """As torch would, but refusing to wait."""
+        """Like torch's, but fails where torch would wait for a lock."""
         assert not verbose
         assert list(self.root.rglob("lock")) == []
         self.loads += 1
@@ -31,7 +31,7 @@ def _deepspeed(builder: _Builder, *, compatible: bool) -> SimpleNamespace:
 
 
 @pytest.mark.parametrize("folder", ["some_op", "py311_cpu/some_op"])
-def test_an_orphaned_lock_is_removed(
+def test_a_stale_lock_is_removed(
     folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
@@ -42,7 +42,7 @@ def test_an_orphaned_lock_is_removed(
     assert builder.loads == 1
 
 
-def test_a_machine_that_cannot_build_it_is_left_alone(tmp_path: Path) -> None:
+def test_an_incompatible_machine_builds_nothing(tmp_path: Path) -> None:
     builder = _Builder(tmp_path)
     build_cpu_op(_deepspeed(builder, compatible=False))
     assert builder.loads == 0

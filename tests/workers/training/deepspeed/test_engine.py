@@ -1,4 +1,4 @@
-"""The engine at every ZeRO stage in one process: same losses, state back and forth, no leaks."""
+"""The engine at every ZeRO stage in one process: equal losses, saved state, no leaks."""
 
 import gc
 import weakref
@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mixfront.training.config import TrainingConfig
-from mixfront.training.deepspeed.engine import DenseEngine, engine_config
+from mixfront.training.deepspeed import engine as engine_module
+from mixfront.training.deepspeed.engine import DenseEngine, engine_config, import_deepspeed
 from mixfront.training.optimizer import build_optimizer
 from mixfront.training.ranks import Ranks
 
@@ -42,7 +43,7 @@ def make_engine(stage: int, net: nn.Module | None = None, **config: Any) -> Dens
 
 
 def train(engine: DenseEngine, first: int, last: int, parts: int = 1) -> list[float]:
-    """Losses of some steps, each cut into micro-batches."""
+    """Losses of steps `first` to `last`, each split into `parts` micro-batches."""
     losses = []
     for step in range(first, last):
         generator = torch.Generator().manual_seed(step)
@@ -60,7 +61,7 @@ def train(engine: DenseEngine, first: int, last: int, parts: int = 1) -> list[fl
 
 @pytest.fixture(scope="module")
 def expected() -> list[float]:
-    """The loss curve without ZeRO, clipped, with decay."""
+    """The loss curve without ZeRO, with clipping and weight decay."""
     engine = make_engine(0, optimizer={"clip_norm": 0.5, "weight_decay": 0.1, "lr": 0.01})
     try:
         return train(engine, 0, 5)
@@ -70,7 +71,7 @@ def expected() -> list[float]:
 
 @pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("stage", STAGES)
-def test_stages_and_accumulation_give_one_loss_curve(
+def test_stages_and_accumulation_give_the_same_loss_curve(
     stage: int, parts: int, expected: list[float]
 ) -> None:
     engine = make_engine(
@@ -83,7 +84,7 @@ def test_stages_and_accumulation_give_one_loss_curve(
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_weights_and_optimizer_state_carry_over(stage: int) -> None:
+def test_weights_and_optimizer_state_can_be_restored(stage: int) -> None:
     engine = make_engine(stage)
     train(engine, 0, 3)
     weights, state = engine.weights(), engine.optimizer_state()
@@ -91,7 +92,7 @@ def test_weights_and_optimizer_state_carry_over(stage: int) -> None:
     curve = train(engine, 3, 6)
     engine.close()
     other = make_engine(stage)
-    train(other, 7, 9)  # a state of its own, to be overwritten
+    train(other, 7, 9)  # a different state, to be overwritten
     other.load_weights(weights)
     other.load_optimizer_state(state)
     assert all(torch.equal(value, weights[name]) for name, value in other.weights().items())
@@ -100,7 +101,7 @@ def test_weights_and_optimizer_state_carry_over(stage: int) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_reset_is_a_fresh_optimizer_on_the_same_weights(stage: int) -> None:
+def test_reset_gives_a_new_optimizer_on_the_same_weights(stage: int) -> None:
     engine = make_engine(stage)
     train(engine, 0, 2)
     engine.reset_optimizer()
@@ -114,18 +115,18 @@ def test_reset_is_a_fresh_optimizer_on_the_same_weights(stage: int) -> None:
 
 
 @pytest.mark.parametrize("stage", [0, 3])
-def test_bf16_is_close_to_fp32_and_does_not_infect_the_next_engine(stage: int) -> None:
-    plain = make_engine(stage)
-    exact = train(plain, 0, 3)
-    plain.close()
+def test_bf16_is_close_to_fp32_and_does_not_leak_into_the_next_engine(stage: int) -> None:
+    reference = make_engine(stage)
+    fp32 = train(reference, 0, 3)
+    reference.close()
     engine = make_engine(stage, precision="bf16")
-    rough = train(engine, 0, 3)
+    bf16 = train(engine, 0, 3)
     assert engine.weights()["first.weight"].dtype == torch.float32
     engine.close()
-    assert rough != exact
-    assert rough == pytest.approx(exact, rel=0.02)
+    assert bf16 != fp32
+    assert bf16 == pytest.approx(fp32, rel=0.02)
     again = make_engine(stage)
-    assert train(again, 0, 3) == exact
+    assert train(again, 0, 3) == fp32
     again.close()
 
 
@@ -135,12 +136,12 @@ def test_warm_up_scales_the_learning_rate() -> None:
     outputs = engine.forward(torch.ones(4, 4, 2), torch.zeros(4, 1))
     engine.backward(outputs.logits.sum())
     engine.step(lr_factor=0.25)
-    moved = (engine.weights()["last.bias"] - before).abs()
+    change = (engine.weights()["last.bias"] - before).abs()
     engine.close()
-    assert float(moved) == pytest.approx(0.025, rel=1e-4)  # Adam's first step is lr
+    assert float(change) == pytest.approx(0.025, rel=1e-4)  # Adam's first step has size lr
 
 
-def test_bf16_is_autocast_and_buckets_fit_the_model() -> None:
+def test_bf16_uses_autocast_and_buckets_fit_the_model() -> None:
     config = engine_config(TrainingConfig(precision="bf16"), 2, 1001)
     assert config["torch_autocast"] == {
         "enabled": True,
@@ -152,7 +153,7 @@ def test_bf16_is_autocast_and_buckets_fit_the_model() -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_twenty_engines_leave_none_alive(stage: int) -> None:
+def test_closed_engines_are_freed(stage: int) -> None:
     refs: list[weakref.ref[Any]] = []
     for _ in range(20):
         net = Net()
@@ -167,3 +168,15 @@ def test_twenty_engines_leave_none_alive(stage: int) -> None:
         del engine, net
     gc.collect()
     assert [ref() for ref in refs if ref() is not None] == []
+
+
+def test_the_cpu_op_is_built_although_someone_imported_deepspeed_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import deepspeed
+
+    builds: list[object] = []
+    monkeypatch.setattr(engine_module, "build_cpu_op", builds.append)
+    import_deepspeed("cpu")
+    import_deepspeed("cpu", build_op=False)
+    assert builds == [deepspeed]

@@ -1,4 +1,4 @@
-"""Pictures, by their pixels."""
+"""Pixels of drawn text, lines, dots and heat maps."""
 
 import io
 
@@ -15,7 +15,7 @@ def pixels(canvas: Canvas) -> Image.Image:
     return Image.open(io.BytesIO(canvas.png())).convert("RGB")
 
 
-def test_colours_grow_ever_brighter() -> None:
+def test_colours_get_monotonically_brighter() -> None:
     colours = viridis(np.linspace(0, 1, 50)).astype(float)
     brightness = colours @ np.array([0.2126, 0.7152, 0.0722])
     assert (np.diff(brightness) > 0).all()
@@ -44,9 +44,9 @@ def test_lines_dashes_dots_and_text() -> None:
     canvas.line([(10, 30), (110, 30)], (0, 0, 0), width=2, dash=10)
     canvas.dot((20, 50), (0, 0, 255))
     canvas.text((10, 70), "tau 0.05")
-    found = np.asarray(pixels(canvas)).astype(int)
-    dark = found.sum(-1) < 200
+    drawn = np.asarray(pixels(canvas)).astype(int)
+    dark = drawn.sum(-1) < 200
     assert dark[10, 12:108].all()
     assert 40 <= dark[30, 12:108].sum() <= 60
-    assert tuple(found[50, 20]) == (0, 0, 255)
-    assert (found[68:92, 8:80] < 128).any()
+    assert tuple(drawn[50, 20]) == (0, 0, 255)
+    assert (drawn[68:92, 8:80] < 128).any()

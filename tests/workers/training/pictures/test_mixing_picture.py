@@ -1,4 +1,4 @@
-"""One layer's picture: what is shown of matrices of all sizes."""
+"""The picture of one layer, for matrices of all sizes."""
 
 import io
 
@@ -40,26 +40,26 @@ def test_single_large_entries_survive_pooling() -> None:
 
 
 @pytest.mark.parametrize("size", [3, 512, 1030])
-def test_a_permutation_is_seen_at_every_size(size: int) -> None:
-    """The exchange matrix: bright from lower left to upper right."""
+def test_a_permutation_is_visible_at_every_size(size: int) -> None:
+    """The exchange matrix is bright from lower left to upper right."""
     picture = layer_picture("title", [view_of(torch.eye(size).flip(0)[None], "global")])
-    found = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))[TOP:, LEFT:][:SIDE, :SIDE]
+    image = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))[TOP:, LEFT:][:SIDE, :SIDE]
     low, high = viridis(np.array([0.0, 1.0]))
-    assert (found[0, -1] == high).all()
-    assert (found[-1, 0] == high).all()
-    assert (found[0, 0] == low).all()
+    assert (image[0, -1] == high).all()
+    assert (image[-1, 0] == high).all()
+    assert (image[0, 0] == low).all()
 
 
-def test_local_matrices_stand_apart() -> None:
+def test_local_matrices_are_separated_by_gaps() -> None:
     local = view_of(torch.eye(2).expand(100, 2, 2), "local")
     picture = layer_picture("title", [view_of(torch.eye(4)[None], "global"), local])
-    found = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
-    panel = found[TOP : TOP + SIDE, LEFT + PANEL :][:, :SIDE]
+    image = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
+    panel = image[TOP : TOP + SIDE, LEFT + PANEL :][:, :SIDE]
     white = (panel == 255).all(-1)
     assert white.all(0).sum() == white.all(1).sum() == 3 * 8 + SIDE % 4  # a grid of 4 x 4
 
 
-def test_a_matrix_too_large_is_not_looked_through() -> None:
+def test_a_matrix_that_is_too_large_is_not_drawn() -> None:
     def never(_which: slice) -> Tensor:
         raise AssertionError
 

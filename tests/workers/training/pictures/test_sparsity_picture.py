@@ -1,4 +1,4 @@
-"""The curves of sparsity: every one in its place."""
+"""The sparsity curves are drawn at the right pixels."""
 
 import io
 
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from mixfront.training.pictures.sparsity_picture import (
-    APART,
+    CHART_GAP,
     HEIGHT,
     LEFT,
     TOP,
@@ -17,26 +17,26 @@ from mixfront.training.pictures.sparsity_picture import (
 )
 
 
-def drawn(steps: list[int], *curves: Curve) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def draw(steps: list[int], *curves: Curve) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     png = sparsity_picture("title", steps, [1.0] * len(steps), curves)
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
 
 
 @pytest.mark.parametrize("kind", ["global", "local"])
-def test_values_lie_where_they_belong(kind: str) -> None:
+def test_values_are_drawn_at_their_coordinates(kind: str) -> None:
     curve = Curve(
         layer=0,
         kind="global" if kind == "global" else "local",
         support=(1.0, 0.25),
         peak=(0.0, 0.5),
     )
-    found = drawn([50, 100], curve)
+    image = draw([50, 100], curve)
     ink = (68, 1, 84)
-    for left, values in ((LEFT, (1.0, 0.25)), (LEFT + WIDTH + APART, (0.0, 0.5))):
+    for left, values in ((LEFT, (1.0, 0.25)), (LEFT + WIDTH + CHART_GAP, (0.0, 0.5))):
         for x, value in zip((left + WIDTH // 2, left + WIDTH), values, strict=True):
-            assert tuple(found[round(TOP + HEIGHT * (1 - value)), x]) == ink
+            assert tuple(image[round(TOP + HEIGHT * (1 - value)), x]) == ink
 
 
-def test_one_evaluation_is_enough() -> None:
-    found = drawn([7], Curve(layer=2, kind="global", support=(0.5,), peak=(0.5,)))
-    assert (found[TOP + HEIGHT // 2, LEFT + WIDTH] < 200).any()
+def test_a_single_evaluation_is_drawn() -> None:
+    image = draw([7], Curve(layer=2, kind="global", support=(0.5,), peak=(0.5,)))
+    assert (image[TOP + HEIGHT // 2, LEFT + WIDTH] < 200).any()

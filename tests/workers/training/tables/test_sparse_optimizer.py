@@ -1,4 +1,4 @@
-"""Sparse updates against torch's dense and sparse optimizers on the same rows."""
+"""Sparse updates, compared with torch's dense and sparse optimizers on the same rows."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def gradients(step: int) -> tuple[torch.Tensor, torch.Tensor]:
     return row_ids, torch.randn(4, 3, generator=generator)
 
 
-def test_adagrad_is_torchs_adagrad() -> None:
+def test_adagrad_equals_torchs_adagrad() -> None:
     tables, optimizer = make("adagrad")
     weight = torch.nn.Parameter(tables.weight.clone())
     oracle = torch.optim.Adagrad([weight], lr=0.1)
@@ -31,11 +31,11 @@ def test_adagrad_is_torchs_adagrad() -> None:
         row_ids, grads = gradients(step)
         optimizer.step(row_ids, grads)
         weight.grad = torch.zeros_like(weight).index_copy(0, row_ids, grads)
-        oracle.step()  # rows without gradient stand still in Adagrad
+        oracle.step()  # Adagrad does not change rows with zero gradient
     torch.testing.assert_close(tables.weight, weight.detach())
 
 
-def test_lazy_adam_is_torchs_sparse_adam() -> None:
+def test_lazy_adam_equals_torchs_sparse_adam() -> None:
     tables, optimizer = make("adam")
     weight = torch.nn.Parameter(tables.weight.clone())
     oracle: torch.optim.Optimizer = torch.optim.SparseAdam([weight], lr=0.1)
@@ -50,7 +50,7 @@ def test_lazy_adam_is_torchs_sparse_adam() -> None:
 
 
 @pytest.mark.parametrize("kind", ["adagrad", "adam"])
-def test_l2_pulls_the_rows_of_the_batch_and_no_other(kind: str) -> None:
+def test_l2_applies_only_to_the_rows_of_the_batch(kind: str) -> None:
     tables, optimizer = make(kind, l2=0.5)
     plain, oracle = make(kind)
     row_ids, grads = gradients(0)
@@ -63,7 +63,7 @@ def test_l2_pulls_the_rows_of_the_batch_and_no_other(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["adagrad", "adam"])
-def test_reset_forgets(kind: str) -> None:
+def test_reset_clears_the_state(kind: str) -> None:
     tables, optimizer = make(kind)
     optimizer.step(*gradients(0))
     before = tables.weight.clone()

@@ -1,1 +1,1 @@
-"""DeepSpeed, and every place that leans on its private API."""
+"""DeepSpeed, and all code that relies on its private API."""

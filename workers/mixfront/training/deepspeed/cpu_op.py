@@ -1,10 +1,10 @@
-"""DeepSpeed's one CPU op, built once a machine and never waited for in vain.
+"""Compiles DeepSpeed's CPU op once per environment, without hanging on a stale lock.
 
-DeepSpeed compiles `deepspeed_shm_comm` at first use (10 s of g++) behind a lock that is a mere
-file: a process killed while it compiles leaves the file, and every later one waits for ever. Our
-lock ends with its process, so whoever holds it knows that a lock file left there is an orphan.
-Each Python environment gets a folder of its own: in a shared one, two environments undo each
-other's build at every start.
+DeepSpeed compiles `deepspeed_shm_comm` on first use (10 s of g++), guarded by a plain lock file.
+A process killed while compiling leaves the file behind, and every later process waits forever.
+The operating system releases our lock when its process ends, so the holder knows that any
+DeepSpeed lock file it finds is an orphan. Each Python environment has its own build folder: in a
+shared one, two environments overwrite each other's build at every start.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ OP = "ShareMemCommBuilder"
 
 
 def build_cpu_op(deepspeed: Any) -> None:
-    """Have the op compiled, if this DeepSpeed has it and the machine can; a no-op afterwards."""
+    """Compile the op if DeepSpeed has it and the machine can; a no-op once it is built."""
     builder = cpu_op_builder(deepspeed)
     if builder is None:
         return
@@ -42,12 +42,12 @@ def cpu_op_builder(deepspeed: Any) -> Any | None:
 
 
 def is_built() -> bool:
-    """Whether the op was compiled for this environment; does not import DeepSpeed."""
+    """Whether the op is compiled for this environment; does not import DeepSpeed."""
     return any(_build_root().glob("*/*.so"))
 
 
 def _build_root() -> Path:
-    """TORCH_EXTENSIONS_DIR, set to this environment's own folder unless somebody chose one."""
+    """TORCH_EXTENSIONS_DIR, which defaults to a folder for this Python environment."""
     environment = hashlib.sha256(sys.prefix.encode()).hexdigest()[:12]
     own = Path.home() / ".cache" / "mixfront" / "torch_extensions" / environment
     return Path(os.environ.setdefault("TORCH_EXTENSIONS_DIR", str(own)))

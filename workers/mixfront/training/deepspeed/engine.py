@@ -1,8 +1,8 @@
-"""The dense part in a DeepSpeed engine: ZeRO 0-3 behind five verbs.
+"""The dense part in a DeepSpeed engine, ZeRO 0-3.
 
-DeepSpeed is imported here, when the first engine is made, because it takes seconds and because
-its device must be known before. It leans on DeepSpeed 0.19's inside in two places: which
-tensors the optimizer's state hangs on (`_partitions`), and `leftovers.py`.
+DeepSpeed is imported when the first engine is built, as the import takes seconds and the device
+must be known before it. Two places rely on private parts of DeepSpeed 0.19: `_partitions`, the
+tensors that own the optimizer state, and `cleanup.py`.
 """
 
 import argparse
@@ -10,7 +10,6 @@ import contextlib
 import gc
 import io
 import os
-import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -24,27 +23,26 @@ from mixfront.training.deepspeed.cpu_op import build_cpu_op
 from mixfront.training.loss import Outputs
 from mixfront.training.ranks import Ranks
 
-MAX_BUCKET = 200_000_000  # elements that are reduced or gathered at once
+MAX_BUCKET = 200_000_000  # elements that one collective reduces or gathers
 
 
 def import_deepspeed(device: str, *, build_op: bool = True) -> Any:
-    """The module, told of its device, and quiet about it.
+    """Import DeepSpeed for a device, without its console output.
 
     Args:
         device: As torch names it.
         build_op: Whether to build the op that DeepSpeed needs to train on a CPU.
     """
-    first = "deepspeed" not in sys.modules
     if not device.startswith("cuda"):
         os.environ["DS_ACCELERATOR"] = "cpu"
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # of its own imports, nothing that we could act on
+        warnings.simplefilter("ignore")  # from its own imports: nothing we can fix
         import deepspeed
 
         deepspeed.utils.logger.setLevel("ERROR")
-        if build_op and first and not device.startswith("cuda"):
+        if build_op and not device.startswith("cuda"):
             build_cpu_op(deepspeed)
-    # ZeRO 3 calls it once a step.
+    # ZeRO 3 calls it at every step.
     warnings.filterwarnings("ignore", r"`torch\.distributed\..*is deprecated", FutureWarning)
     return deepspeed
 
@@ -53,12 +51,12 @@ class DenseEngine:
     """A module, its optimizer and the collectives between ranks.
 
     Args:
-        module: The dense part, the same weights on every rank.
-        optimizer: From `build_optimizer`, over the module's parameters.
+        module: The dense part, with the same weights on every rank.
+        optimizer: The result of `build_optimizer` for the module's parameters.
         config: Accumulation, clipping, precision.
-        zero_stage: 0-3; what is partitioned over ranks: nothing, optimizer state, gradients
-            too, parameters too.
-        ranks: The group; its device is the module's.
+        zero_stage: What is partitioned over ranks: 0 nothing, 1 optimizer state, 2 also
+            gradients, 3 also parameters.
+        ranks: The ranks that train; their device is the module's.
     """
 
     def __init__(
@@ -76,35 +74,35 @@ class DenseEngine:
         self._optimizer = optimizer
         self._lrs = [group["lr"] for group in optimizer.param_groups]
         index = torch.device(ranks.device).index or 0
-        os.environ.setdefault("LOCAL_RANK", str(index))  # DeepSpeed will not start without
-        sizes = sum(parameter.numel() for parameter in module.parameters())
+        os.environ.setdefault("LOCAL_RANK", str(index))  # DeepSpeed does not start without it
+        num_params = sum(parameter.numel() for parameter in module.parameters())
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             self._engine, *_ = self._deepspeed.initialize(
                 args=argparse.Namespace(device_rank=index),
                 model=module,
                 optimizer=optimizer,
-                config=engine_config(config, zero_stage, sizes),
+                config=engine_config(config, zero_stage, num_params),
             )
 
     @property
     def module(self) -> nn.Module:
-        """The dense part itself; under ZeRO 3 its parameters are empty outside forward."""
+        """The dense part; under ZeRO 3 its parameters are empty outside the forward pass."""
         module: nn.Module = self._engine.module
         return module
 
     def forward(self, *inputs: Tensor) -> Outputs:
-        """What the module says, in fp32; in the training precision inside."""
+        """Outputs of the module in fp32, computed in the training precision."""
         return Outputs.of(self._engine(*inputs))
 
     def backward(self, loss: Tensor) -> None:
-        """Add one micro-batch's gradients; the last one of a step averages them over ranks."""
+        """Accumulate the gradients of a micro-batch; the last one averages them over ranks."""
         self._engine.backward(loss, scale_wrt_gas=False)
         if not self._engine.is_gradient_accumulation_boundary():
             self._engine.step()  # only counts the micro-batch
 
     def step(self, lr_factor: float = 1.0) -> bool:
-        """Update the weights; False if the gradients were not finite and nothing was done."""
+        """Update the weights; False if gradients are not finite and the update was skipped."""
         for group, lr in zip(self._optimizer.param_groups, self._lrs, strict=True):
             group["lr"] = lr * lr_factor
         self._engine.step()
@@ -115,21 +113,21 @@ class DenseEngine:
         self._engine.train(mode)
 
     def weights(self) -> dict[str, Tensor]:
-        """Whole parameters and buffers on the CPU, on every rank (a collective)."""
+        """Full parameters and buffers on the CPU, on every rank (a collective)."""
         with self._gathered(None):
             state = self.module.state_dict()
             return {name: value.detach().cpu().clone() for name, value in state.items()}
 
     def load_weights(self, weights: dict[str, Tensor]) -> None:
-        """Take whole weights, the same on every rank (a collective)."""
+        """Load full weights, the same on every rank (a collective)."""
         with self._gathered(0):
             self.module.load_state_dict(weights)
         if self._stage:
-            # ZeRO updates a copy of its partition; it must follow.
+            # ZeRO trains an fp32 copy of its partition, which must follow.
             self._engine.optimizer.refresh_fp32_params()
 
     def optimizer_state(self) -> dict[str, Tensor]:
-        """This rank's share of the optimizer's state, as "<partition>.<key>"."""
+        """This rank's shard of the optimizer state, keyed "<partition>.<key>"."""
         return {
             f"{index}.{key}": value
             for index, partition in enumerate(self._partitions())
@@ -137,7 +135,7 @@ class DenseEngine:
         }
 
     def load_optimizer_state(self, state: dict[str, Tensor]) -> None:
-        """Take back what `optimizer_state` gave on a rank of the same number and stage."""
+        """Load the `optimizer_state` of the same rank and ZeRO stage."""
         partitions = self._partitions()
         for partition in partitions:
             self._optimizer.state.pop(partition, None)
@@ -147,12 +145,12 @@ class DenseEngine:
             self._optimizer.state[partitions[int(index)]][key] = value.to(device)
 
     def reset_optimizer(self) -> None:
-        """Forget the optimizer's state, as if training began from the present weights."""
+        """Clear the optimizer state, as if training started from the current weights."""
         for partition in self._partitions():
             self._optimizer.state.pop(partition, None)
 
     def close(self) -> None:
-        """Free the engine and what DeepSpeed keeps of it beyond `destroy`."""
+        """Free the engine, including what DeepSpeed retains after `destroy`."""
         self._engine.destroy()
         clear_engine_caches()
         self._optimizer.state.clear()
@@ -161,17 +159,17 @@ class DenseEngine:
         gc.collect()
 
     def _partitions(self) -> list[Tensor]:
-        """The tensors that the optimizer's state hangs on, in a fixed order."""
+        """The tensors that own the optimizer state, in a fixed order."""
         if self._stage == 0:
             groups = self._optimizer.param_groups
             return [parameter for group in groups for parameter in group["params"]]
-        if self._stage == 3:  # there the groups are empty between steps
+        if self._stage == 3:  # its param groups are empty between steps
             return list(self._engine.optimizer.fp32_partitioned_groups_flat)
         return list(self._engine.optimizer.single_partition_of_fp32_groups)
 
     @contextlib.contextmanager
     def _gathered(self, modifier_rank: int | None) -> Iterator[None]:
-        """Whole parameters inside, under ZeRO 3 too; what `modifier_rank` changes stays."""
+        """Full parameters inside the block, also under ZeRO 3; keeps `modifier_rank`'s changes."""
         parameters = list(self.module.parameters()) if self._stage == 3 else []
         if not parameters:
             yield
@@ -182,14 +180,14 @@ class DenseEngine:
 
 
 def engine_config(config: TrainingConfig, zero_stage: int, num_params: int) -> dict[str, Any]:
-    """DeepSpeed's configuration of one engine.
+    """DeepSpeed's config for one engine.
 
-    bf16 is `torch_autocast`, never `bf16.enabled`, which would hand the Sinkhorn logits to the
-    forward pass in bfloat16; no module is listed as safe, so gradients stay fp32 on the wire.
+    bf16 uses `torch_autocast`: `bf16.enabled` would pass the Sinkhorn logits to the forward pass
+    in bfloat16. No module is listed as safe, so gradients are communicated in fp32.
     """
     bucket = min(num_params + num_params % 2, MAX_BUCKET)  # even; the default allocates 2 GB
     return {
-        # Batches are ours: this number only has to agree with the next one.
+        # We form batches ourselves; the value must only agree with the accumulation steps.
         "train_micro_batch_size_per_gpu": 1,
         "gradient_accumulation_steps": config.gradient_accumulation,
         "gradient_clipping": config.optimizer.clip_norm,

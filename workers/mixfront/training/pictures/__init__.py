@@ -1,1 +1,1 @@
-"""Pictures of what a trial has learned."""
+"""Pictures of the mixing that a trial has learned."""

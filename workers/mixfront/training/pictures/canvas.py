@@ -1,6 +1,6 @@
-"""A small drawing board: text, heat maps with a colour bar, lines; PNG out.
+"""A small PNG canvas: text, lines, heat maps with a colour bar.
 
-A picture takes some tens of milliseconds; matplotlib takes 0.3 s, which a trial would wait for.
+A picture takes tens of milliseconds; with matplotlib the trial would wait 0.3 s.
 """
 
 import functools
@@ -19,7 +19,7 @@ INK: Colour = (32, 32, 32)
 FAINT: Colour = (215, 215, 215)
 TEXT, TITLE = 15, 20  # sizes in pixels
 BAR_GAP, BAR_WIDTH = 12, 14
-_SCALE = 2  # drawn twice as large and averaged, for smooth lines
+_SCALE = 2  # drawn at twice the size and averaged, for smooth lines
 _VIRIDIS = (  # evenly spaced
     "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c "
     "1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725"
@@ -28,37 +28,37 @@ _SHADES = 256
 
 
 def viridis(values: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Colours (..., 3) of values in 0..1; equal steps look equal, also without colour vision."""
-    chosen: NDArray[np.uint8] = _shades()[(values * (_SHADES - 1) + 0.5).astype(np.uint8)]
-    return chosen
+    """Colours (..., 3) of values in 0..1; perceptually uniform, also for the colour-blind."""
+    colours: NDArray[np.uint8] = _shades()[(values * (_SHADES - 1) + 0.5).astype(np.uint8)]
+    return colours
 
 
 @functools.cache
 def _shades() -> NDArray[np.uint8]:
     anchors = np.array([list(bytes.fromhex(code)) for code in _VIRIDIS.split()])
-    at, wanted = np.linspace(0, 1, len(anchors)), np.linspace(0, 1, _SHADES)
-    return np.stack([np.interp(wanted, at, c) for c in anchors.T], -1).round().astype(np.uint8)
+    known, shades = np.linspace(0, 1, len(anchors)), np.linspace(0, 1, _SHADES)
+    return np.stack([np.interp(shades, known, c) for c in anchors.T], -1).round().astype(np.uint8)
 
 
 class Canvas:
-    """White, of a width and height in pixels; coordinates are from its upper left."""
+    """A white canvas, sized in pixels; coordinates start at the upper left."""
 
     def __init__(self, width: int, height: int) -> None:
         self._image = Image.new("RGB", (width * _SCALE, height * _SCALE), "white")
         self._draw = ImageDraw.Draw(self._image)
-        self._squares: list[tuple[Image.Image, tuple[int, int]]] = []  # need no smoothing
+        self._squares: list[tuple[Image.Image, tuple[int, int]]] = []  # pasted without smoothing
 
     def text(
         self, at: Point, text: str, *, size: int = TEXT, anchor: str = "la", ink: Colour = INK
     ) -> None:
-        """Text of one line; `anchor` as Pillow has it, "la" = the point is its upper left."""
+        """One line of text; `anchor` as in Pillow: "la" puts its upper left at the point."""
         font = ImageFont.load_default(size * _SCALE)
         self._draw.text(_scaled(at), text, fill=ink, font=font, anchor=anchor)
 
     def line(
         self, points: Sequence[Point], ink: Colour = INK, *, width: float = 1, dash: float = 0
     ) -> None:
-        """A line through points; with `dash` above 0, broken into pieces of that length."""
+        """A line through points; dashed if `dash` is positive, which is then the dash length."""
         for start, end in itertools.pairwise(points):
             for piece in _pieces(start, end, dash):
                 ends = [_scaled(point) for point in piece]
@@ -67,17 +67,17 @@ class Canvas:
     def dot(self, at: Point, ink: Colour, radius: float = 3.5) -> None:
         """A filled circle."""
         x, y = _scaled(at)
-        reach = radius * _SCALE
-        self._draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=ink)
+        r = radius * _SCALE
+        self._draw.ellipse((x - r, y - r, x + r, y + r), fill=ink)
 
     def heat(self, at: Point, side: int, values: NDArray[np.floating], top: float) -> None:
-        """Values (rows, columns) as a square of colours; `top` and more is the brightest."""
+        """A square heat map of values (rows, columns); values from `top` up are brightest."""
         picture = Image.fromarray(viridis(np.clip(values / top, 0, 1)))
         square = picture.resize((side, side), Image.Resampling.NEAREST)
         self._squares.append((square, _whole(at)))
 
     def colour_bar(self, at: Point, side: int, top: float) -> None:
-        """The scale of a heat map of the same place, to its right: 0 to `top`."""
+        """The scale from 0 to `top`, to the right of a heat map with the same arguments."""
         x, y = at[0] + side + BAR_GAP, at[1]
         strip = Image.fromarray(viridis(np.linspace(1, 0, 256)[:, None]))
         self._squares.append((strip.resize((BAR_WIDTH, side)), _whole((x, y))))
@@ -87,7 +87,7 @@ class Canvas:
             self.text((x + BAR_WIDTH + 8, level), f"{top * share:.3g}", anchor="lm")
 
     def png(self) -> bytes:
-        """The picture."""
+        """The canvas as PNG."""
         buffer = io.BytesIO()
         picture = self._image.reduce(_SCALE)
         for square, at in self._squares:
@@ -105,7 +105,7 @@ def _whole(at: Point) -> tuple[int, int]:
 
 
 def _pieces(start: Point, end: Point, dash: float) -> list[tuple[Point, Point]]:
-    """The line from start to end, or every other stretch of it."""
+    """The line from start to end, or its dashes."""
     if dash <= 0:
         return [(start, end)]
     a, b = np.array(start), np.array(end)

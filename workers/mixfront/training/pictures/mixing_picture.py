@@ -1,4 +1,4 @@
-"""A picture of one layer's mixing: its global matrix, and some of its local ones."""
+"""A picture of the mixing in one layer: its global matrix and some of its local ones."""
 
 import math
 
@@ -11,19 +11,19 @@ from mixfront.models.mixing.view import MixingView
 from mixfront.training.pictures.canvas import TITLE, Canvas
 from mixfront.training.sparsity import sparsity
 
-SIDE = 512  # pixels of a matrix; a larger one is max-pooled, so that single large entries stay
-MAX_LOCAL = 16  # local matrices that are shown
-MAX_SIZE = 8192  # of a global matrix that is shown: it has no more than 64 M entries
+SIDE = 512  # pixels of a matrix; larger ones are max-pooled to keep large entries visible
+MAX_LOCAL = 16  # local matrices shown
+MAX_SIZE = 8192  # of a global matrix to draw, which then has at most 64 M entries
 GAP = 8  # between local matrices
-LEFT, TOP, PANEL = 28, 124, SIDE + 130  # of the first panel, and from one to the next
+LEFT, TOP, PANEL = 28, 124, SIDE + 130  # of the first panel, and distance between panels
 
 
 def layer_picture(title: str, views: list[MixingView]) -> bytes:
     """PNG of the panels of one layer, side by side.
 
     Args:
-        title: Of the whole.
-        views: Those of the layer.
+        title: Title of the picture.
+        views: The views of the layer.
     """
     canvas = Canvas(LEFT + PANEL * len(views), TOP + SIDE + 44)
     canvas.text((LEFT, 22), title, size=TITLE)
@@ -37,36 +37,37 @@ def layer_picture(title: str, views: list[MixingView]) -> bytes:
             "(means over rows)",
         )
         _panel(canvas, at, view)
-        below = _below(view)
-        canvas.text((at[0] + SIDE / 2, TOP + SIDE + 12), below, anchor="ma")
+        canvas.text((at[0] + SIDE / 2, TOP + SIDE + 12), _caption(view), anchor="ma")
     return canvas.png()
 
 
 def pooled(rows: Tensor, factor: int) -> NDArray[np.float32]:
-    """Largest entries of squares of `factor` x `factor` entries: (k, m) -> (k / f, m / f)."""
-    found: NDArray[np.float32] = F.max_pool2d(rows[None], factor, ceil_mode=True)[0].cpu().numpy()
-    return found
+    """Max-pooled entries, in squares of `factor` x `factor`: (k, m) -> (k / f, m / f)."""
+    values: NDArray[np.float32] = F.max_pool2d(rows[None], factor, ceil_mode=True)[0].cpu().numpy()
+    return values
 
 
 def is_drawable(view: MixingView) -> bool:
-    """Whether the matrix is small enough to be looked through."""
+    """Whether the matrix is small enough to be drawn."""
     return view.size <= MAX_SIZE
 
 
 def _headline(view: MixingView) -> str:
     if view.kind == "global":
         return f"global matrix, {view.size} x {view.size}"
-    shown = min(MAX_LOCAL, view.count)
-    which = "one for all blocks" if view.count == 1 else f"{shown} of {view.count}, evenly spaced"
-    return f"local matrices, {view.size} x {view.size}: {which}"
+    num_shown = min(MAX_LOCAL, view.count)
+    selection = (
+        "one for all blocks" if view.count == 1 else f"{num_shown} of {view.count}, evenly spaced"
+    )
+    return f"local matrices, {view.size} x {view.size}: {selection}"
 
 
-def _below(view: MixingView) -> str:
+def _caption(view: MixingView) -> str:
     if view.kind == "global":
         factor = _factor(view.size, SIDE)
-        pooling = f" (a pixel is the largest of {factor} x {factor})" if factor > 1 else ""
-        return f"row: block made, column: block taken{pooling}"
-    return "row: entry taken, column: entry made"  # h = x W
+        pooling = f" (each pixel is the maximum of {factor} x {factor})" if factor > 1 else ""
+        return f"row: output block, column: input block{pooling}"
+    return "row: input entry, column: output entry"  # h = x W
 
 
 def _panel(canvas: Canvas, at: tuple[float, float], view: MixingView) -> None:
@@ -75,19 +76,19 @@ def _panel(canvas: Canvas, at: tuple[float, float], view: MixingView) -> None:
         canvas.heat(at, SIDE, values, float(values.max()))
         canvas.colour_bar(at, SIDE, float(values.max()))
         return
-    matrices = _some(view)
+    matrices = _sample(view)
     top = max(float(matrix.max()) for matrix in matrices)
-    a_side = math.ceil(math.sqrt(len(matrices)))
-    cell = (SIDE - GAP * (a_side - 1)) // a_side
+    per_side = math.ceil(math.sqrt(len(matrices)))
+    cell = (SIDE - GAP * (per_side - 1)) // per_side
     for position, matrix in enumerate(matrices):
-        row, column = divmod(position, a_side)
-        place = at[0] + column * (cell + GAP), at[1] + row * (cell + GAP)
-        canvas.heat(place, cell, matrix, top)
+        row, column = divmod(position, per_side)
+        corner = at[0] + column * (cell + GAP), at[1] + row * (cell + GAP)
+        canvas.heat(corner, cell, matrix, top)
     canvas.colour_bar(at, SIDE, top)
 
 
 def _whole_matrix(view: MixingView) -> NDArray[np.float32]:
-    """The pooled matrix, formed some rows at a time."""
+    """The pooled matrix, built a few rows at a time."""
     factor = _factor(view.size, SIDE)
     stride = 64 * factor
     starts = range(0, view.size, stride)
@@ -96,7 +97,7 @@ def _whole_matrix(view: MixingView) -> NDArray[np.float32]:
     )
 
 
-def _some(view: MixingView) -> list[NDArray[np.float32]]:
+def _sample(view: MixingView) -> list[NDArray[np.float32]]:
     chosen = np.linspace(0, view.count - 1, min(MAX_LOCAL, view.count)).round().astype(int)
     whole = view.rows(slice(None))
     factor = _factor(view.size, SIDE // math.ceil(math.sqrt(len(chosen))))

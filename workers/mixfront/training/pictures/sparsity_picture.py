@@ -1,4 +1,4 @@
-"""A picture of how mixing became sparse over a trial's evaluations, as tau fell."""
+"""A picture of how mixing becomes sparse over a trial's evaluations as tau falls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from mixfront.training.pictures.canvas import FAINT, INK, TITLE, Canvas, Colour, Point, viridis
 
 WIDTH, HEIGHT = 400, 300  # of one chart, in pixels
-LEFT, TOP, APART = 64, 104, 74
+LEFT, TOP, CHART_GAP = 64, 104, 74
 LEGEND = 180
 MAX_TICKS = 6
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -18,11 +18,11 @@ DASH = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """One pattern of one layer over the evaluations."""
+    """Sparsity of one pattern in one layer, over the evaluations."""
 
     layer: int
     kind: Literal["global", "local"]
-    support: tuple[float, ...]  # as a share of the matrix' size, 0 to 1
+    support: tuple[float, ...]  # as a share of the matrix size, 0 to 1
     peak: tuple[float, ...]
 
 
@@ -32,29 +32,29 @@ def sparsity_picture(
     """PNG of two charts over steps: effective support, and the largest share.
 
     Args:
-        title: Of the whole.
-        steps: Of the evaluations, rising.
-        taus: Temperatures at them.
-        curves: What to draw, a value for every step.
+        title: Title of the picture.
+        steps: Steps of the evaluations, ascending.
+        taus: Temperature at each step.
+        curves: The curves, with one value per step.
     """
-    canvas = Canvas(LEFT + 2 * WIDTH + APART + LEGEND, TOP + HEIGHT + 62)
+    canvas = Canvas(LEFT + 2 * WIDTH + CHART_GAP + LEGEND, TOP + HEIGHT + 62)
     canvas.text((24, 22), title, size=TITLE)
     inks = _inks(1 + max(curve.layer for curve in curves))
     charts = (("effective support / size", "support"), ("largest share of a row", "peak"))
-    for position, (name, which) in enumerate(charts):
-        left = LEFT + position * (WIDTH + APART)
-        xs = _places(steps, left)
+    for position, (name, attribute) in enumerate(charts):
+        left = LEFT + position * (WIDTH + CHART_GAP)
+        xs = _x_positions(steps, left)
         _axes(canvas, left, name, steps, taus, xs)
         for curve in curves:
-            values = curve.support if which == "support" else curve.peak
+            values = curve.support if attribute == "support" else curve.peak
             points = [(x, TOP + HEIGHT * (1 - v)) for x, v in zip(xs, values, strict=True)]
             _draw(canvas, points, inks[curve.layer], dashed=curve.kind == "local")
     _legend(canvas, curves, inks)
     return canvas.png()
 
 
-def _places(steps: Sequence[int], left: float) -> list[float]:
-    """Where the steps lie; from 0 to the last."""
+def _x_positions(steps: Sequence[int], left: float) -> list[float]:
+    """x coordinates of steps; the axis runs from 0 to the last step."""
     return [left + WIDTH * step / max(*steps, 1) for step in steps]
 
 
@@ -87,7 +87,7 @@ def _draw(canvas: Canvas, points: Sequence[Point], ink: Colour, *, dashed: bool)
 
 
 def _legend(canvas: Canvas, curves: Sequence[Curve], inks: Sequence[Colour]) -> None:
-    left = LEFT + 2 * WIDTH + APART + 20
+    left = LEFT + 2 * WIDTH + CHART_GAP + 20
     for position, curve in enumerate(curves):
         y = TOP + 8 + 22 * position
         line = [(left, float(y)), (left + 26, float(y))]
@@ -96,6 +96,6 @@ def _legend(canvas: Canvas, curves: Sequence[Curve], inks: Sequence[Colour]) -> 
 
 
 def _inks(count: int) -> list[Colour]:
-    """Colours apart from one another; the brightest end would not show on white."""
-    found = viridis(np.linspace(0, 0.8, count))
-    return [(int(r), int(g), int(b)) for r, g, b in found]
+    """Distinct colours, without the brightest, which is invisible on white."""
+    colours = viridis(np.linspace(0, 0.8, count))
+    return [(int(r), int(g), int(b)) for r, g, b in colours]

@@ -1,1 +1,1 @@
-"""Embedding tables, beside the DeepSpeed engine: lookups, sparse optimizers, exchange of rows."""
+"""Embedding tables outside the DeepSpeed engine: lookups, sparse optimizers, row exchange."""

@@ -1,7 +1,6 @@
-"""Gradients of table rows over ranks: gathered, duplicates summed in rank order.
+"""Exchange of table-row gradients: gathered from all ranks, duplicates summed in rank order.
 
-The sum is taken in the same order everywhere, so every rank holds the same bits and tables
-need no further synchronisation.
+Every rank sums in the same order and gets the same bits, so tables need no other synchronisation.
 """
 
 from dataclasses import dataclass
@@ -14,29 +13,29 @@ from mixfront.training.ranks import Ranks
 
 @dataclass(frozen=True, kw_only=True)
 class RowGradients:
-    """Gradients of the global batch by table row, each row once."""
+    """Gradients of the global batch per table row, each row once."""
 
     row_ids: Tensor  # (U,) int64, ascending
     grads: Tensor  # (U, E)
-    loss: float  # sum of all ranks' shares of the loss; not finite as soon as one share is not
+    loss: float  # sum of all ranks' shares of the loss; not finite if one share is not
 
 
 def exchange(ranks: Ranks, row_ids: Tensor, grads: Tensor, loss: Tensor) -> RowGradients:
     """Sum row gradients, and the loss with them, over all ranks.
 
-    The loss rides along with the row counts, which must be exchanged anyway: so all ranks know
-    at every step whether it is still finite, at no extra collective.
+    The loss travels with the row counts, which must be exchanged anyway, so all ranks know at
+    every step whether it is finite, without another collective.
 
     Args:
-        ranks: Who takes part.
-        row_ids: (U,) ascending rows of this rank's batch, each once.
+        ranks: The ranks that take part.
+        row_ids: (U,) table rows of this rank's batch, ascending and distinct.
         grads: (U, E) their gradients.
         loss: This rank's share of the loss, a 0-dim tensor.
     """
     if ranks.world_size == 1:
         return RowGradients(row_ids=row_ids, grads=grads, loss=float(loss))
-    mine = torch.stack([loss.double(), loss.new_tensor(len(row_ids), dtype=torch.float64)])
-    heads = ranks.all_gather(mine).cpu()
+    head = torch.stack([loss.double(), loss.new_tensor(len(row_ids), dtype=torch.float64)])
+    heads = ranks.all_gather(head).cpu()
     counts = [int(count) for count in heads[:, 1].tolist()]
     padding = max(counts) - len(row_ids)
     all_ids = ranks.all_gather(torch.nn.functional.pad(row_ids, (0, padding)))
@@ -51,7 +50,7 @@ def exchange(ranks: Ranks, row_ids: Tensor, grads: Tensor, loss: Tensor) -> RowG
 def _sum_duplicates(ids: list[Tensor], grads: list[Tensor]) -> tuple[Tensor, Tensor]:
     merged, slots = torch.unique(torch.cat(ids), return_inverse=True)
     sums = grads[0].new_zeros(len(merged), grads[0].shape[1])
-    # One rank at a time: without duplicates inside a call no order is left to chance.
+    # Add one rank at a time: with no duplicate ids in a call, the order of the sum is fixed.
     for slot, part in zip(slots.split([len(i) for i in ids]), grads, strict=True):
         sums[slot] += part
     return merged, sums

@@ -1,4 +1,4 @@
-"""Adagrad and lazy Adam on the table rows of the batch, with their own L2."""
+"""Adagrad and lazy Adam on the table rows of a batch, with L2."""
 
 from abc import ABC, abstractmethod
 
@@ -10,19 +10,19 @@ from mixfront.training.tables.embedding import EmbeddingTables
 
 
 class SparseOptimizer(ABC):
-    """Updates some rows of the tables; what it remembers has the tables' shape.
+    """Updates only the given rows of the tables; its state has the tables' shape.
 
-    L2 adds `l2 * row` to a row's gradient, once per step in which the row is in the batch.
+    L2 adds `l2 * row` to the gradient of a row at each step whose batch contains it.
     """
 
     def __init__(self, tables: EmbeddingTables, config: EmbeddingOptimizerConfig) -> None:
-        self.step_count = 0  # integer, kept in checkpoints
+        self.step_count = 0  # saved in checkpoints
         self.state: dict[str, Tensor] = {}  # (num_rows, E) each
         self._tables = tables
         self._config = config
 
     def step(self, row_ids: Tensor, grads: Tensor) -> None:
-        """Update rows (U,), each given once, by their gradients (U, E)."""
+        """Update distinct rows (U,) with their gradients (U, E)."""
         self.step_count += 1
         with torch.no_grad():
             weight = self._tables.weight
@@ -32,18 +32,18 @@ class SparseOptimizer(ABC):
             weight.index_copy_(0, row_ids, rows.sub_(self._change(row_ids, grads)))
 
     def reset(self) -> None:
-        """Forget everything, as if training began from the present rows."""
+        """Clear the state, as if training started from the current rows."""
         self.step_count = 0
         for tensor in self.state.values():
             tensor.zero_()
 
     @abstractmethod
     def _change(self, row_ids: Tensor, grads: Tensor) -> Tensor:
-        """What to subtract from the rows (U, E); updates the state."""
+        """The amount to subtract from the rows (U, E); updates the state."""
 
 
 class Adagrad(SparseOptimizer):
-    """Duchi et al. 2011; by element."""
+    """Duchi et al. 2011; element-wise."""
 
     EPS = 1e-10
 
@@ -58,7 +58,7 @@ class Adagrad(SparseOptimizer):
 
 
 class LazyAdam(SparseOptimizer):
-    """Kingma & Ba 2015; moments of rows outside the batch stand still (as in SparseAdam)."""
+    """Kingma & Ba 2015; moments of rows outside the batch do not decay (as in SparseAdam)."""
 
     BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 
@@ -84,6 +84,6 @@ class LazyAdam(SparseOptimizer):
 def build_sparse_optimizer(
     tables: EmbeddingTables, config: EmbeddingOptimizerConfig
 ) -> SparseOptimizer:
-    """The optimizer that the config asks for."""
+    """The optimizer for a config."""
     kinds: dict[str, type[SparseOptimizer]] = {"adagrad": Adagrad, "adam": LazyAdam}
     return kinds[config.kind](tables, config)
