@@ -26,13 +26,13 @@ def register(app: typer.Typer) -> None:
 @data_app.command()
 def synth(
     out: Annotated[Path, typer.Argument(help="Folder to create.")],
-    rows: Annotated[int, typer.Option(help="Impressions to draw.")] = 40_000,
+    rows: Annotated[int, typer.Option(help="Impressions to draw.")] = 100_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 7,
     as_json: _AsJson = False,
 ) -> None:
     """Write synthetic Parquet logs with known structure, and their schema.
 
-    Example: `mixfront data synth demo-data --rows 40000 --seed 7`
+    Example: `mixfront data synth demo-data --rows 100000 --seed 7`
     """
     from mixfront.data.synthetic.writer import write_synthetic
 
@@ -80,7 +80,8 @@ def _tell_synthetic(report: "SyntheticReport") -> None:
         f"Schema: {report.schema}\n\n"
         "What can be learned from them:\n"
         f"  AUC {report.bayes_auc:.4f}  the true probabilities: no model can do better "
-        f"({report.bayes_auc_test:.4f} on the test day)\n"
+        f"({report.bayes_auc_validation:.4f} on the validation day, "
+        f"{report.bayes_auc_test:.4f} on the test day)\n"
         f"  AUC {report.additive_auc:.4f}  the best sum of one-feature effects: more needs "
         "interactions\n\n"
         "For a search spec:\n"

@@ -11,7 +11,7 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 NUM_DAYS = 7
 DEVICES = ("android", "ios", "web", "tv")
 PAGES = ("feed", "search", "related", "profile", "topic")
-NUM_AGES, NUM_TIERS, NUM_GENRES, NUM_DAYPARTS = 6, 5, 8, 4
+NUM_AGES, NUM_TIERS, NUM_GENRES, NUM_DAYPARTS = 6, 5, 8, 2
 MAX_HISTORY = 20
 _CLICK_RATE = 0.3
 
@@ -35,15 +35,16 @@ class World:
 
     Planted in the logit: one-feature effects (every user's and item's own rate, device, page,
     hour); second order (age x genre, device x page, price x city, the share of a user's history
-    that has the item's genre); third order (device x genre x time of day, page x city x age),
-    products of signs that no pair of their features shows.
+    that has the item's genre); third order (device x genre x half of the day, page x city x age),
+    products of three signs. A user has 200 rows in the mean and an item 400, so that their rates
+    can be learned, and what tells models apart is the interactions.
     """
 
     def __init__(self, num_rows: int, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
         rng = self._rng
-        self.num_users = int(np.clip(num_rows // 40, 50, 200_000))
-        self.num_items = int(np.clip(num_rows // 80, 40, 100_000))
+        self.num_users = int(np.clip(num_rows // 200, 50, 200_000))
+        self.num_items = int(np.clip(num_rows // 400, 40, 100_000))
         self.age = rng.integers(NUM_AGES, size=self.num_users)
         self.tier = rng.integers(NUM_TIERS, size=self.num_users)
         self.taste = rng.integers(NUM_GENRES, size=self.num_users)
@@ -52,8 +53,8 @@ class World:
         self.price = np.exp(rng.normal(2.0, 1.0, self.num_items))
         self.price_known = rng.random(self.num_items) > 0.1
         self.author = np.minimum(rng.zipf(1.5, self.num_items), self.num_items)
-        self.user_rate = rng.normal(0.0, 0.6, self.num_users)
-        self.item_rate = rng.normal(0.0, 0.5, self.num_items)
+        self.user_rate = rng.normal(0.0, 0.4, self.num_users)
+        self.item_rate = rng.normal(0.0, 0.4, self.num_items)
         self.item_share = _heavy_tail(self.num_items, 1.05)
         self.history = self._histories()  # (num_users, MAX_HISTORY), -1 behind the last
         self._effects = _Effects(rng)
@@ -104,10 +105,10 @@ class World:
         one = self.user_rate[user] + self.item_rate[item] + effects.device[device]
         one = one + effects.page[page] + 0.3 * np.sin(hour * np.pi / 12)
         two = effects.age_genre[age, genre] + effects.device_page[device, page]
-        two = two + 0.6 * cheap + 3.0 * (self._genre_share(user, genre) - 1 / NUM_GENRES)
-        three = 0.5 * effects.signs[0][device] * effects.signs[1][genre]
+        two = two + 0.6 * cheap + 1.5 * (self._genre_share(user, genre) - 1 / NUM_GENRES)
+        three = 0.7 * effects.signs[0][device] * effects.signs[1][genre]
         three = three * effects.signs[2][daypart]
-        other = 0.5 * effects.signs[3][page] * effects.signs[4][tier] * effects.signs[5][age]
+        other = 0.7 * effects.signs[3][page] * effects.signs[4][tier] * effects.signs[5][age]
         logit: Floats = one + two + three + other
         return logit
 
@@ -132,12 +133,19 @@ class _Effects:
     """Sizes of the planted effects."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self.device = rng.normal(0.0, 0.3, len(DEVICES))
-        self.page = rng.normal(0.0, 0.3, len(PAGES))
-        self.age_genre = rng.normal(0.0, 1.2, (NUM_AGES, NUM_GENRES))
-        self.device_page = rng.normal(0.0, 1.0, (len(DEVICES), len(PAGES)))
+        self.device = _of_size(rng, 0.3, len(DEVICES))
+        self.page = _of_size(rng, 0.3, len(PAGES))
+        self.age_genre = _of_size(rng, 1.1, NUM_AGES, NUM_GENRES)
+        self.device_page = _of_size(rng, 0.9, len(DEVICES), len(PAGES))
         sizes = (len(DEVICES), NUM_GENRES, NUM_DAYPARTS, len(PAGES), NUM_TIERS, NUM_AGES)
         self.signs = [_balanced_signs(rng, size) for size in sizes]
+
+
+def _of_size(rng: np.random.Generator, size: float, *shape: int) -> Floats:
+    """Normal draws with exactly this standard deviation, so that no seed is easier than others."""
+    drawn = rng.normal(size=shape)
+    scaled: Floats = (drawn - drawn.mean()) * (size / drawn.std())
+    return scaled
 
 
 def _balanced_signs(rng: np.random.Generator, size: int) -> Floats:

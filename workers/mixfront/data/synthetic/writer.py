@@ -42,7 +42,8 @@ class SyntheticReport:
     num_items: int
     click_rate: float
     bayes_auc: float  # of the true probabilities, all rows
-    bayes_auc_test: float  # the same on the test day
+    bayes_auc_validation: float  # the same on the validation day
+    bayes_auc_test: float  # and on the test day
     additive_auc: float  # of the best sum of one-feature effects
     filters: dict[str, str]
 
@@ -153,7 +154,7 @@ def _lists(padded: Any, there: Any) -> pa.Array:
 
 
 def _report(out: Path, world: World, rows: Impressions) -> SyntheticReport:
-    test = rows.day == NUM_DAYS - 1
+    validation, test = (rows.day == NUM_DAYS - days for days in (2, 1))
     return SyntheticReport(
         path=str(out),
         schema=str(out / "schema.yaml"),
@@ -162,6 +163,7 @@ def _report(out: Path, world: World, rows: Impressions) -> SyntheticReport:
         num_items=world.num_items,
         click_rate=float(rows.click.mean()),
         bayes_auc=auc(rows.logit, rows.click),
+        bayes_auc_validation=auc(rows.logit[validation], rows.click[validation]),
         bayes_auc_test=auc(rows.logit[test], rows.click[test]),
         additive_auc=auc(_additive(rows), rows.click),
         filters=FILTERS,
