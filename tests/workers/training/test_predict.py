@@ -70,7 +70,7 @@ def test_one_row_and_none_are_scored(trained: tuple[TrialRequest, Any]) -> None:
 def test_frames_are_scored_as_tables_are(trained_with_events: tuple[TrialRequest, Any]) -> None:
     """Integers beside nulls as floats, objects or nullable; texts as categories; lists."""
     trial, evaluation = trained_with_events
-    predictor = Predictor.load(evaluation.final)
+    predictor = Predictor.load(evaluation.model_url)
     whole = open_dataset(trial.data.path).head(100)  # with the label, and what else is there
     assert any(whole[name].null_count for name in predictor.columns)
     expected = predictor.predict(whole)

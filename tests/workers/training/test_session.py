@@ -42,7 +42,11 @@ def run(request: TrialRequest, stop_after: int | None = None) -> tuple[list[floa
 
 
 def test_a_trial_learns_and_is_evaluated_at_its_points(make_request: MakeRequest) -> None:
-    request = make_request(passes=4, optimizer={"lr": 0.02}, embedding_optimizer={"lr": 0.05})
+    request = make_request(
+        passes=4,
+        optimizer={"lr": 0.02},
+        embedding_optimizer={"lr": 0.05, "init_std": 0.1, "l2": 1e-3},
+    )
     session = TrialSession(request)
     half = session.advance()
     assert half.fidelity == session.step / session.total_steps == 0.5

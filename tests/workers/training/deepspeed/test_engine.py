@@ -155,7 +155,7 @@ def test_bf16_uses_autocast_and_buckets_fit_the_model() -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_closed_engines_are_freed(stage: int) -> None:
     refs: list[weakref.ref[Any]] = []
-    for _ in range(20):
+    for _ in range(5):
         net = Net()
         engine = make_engine(stage, net)
         refs += [weakref.ref(net), weakref.ref(engine), weakref.ref(net.first.weight)]
