@@ -35,6 +35,6 @@ def test_groups_save_parameters_but_no_flops() -> None:
         ({"num_tokens": 3, "token_groups": [0, 2, 0]}, r"\[0, 2, 0\] skips numbers"),
     ],
 )
-def test_configs_that_are_refused(values: dict[str, object], message: str) -> None:
+def test_invalid_configs_are_rejected(values: dict[str, object], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         make_config("hhft", values)

@@ -28,7 +28,7 @@ class HHFTConfig(HiFormerLayerConfig):
     token_groups: tuple[Annotated[int, Field(ge=0, le=4095)], ...] = Field(
         (),
         max_length=4096,
-        description="list of each token's semantic block, numbered from 0; [] = one block per token",
+        description="list of the tokens' semantic blocks, numbered from 0; [] = one per token",
     )
 
     @model_validator(mode="after")
