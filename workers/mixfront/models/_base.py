@@ -121,7 +121,7 @@ class StackContext:
     layer: int = 0
     num_layers: int = 1
     history: list[Tensor] = field(default_factory=list)  # outputs of earlier layers
-    events: tuple[Events, ...] = ()  # as the config's `events()` says; blocks may update them
+    events: tuple[Events, ...] = ()  # in the form of the config's `events()`; blocks may update it
     cache: dict[str, Tensor] = field(default_factory=dict)  # values for later layers
     penalties: list[Tensor] = field(default_factory=list)  # (N,) each, already weighted
 

@@ -1,4 +1,4 @@
-"""The behaviour sequences of a layout: histories of the same kind of item that is ranked."""
+"""The behaviour sequences of a layout: histories of the kind of item that is ranked."""
 
 from dataclasses import dataclass
 

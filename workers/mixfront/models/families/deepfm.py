@@ -1,7 +1,7 @@
 """DeepFM (arXiv 1703.04247): sum of a first-order term, pairwise products and a deep network.
 
-There are no blocks: the head reads the tokenizer's tokens. The FM's factors are the tokens, one
-per field if num_tokens is the number of fields. The first-order term is linear in the tokens.
+It has no blocks: the head reads the tokenizer's tokens. The FM's factors are the tokens, one per
+field if num_tokens is the number of fields. The first-order term is linear in the tokens.
 """
 
 from typing import Annotated, Literal

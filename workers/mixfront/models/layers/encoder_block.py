@@ -21,7 +21,7 @@ class EncoderBlock(Block):
         attention: (N, T, D) -> (N, T, D), or any other token mixing.
         ffn: (N, T, D) -> (N, T, D); None leaves out the FFN together with its norm.
         norm_pos: Whether norms come before each sublayer or after each residual.
-        norm: The norm that LN stands for.
+        norm: The norm denoted by LN.
     """
 
     def __init__(
