@@ -1,4 +1,4 @@
-"""Layouts and rows that the tests of models share."""
+"""Layout and rows shared by the tests of models."""
 
 import pytest
 import torch
@@ -7,8 +7,8 @@ from torch import Tensor
 from mixfront.data.batch import FeatureLayout, FieldLayout
 
 
-def field(name: str, kind: str, domain: str = "any", **more: object) -> FieldLayout:
-    return FieldLayout.model_validate({"name": name, "kind": kind, "domain": domain, **more})
+def field(name: str, kind: str, domain: str = "any", **options: object) -> FieldLayout:
+    return FieldLayout.model_validate({"name": name, "kind": kind, "domain": domain, **options})
 
 
 @pytest.fixture
@@ -29,10 +29,10 @@ def layout() -> FeatureLayout:
 
 @pytest.fixture
 def rows() -> tuple[Tensor, ...]:
-    """Six rows of fields (N, F, E = 8), numeric values, events, their mask and ages.
+    """Six rows: fields (N, F, E = 8), numeric values, events, their mask and ages.
 
     Two numeric values are null. The histories have 5, 1, 0, 3, 5 and 2 events, padded with random
-    values that must have no effect. Ages go from a minute to a month.
+    values that must have no effect. Ages range from a minute to a month.
     """
     generator = torch.Generator().manual_seed(3)
     fields = torch.randn(6, 3, 8, generator=generator)

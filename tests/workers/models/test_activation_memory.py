@@ -50,12 +50,12 @@ def test_one_tensor_is_counted_once_and_weights_never(layout: FeatureLayout) -> 
     assert once - none == tokens
 
 
-def test_a_batch_is_its_rows_and_the_step() -> None:
+def test_a_batch_takes_memory_per_row_and_per_step() -> None:
     memory = ActivationMemory(per_sample=10, per_step=7)
     assert memory.of_batch(3) == 37
 
 
-def test_more_sinkhorn_rounds_cost_per_step_and_not_per_row() -> None:
+def test_more_sinkhorn_rounds_take_memory_per_step_not_per_row() -> None:
     few, many = (
         count_cost(
             "unimixer", make_config("unimixer", {"sinkhorn_iters": rounds}), activations=True
@@ -85,7 +85,7 @@ def test_models_with_penalties_are_counted_too() -> None:
     assert three.per_sample - two.per_sample >= blocks * 3 * tokens * hidden * FLOAT
 
 
-def test_counting_leaves_no_gradient_behind(layout: FeatureLayout) -> None:
+def test_counting_leaves_no_gradients(layout: FeatureLayout) -> None:
     ranker = build_ranker("rankmixer", make_config("rankmixer", {}), layout)
     with torch.no_grad():
         assert saved_bytes(ranker, layout, rows=2) > 0

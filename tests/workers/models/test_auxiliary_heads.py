@@ -1,4 +1,4 @@
-"""Auxiliary heads by their formula; only training has them."""
+"""Auxiliary heads against their formula; they exist only in training."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from mixfront.data.batch import FeatureLayout
 from mixfront.models import Ranker, build_ranker, count_cost, make_config, serving_weights
 
 SMALL = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8, "num_blocks": 5}
-LAYERS = (2, 4)  # of the five, with a residual every second layer
+LAYERS = (2, 4)  # of the 5 layers, with a residual every second layer
 
 
 def build(layout: FeatureLayout, *, auxiliary: bool = True, **values: object) -> Ranker:
@@ -16,12 +16,12 @@ def build(layout: FeatureLayout, *, auxiliary: bool = True, **values: object) ->
     return build_ranker("tokenmixer_large", config, layout, auxiliary=auxiliary)
 
 
-def test_other_families_have_none() -> None:
+def test_other_families_have_no_auxiliary_heads() -> None:
     config = make_config("unimixer", {})
     assert (config.auxiliary_layers(), config.auxiliary_weight()) == ((), 0.0)
 
 
-def test_logits_by_the_formula(layout: FeatureLayout, rows: tuple[Tensor, Tensor]) -> None:
+def test_logits_match_the_formula(layout: FeatureLayout, rows: tuple[Tensor, Tensor]) -> None:
     """w_l . mean_t X^l_t + b_l for layer l, where X^l includes the inter-layer residual."""
     ranker = build(layout)
     outputs: dict[int, Tensor] = {}
@@ -62,7 +62,7 @@ def test_the_rest_of_the_model_is_the_same_without_them(
     assert ranker.no_decay_names() - plain.no_decay_names() == {"auxiliary.output.bias"}
 
 
-def test_they_cost_nothing(layout: FeatureLayout) -> None:
+def test_auxiliary_heads_cost_nothing(layout: FeatureLayout) -> None:
     """Neither dense parameters nor FLOPs, checked against a counted forward."""
     with_heads, without = (
         count_cost("tokenmixer_large", build(layout, aux_weight=weight).config, layout=layout)

@@ -50,10 +50,10 @@ def test_positions_count_all_sequences_and_ages_all_timed_ones() -> None:
         ("rankmixer", {"sequence_pool": "target"}, "sequence_pool 'target' .*'mean'"),
     ],
 )
-def test_data_without_a_behaviour_sequence_is_refused(
+def test_data_without_a_behaviour_sequence_is_rejected(
     family: str, values: dict[str, object], message: str
 ) -> None:
     layout = LAYOUT.model_copy(update={"fields": LAYOUT.fields[1:3]})
-    with pytest.raises(SpecError, match=message) as caught:
+    with pytest.raises(SpecError, match=message) as error:
         build_ranker(family, make_config(family, values), layout)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(error.value)

@@ -11,8 +11,8 @@ SMALL = {"num_tokens": 32, "token_dim": 128}
 LARGE = {"num_tokens": 64, "token_dim": 256, "block_size": 4, "num_blocks": 2}
 LITE = {**SMALL, "block_size": 4, "rank": 128, "num_bases": 2, "num_blocks": 2}
 
-# Family, values, parameters of the blocks (where given as a difference, the table's minus those of
-# tokenizer and head), training FLOPs of the table.
+# Family, values, parameters of the blocks, training FLOPs. A difference of parameters is the
+# table's number minus those of tokenizer and head.
 PAPER: list[tuple[str, dict[str, Any], float, float]] = [
     ("unimixer_lite", LITE, 4.7485e6, 0.161e12),
     ("unimixer_lite", {**LITE, "num_bases": 4}, 4.973e6 - 0.219e6, 0.161e12),
@@ -60,7 +60,7 @@ def test_published_tables(
     assert -0.10 <= report["flops"]["train_per_batch"]["blocks"] / flops - 1 <= 0.04
 
 
-def test_one_shared_local_matrix_saves_what_table_3_says() -> None:
+def test_one_shared_local_matrix_saves_as_much_as_in_table_3() -> None:
     values = {**SMALL, "block_size": 4}
     shared = cost_of("unimixer", {**values, "shared_local": True})
     assert cost_of("unimixer", values).dense_params - shared.dense_params == 32_736
@@ -97,8 +97,8 @@ def test_report_of_the_command_line() -> None:
     assert batch["total"] == 3 * 100 * flops["forward_per_sample"]
 
 
-def test_what_is_computed_once_per_step_is_counted_once() -> None:
-    """Sinkhorn, and in Lite composing the logits, does not grow with the batch."""
+def test_work_done_once_per_step_is_counted_once() -> None:
+    """The cost of Sinkhorn, and of composing Lite's logits, does not grow with the batch."""
     n, iters = 16 * 64 // 4, 20
     sinkhorn = 4 * iters * (n * n + n * 4 * 4)
     composing = 2 * n * n * 16 + 2 * n * 2 * 4 * 4
@@ -132,7 +132,7 @@ def test_activations_are_counted_on_request() -> None:
     assert "activation_mb" not in plain.metrics()
 
 
-def test_real_fields_decide_chunks_and_tables(layout: FeatureLayout) -> None:
+def test_real_fields_determine_chunks_and_tables(layout: FeatureLayout) -> None:
     """5 fields of width 16 in 16 chunks of 5; 2 numeric fields with 3 vectors each."""
     cost = cost_of("rankmixer", {}, layout=layout)
     assert cost.tokenizer.per_sample == 2 * 16 * 5 * 64

@@ -1,4 +1,4 @@
-"""Event tokens: which events are kept, their maps, and layouts that are refused."""
+"""Event tokens: which events are read, their maps, and layouts that are rejected."""
 
 import pytest
 import torch
@@ -30,14 +30,14 @@ LAYOUT = FeatureLayout(
 )
 
 
-def test_the_last_events_of_each_row_are_kept() -> None:
-    """Histories are padded at the end, so that rows keep different positions."""
+def test_each_row_contributes_its_last_events() -> None:
+    """Histories are padded at the end, so the last positions differ between rows."""
     events = torch.arange(10.0).view(2, 5, 1)
     mask = torch.arange(5) < torch.tensor([4, 1])[:, None]
-    (kept, doubled), kept_mask = last_events([events, torch.cat([events, -events], 2)], mask, 2)
-    assert kept[..., 0].tolist() == [[2, 3], [5, 6]]
+    (last, doubled), last_mask = last_events([events, torch.cat([events, -events], 2)], mask, 2)
+    assert last[..., 0].tolist() == [[2, 3], [5, 6]]
     assert doubled[..., 1].tolist() == [[-2, -3], [-5, -6]]
-    assert kept_mask.tolist() == [[True, True], [True, False]]
+    assert last_mask.tolist() == [[True, True], [True, False]]
     assert last_events([events], mask, 5)[0][0] is events
 
 
@@ -61,7 +61,7 @@ def make_events() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def test_sequences_are_concatenated_up_to_the_length() -> None:
-    """S = 7 for 2 sequences: 3 events of each, by its own affine map, and one padded position."""
+    """S = 7 for 2 sequences: 3 events of each, with separate affine maps, and one padding."""
     tokenizer = make_tokenizer(EventsConfig(length=7))
     events, mask, ages = make_events()
 
@@ -100,14 +100,16 @@ def test_sequences_may_stay_separate() -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (EventsConfig(length=1), "seq_len 1 leaves no event for each of the data's 2"),
+        (EventsConfig(length=1), "seq_len 1 is too short for the data's 2 behaviour sequences"),
         (
             EventsConfig(length=9, num_separate=3),
             r"num_sequences 3 does not match the data's 2 .* \(seen, liked\); set 2",
         ),
     ],
 )
-def test_sequences_that_do_not_fit_are_refused(config: EventsConfig, message: str) -> None:
+def test_invalid_lengths_and_numbers_of_sequences_are_rejected(
+    config: EventsConfig, message: str
+) -> None:
     with pytest.raises(SpecError, match=message):
         make_tokenizer(config)
 

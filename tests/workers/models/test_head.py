@@ -1,4 +1,4 @@
-"""The default head by its formula, and how its initial weights depend on the pooling."""
+"""The default head against its formula, and how its initial weights depend on the pooling."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def head(pool: str, hidden: tuple[int, ...] = ()) -> Head:
 
 
 @pytest.mark.parametrize("pool", ["mean", "sum", "flatten"])
-def test_by_the_formula(pool: str) -> None:
+def test_matches_the_formula(pool: str) -> None:
     model = head(pool, hidden=(5,))
     pooled = {"mean": X.mean(1), "sum": X.sum(1), "flatten": X.flatten(1)}[pool]
     (hidden,) = model.hidden

@@ -1,4 +1,4 @@
-"""A family's keys as data."""
+"""A family's hyperparameters as data."""
 
 import json
 

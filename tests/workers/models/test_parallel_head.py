@@ -1,4 +1,4 @@
-"""The head with a parallel deep network, by its formula."""
+"""The head with a parallel deep network, against its formula."""
 
 import torch
 

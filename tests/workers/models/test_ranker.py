@@ -1,4 +1,4 @@
-"""What a trainer needs of a model: its temperature, and which parameters to decay."""
+"""The parts of a model that the trainer sets: temperature and parameters to decay."""
 
 import pytest
 import torch

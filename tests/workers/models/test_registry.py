@@ -15,7 +15,7 @@ def test_names_are_keys() -> None:
     assert all(name == family.name for name, family in FAMILIES.items())
 
 
-def test_unknown_family_names_the_nearest() -> None:
+def test_unknown_family_suggests_the_nearest_name() -> None:
     with pytest.raises(
         UnknownNameError, match=r"unknown family 'unimixr': did you mean 'unimixer'"
     ):
@@ -42,12 +42,12 @@ def test_unknown_family_names_the_nearest() -> None:
         ("rankmixer", {"head_hidden": [8, 0]}, r"'head_hidden.1' is 0"),
     ],
 )
-def test_one_sentence_for_what_cannot_be_built(
+def test_invalid_configs_give_a_one_sentence_error(
     family: str, values: dict[str, object], sentence: str
 ) -> None:
-    with pytest.raises(SpecError, match=sentence) as caught:
+    with pytest.raises(SpecError, match=sentence) as error:
         make_config(family, values)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(error.value)
 
 
 def test_temperature_of_a_config() -> None:
@@ -71,7 +71,7 @@ def test_temperature_of_a_config() -> None:
     token_dim=st.integers(1, 48),
     block_size=st.integers(1, 64),
 )
-def test_what_is_accepted_can_be_built(
+def test_accepted_configs_can_be_built(
     family: str, num_tokens: int, token_dim: int, block_size: int
 ) -> None:
     values = {"num_tokens": num_tokens, "token_dim": token_dim, "block_size": block_size}

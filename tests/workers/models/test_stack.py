@@ -1,4 +1,4 @@
-"""Residual topologies by their formulas."""
+"""Residual topologies against their formulas."""
 
 import torch
 from torch import Tensor, nn
@@ -9,15 +9,15 @@ from mixfront.models.stack import make_stack, stack_norm_params
 
 
 class Scale(Block):
-    """x -> s * x + layer, and remembers the context it saw."""
+    """x -> s * x + layer; records the context of its last forward."""
 
     def __init__(self, scale: float) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.tensor(scale))
-        self.seen: tuple[int, int, int] | None = None
+        self.context: tuple[int, int, int] | None = None
 
     def forward(self, x: Tensor, context: StackContext) -> Tensor:
-        self.seen = (context.layer, context.num_layers, len(context.history))
+        self.context = (context.layer, context.num_layers, len(context.history))
         return self.scale * x + context.layer
 
 
@@ -36,7 +36,7 @@ def test_chain() -> None:
     blocks = [Scale(2.0), Scale(3.0)]
     out = make_stack(blocks, StackKind(), 8)(X, context())
     torch.testing.assert_close(out, 3 * (2 * X) + 1)
-    assert [block.seen for block in blocks] == [(0, 2, 0), (1, 2, 1)]
+    assert [block.context for block in blocks] == [(0, 2, 0), (1, 2, 1)]
 
 
 def test_plain() -> None:

@@ -1,4 +1,4 @@
-"""Target attention by its formula."""
+"""Target attention against its formula."""
 
 import math
 
@@ -14,7 +14,7 @@ from mixfront.models.tokenizer import Tokenizer, field_order
 CONFIG = RankerConfig(embedding_dim=8, num_tokens=4, token_dim=16, sequence_pool="target")
 
 
-def test_attention_by_the_formula() -> None:
+def test_attention_matches_the_formula() -> None:
     """sum_s softmax_s(q W_Q . k_s W_K / sqrt(E)) k_s W_V over the events."""
     torch.manual_seed(0)
     attention = TargetAttention(4)
@@ -25,15 +25,15 @@ def test_attention_by_the_formula() -> None:
     out = attention(candidate, events, mask)
 
     for row, count in enumerate(counts):
-        query, own = candidate[row] @ attention.query, events[row, :count]
-        weights = ((own @ attention.key) @ query / math.sqrt(4)).softmax(0)
-        expected = (weights[:, None] * (own @ attention.value)).sum(0)
+        query, history = candidate[row] @ attention.query, events[row, :count]
+        weights = ((history @ attention.key) @ query / math.sqrt(4)).softmax(0)
+        expected = (weights[:, None] * (history @ attention.value)).sum(0)
         torch.testing.assert_close(out[row], expected)
     assert torch.equal(out[1], torch.zeros(4))
 
 
-def test_it_starts_close_to_the_mean() -> None:
-    """At the scale of fresh embeddings, the candidate hardly matters."""
+def test_attention_starts_close_to_the_mean() -> None:
+    """At the scale of new embeddings, the candidate hardly matters."""
     attention = TargetAttention(4)
     candidate, events = 0.01 * torch.randn(2, 4), 0.01 * torch.randn(2, 5, 4)
     out = attention(candidate, events, torch.ones(2, 5, dtype=torch.bool))
@@ -58,7 +58,7 @@ def test_the_target_is_the_candidate(layout: FeatureLayout, rows: tuple[Tensor, 
     torch.testing.assert_close(pooling(fields, events, mask), expected[:, None])
 
 
-def test_it_replaces_the_mean(layout: FeatureLayout, rows: tuple[Tensor, ...]) -> None:
+def test_attention_replaces_the_mean(layout: FeatureLayout, rows: tuple[Tensor, ...]) -> None:
     # concatenation: user_id 0, item_id 1, mean of history 2, age 3, price 4, attended history 5
     assert field_order(layout, target_pooled=True) == [0, 3, 1, 4, 5]
     tokenizer = Tokenizer(CONFIG, layout)
@@ -83,5 +83,5 @@ def test_closed_form(family: str, layout: FeatureLayout) -> None:
 def test_without_data_a_sequence_of_50_events_is_assumed(num_tokens: int) -> None:
     values = {"num_tokens": num_tokens, "sequence_pool": "target"}
     cost = count_cost("rankmixer", make_config("rankmixer", values), chunk_dim=4)
-    width = max(4 * num_tokens, 8) // num_tokens  # two fields at least
+    width = max(4 * num_tokens, 8) // num_tokens  # at least two fields
     assert cost.tokenizer.per_sample == 2 * num_tokens * width * 64 + 6 * 4**2 + 4 * 50 * 4

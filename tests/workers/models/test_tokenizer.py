@@ -13,7 +13,7 @@ def test_fields_are_sorted_by_domain_in_order_of_appearance(layout: FeatureLayou
     assert field_order(layout) == [0, 3, 1, 4, 2]
 
 
-def test_numeric_values_are_affine_and_null_has_its_own_vector() -> None:
+def test_numeric_values_are_mapped_affinely_and_null_has_its_own_vector() -> None:
     embedding = NumericEmbedding(2, 3)
     torch.nn.init.normal_(embedding.bias)
     torch.nn.init.normal_(embedding.null_bias)

@@ -1,4 +1,4 @@
-"""What an architecture family consists of: config, blocks, stack, head and closed-form cost."""
+"""The parts of an architecture family: config, blocks, stack, head and closed-form cost."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -27,18 +27,18 @@ class TemperatureConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class EventsConfig:
-    """In what form blocks read behaviour sequences: concatenated into one, or separately."""
+    """How blocks read behaviour sequences: concatenated into one, or separately."""
 
-    length: int  # S, positions of the concatenated sequence, or of each separate one
-    num_separate: int = 1  # sequences read separately; 1 = all of them concatenated
-    timed: bool = False  # with the events' ages
+    length: int  # S, the length of the concatenated sequence, or of each separate one
+    num_separate: int = 1  # sequences read separately; 1 = all concatenated
+    timed: bool = False  # whether blocks also read the ages of events
 
 
 class RankerConfig(BaseModel):
     """Hyperparameters of every family; a family's own config adds to them.
 
-    A key means the same in every family, spec, space and table. Symbols of the papers: T =
-    `num_tokens`, D = `token_dim`, M = `num_blocks`, L = T * D.
+    A key has the same meaning in every family, spec, search space and table. In the papers'
+    symbols, T = `num_tokens`, D = `token_dim`, M = `num_blocks` and L = T * D.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -93,15 +93,15 @@ C_contra = TypeVar("C_contra", bound="RankerConfig", contravariant=True)
 class BlockCost:
     """Closed-form cost of the whole stack: all blocks, and the stack's own norms.
 
-    One multiply-add is 2 FLOPs. Of the FLOPs only those of matmuls and Sinkhorn count, not norms,
-    biases, softmax and activation functions.
+    One multiply-add is 2 FLOPs. Only matmuls and Sinkhorn are counted; norms, biases, softmax and
+    activation functions are not.
     """
 
     params: int
     flops_per_sample: int  # forward
     flops_per_step: int = 0  # forward matmuls that run once per step, such as composing weights
-    sinkhorn_flops_per_step: int = 0  # forward, once per step; torch's FLOP counter misses them
-    training_flops_per_sample: int = 0  # forward, in addition: matmuls that serving skips
+    sinkhorn_flops_per_step: int = 0  # forward; torch's FLOP counter misses these
+    training_flops_per_sample: int = 0  # additional forward matmuls, which serving skips
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,14 +115,14 @@ class Events:
 
 @dataclass
 class StackContext:
-    """What blocks share within one forward besides their input; each forward has a new one."""
+    """State that blocks share within one forward, in addition to their input."""
 
     x0: Tensor  # (N, T, D), the stack's input
     layer: int = 0
     num_layers: int = 1
     history: list[Tensor] = field(default_factory=list)  # outputs of earlier layers
-    events: tuple[Events, ...] = ()  # in the form of the config's `events`; blocks may update it
-    cache: dict[str, Tensor] = field(default_factory=dict)  # passed from a layer to later ones
+    events: tuple[Events, ...] = ()  # in the form of the config's `events()`; blocks may update it
+    cache: dict[str, Tensor] = field(default_factory=dict)  # values for later layers
     penalties: list[Tensor] = field(default_factory=list)  # (N,) each, already weighted
 
 
@@ -143,13 +143,13 @@ class StackKind:
 
 
 def chain(_: RankerConfig) -> StackKind:
-    """The stack of blocks that have their own residuals and norms."""
+    """The stack for blocks that have their own residuals and norms."""
     return StackKind()
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeadKind(Generic[C_contra]):
-    """How tokens become a logit; called as head(stack(x), x) on the tokenizer's tokens x."""
+    """How tokens become a logit; the module is called as head(stack(x), x) with tokens x."""
 
     make: Callable[[C_contra], nn.Module]
     flops: Callable[[C_contra], int]  # forward, per sample
@@ -162,7 +162,7 @@ def repeated(block: Callable[[C], Block]) -> Callable[[C], list[Block]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Family(Generic[C]):
-    """An architecture family. A family's file defines one, and the registry lists it."""
+    """An architecture family, defined in its own file or folder and listed in the registry."""
 
     name: str
     summary: str  # one line with the paper, shown by `mixfront families`

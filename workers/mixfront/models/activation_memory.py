@@ -39,26 +39,26 @@ class ActivationMemory:
 def count_activations(model: Ranker, layout: FeatureLayout) -> ActivationMemory:
     """Count with two forwards of the model, of 2 and 3 rows, on its own device.
 
-    Counts fp32 activations, whatever the precision of training. Attention takes its math path,
+    Counts fp32 activations, whatever the training precision. Attention uses the math backend,
     which saves the attention weights; fused kernels do not. The loss and the embedding lookup,
     which are not part of the model, are not counted.
 
     Args:
         model: Usually on the meta device.
-        layout: The layout that it was built for.
+        layout: The layout that the model was built for.
     """
-    # Not with 1 row: some transposed views of it are contiguous, so that no copy is saved.
+    # Not 1 row: some transposed views of a single row are contiguous, so no copy is saved.
     two, three = (saved_bytes(model, layout, rows=rows) for rows in (2, 3))
     return ActivationMemory(per_sample=three - two, per_step=3 * two - 2 * three)
 
 
 def saved_bytes(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
     """Bytes that autograd has saved after one forward in training mode."""
-    own = {_storage_id(t) for t in (*model.parameters(), *model.buffers())}
-    saved: dict[int, Tensor] = {}  # holds the tensors, because a freed storage's id is reused
+    of_model = {_storage_id(t) for t in (*model.parameters(), *model.buffers())}
+    saved: dict[int, Tensor] = {}  # keeps tensors alive, because a freed storage's id is reused
 
     def record(tensor: Tensor) -> Tensor:
-        if (storage := _storage_id(tensor)) not in own:
+        if (storage := _storage_id(tensor)) not in of_model:
             saved[storage] = tensor
         return tensor
 
@@ -73,7 +73,7 @@ def saved_bytes(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
     ):
         outputs = model(fields, numeric, *events)
     logits = outputs[0] if isinstance(outputs, tuple) else outputs
-    assert logits.requires_grad  # they hold the graph, so that no saved tensor has been freed
+    assert logits.requires_grad  # logits hold the graph, so no saved tensor has been freed
     return sum(tensor.untyped_storage().nbytes() for tensor in saved.values())
 
 
@@ -92,5 +92,5 @@ def blank_rows(model: Ranker, layout: FeatureLayout, rows: int) -> tuple[Tensor,
 
 
 def _storage_id(tensor: Tensor) -> int:
-    """Identifies the storage; not by its address, which meta tensors lack."""
+    """Identifies the storage, but not by its address, because meta tensors have none."""
     return int(tensor.untyped_storage()._cdata)

@@ -1,4 +1,4 @@
-"""Training-only heads that predict the label from inner layers (arXiv 2602.06563)."""
+"""Training-only heads that predict the label from intermediate layers (arXiv 2602.06563)."""
 
 from collections.abc import Mapping
 
@@ -10,13 +10,13 @@ from mixfront.models.head import pooled
 from mixfront.models.layers.per_token import PerTokenLinear
 from mixfront.models.layers.precision import no_autocast
 
-PREFIX = "auxiliary."  # of their parameter names in a ranker
+PREFIX = "auxiliary."  # of the heads' parameter names in a ranker
 
 
 class AuxiliaryHeads(nn.Module):
     """For each of A layers, the mean over its tokens, then a linear map to a logit.
 
-    Their parameters are neither served nor counted as dense parameters.
+    The parameters are neither served nor counted as dense parameters.
 
     Args:
         count: A.
@@ -36,7 +36,7 @@ class AuxiliaryHeads(nn.Module):
 
 
 def make_auxiliary(config: RankerConfig) -> AuxiliaryHeads | None:
-    """The auxiliary heads of a config; None if it has none."""
+    """The auxiliary heads of a config; None if it asks for none."""
     count = len(config.auxiliary_layers())
     return AuxiliaryHeads(count, config.token_dim) if count else None
 

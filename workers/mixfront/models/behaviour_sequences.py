@@ -1,4 +1,4 @@
-"""The behaviour sequences of a layout: a user's history of items of the kind that is ranked."""
+"""The behaviour sequences of a layout: histories of the kind of item that is ranked."""
 
 from dataclasses import dataclass
 
@@ -47,10 +47,10 @@ def require_behaviour_sequences(
     Args:
         layout: Fields of the encoded data.
         setting: The setting, for the error message.
-        remedy: How to do without, for the error message.
+        remedy: What to set instead, for the error message.
 
     Raises:
-        SpecError: If there is none.
+        SpecError: If the layout has none.
     """
     sequences = behaviour_sequences(layout)
     if not sequences:

@@ -18,7 +18,7 @@ from mixfront.models.model_cost import PAPER_BATCH, ModelCost, PartCost
 from mixfront.models.ranker import Ranker, build_ranker
 from mixfront.models.registry import get_family
 
-DEFAULT_EVENTS = 50  # of a stand-in sequence, if the config does not say
+DEFAULT_EVENTS = 50  # length of a placeholder sequence, unless the config sets it
 
 
 def count_cost(
@@ -38,15 +38,14 @@ def count_cost(
         config: Its config.
         batch_size: Rows of a training step.
         chunk_dim: Without a layout, width of the tokenizer's chunks; D if None. If the model reads
-            events, the last chunk is a behaviour sequence of that width, as long as the config
-            says, or 50 events; if it reads several sequences separately, as many of the last
-            chunks are.
+            events, the last chunk is a behaviour sequence of that width, with the config's number
+            of events or else 50; if it reads k sequences separately, the last k chunks are.
         layout: Fields of real data, which decide the chunk width and the size of the tables.
-        checked: Check the closed form against a counted forward; 0.45 s for a UniMixer, nearly all
-            of it Sinkhorn's many small operations. A search's cost check, which counts hundreds
-            of models, leaves that to the conformance suite.
-        activations: Count activation memory as well, with two forwards on the meta device: 0.12 s
-            for a UniMixer, 10 to 40 ms for a family without Sinkhorn.
+        checked: Check the closed form against a counted forward. Takes 0.45 s for a UniMixer,
+            nearly all of it in Sinkhorn's many small operations. A search's cost check counts
+            hundreds of models, so it skips this and relies on the conformance tests.
+        activations: Also count activation memory, with two forwards on the meta device: 0.12 s for
+            a UniMixer, 10 to 40 ms for a family without Sinkhorn.
 
     Raises:
         UnknownNameError: If there is no such family.
@@ -56,7 +55,7 @@ def count_cost(
     closed: BlockCost = entry.cost(config)
     built_config = config
     if layout is None:
-        built_config, layout = _stand_in_data(config, chunk_dim or config.token_dim)
+        built_config, layout = _placeholder_data(config, chunk_dim or config.token_dim)
         embedding = 0
     else:
         embedding = layout.num_rows * config.embedding_dim
@@ -91,8 +90,8 @@ def count_cost(
 def forward_flops(model: Ranker, layout: FeatureLayout, *, rows: int) -> int:
     """Matmul FLOPs of one forward in training, counted by torch on the model's own device.
 
-    Attention takes its math path, because the counter misses the CPU's fused kernels. It never
-    counts Sinkhorn.
+    Attention uses the math backend, because torch's counter misses the CPU's fused kernels. The
+    counter never includes Sinkhorn.
     """
     inputs = blank_rows(model, layout, rows)
     model.train()  # in eval mode, mixing matrices may be cached
@@ -106,7 +105,7 @@ def _params(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _stand_in_data(config: RankerConfig, chunk_dim: int) -> tuple[RankerConfig, FeatureLayout]:
+def _placeholder_data(config: RankerConfig, chunk_dim: int) -> tuple[RankerConfig, FeatureLayout]:
     """A config and a layout with one field of width `chunk_dim` per token."""
     events = config.events()
     if events is None and config.sequence_pool == "target":

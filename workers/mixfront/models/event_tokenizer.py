@@ -1,4 +1,4 @@
-"""Behaviour sequences to event tokens, for blocks that read events themselves."""
+"""Turns behaviour sequences into event tokens, for blocks that read events."""
 
 from collections.abc import Sequence
 
@@ -34,7 +34,7 @@ class EventTokenizer(nn.Module):
         )
         _check_sequences(self._sequences, config)
         shared_by = 1 if config.num_separate > 1 else len(self._sequences)
-        self._kept = config.length // shared_by  # events per sequence
+        self._num_last = config.length // shared_by  # events per sequence
         self._weights = embedding_dim * token_dim
         self.maps = nn.ModuleList(dense(embedding_dim, token_dim) for _ in self._sequences)
 
@@ -49,7 +49,7 @@ class EventTokenizer(nn.Module):
             ages: (N, positions of all timed sequences), in seconds; needed if `config.timed`.
 
         Returns:
-            One for every separate sequence, or one for the concatenation.
+            One `Events` per separate sequence, or one for the concatenation.
         """
         parts = [
             self._tokenize(sequence, to_token, events, mask, ages)
@@ -67,15 +67,15 @@ class EventTokenizer(nn.Module):
         mask: Tensor,
         ages: Tensor | None,
     ) -> Events:
-        """The last events of one sequence, (N, `_kept`, D)."""
+        """The last events of one sequence, (N, `_num_last`, D)."""
         inputs = [events[:, sequence.positions]]
         if self._config.timed:
             assert ages is not None, "the model needs ages"
             inputs.append(ages[:, sequence.ages].unsqueeze(2))
-        (last, *last_ages), mask = last_events(inputs, mask[:, sequence.positions], self._kept)
+        (last, *last_ages), mask = last_events(inputs, mask[:, sequence.positions], self._num_last)
         # A residual stream starts here, in the precision of the weights even under autocast.
         tokens = to_token(last).to(to_token.weight.dtype) * mask.unsqueeze(2)
-        padding = self._kept - mask.shape[1]
+        padding = self._num_last - mask.shape[1]
         return Events(
             tokens=F.pad(tokens, (0, 0, 0, padding)),
             mask=F.pad(mask, (0, padding)),
@@ -83,8 +83,8 @@ class EventTokenizer(nn.Module):
         )
 
     def flops(self) -> int:
-        """Forward FLOPs per sample: 2ED for every event kept."""
-        positions = sum(min(s.length, self._kept) for s in self._sequences)
+        """Forward FLOPs per sample: 2ED per event token."""
+        positions = sum(min(s.length, self._num_last) for s in self._sequences)
         return 2 * self._weights * positions
 
 
@@ -93,8 +93,8 @@ def last_events(
 ) -> tuple[Sequence[Tensor], Tensor]:
     """The `count` positions up to each row's last event, from tensors (N, S, *) and their mask.
 
-    Short histories are padded at the end, so that taking the same positions of every row would
-    drop their events.
+    Short histories are padded at the end, so taking the same positions in every row would drop
+    their events.
     """
     length = mask.shape[1]
     if length <= count:
@@ -129,8 +129,8 @@ def _check_sequences(sequences: Sequence[BehaviourSequence], config: EventsConfi
         )
     if config.num_separate == 1 and config.length < count:
         raise SpecError(
-            f"seq_len {config.length} leaves no event for each of the data's {count} behaviour "
-            f"sequences; set {count} or more"
+            f"seq_len {config.length} is too short for the data's {count} behaviour sequences, "
+            f"which need one event each; set {count} or more"
         )
     untimed = [s.name for s in sequences if s.ages is None]
     if config.timed and untimed:

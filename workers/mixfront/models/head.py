@@ -1,4 +1,4 @@
-"""The default head: pools the mixed tokens, then an MLP to one logit."""
+"""The default head: pools the mixed tokens and maps them to one logit with an MLP."""
 
 from itertools import pairwise
 from typing import Any
@@ -10,15 +10,15 @@ from mixfront.models._base import Family, HeadKind, RankerConfig
 from mixfront.models.layers.mlp import dense
 from mixfront.models.layers.precision import no_autocast
 
-_INIT_EXPONENTS = {"mean": 0.0, "sum": -1.0, "flatten": -0.5}  # of T, scales the first layer
+_INIT_EXPONENTS = {"mean": 0.0, "sum": -1.0, "flatten": -0.5}  # of T, a factor on the first layer
 
 
 class Head(nn.Module):
     """(N, T, D) -> logits (N,), float32 also under autocast.
 
     The first layer's initial weights are scaled by 1 for mean pooling, 1/T for a sum and 1/sqrt(T)
-    for flattened tokens: random but confident logits at the start would waste much of a training
-    run of a single pass.
+    for flattened tokens: random but confident logits at the start would waste much of a
+    single-epoch training run.
     """
 
     def __init__(self, config: RankerConfig) -> None:

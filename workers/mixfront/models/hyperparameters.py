@@ -40,7 +40,7 @@ class Hyperparameter:
 
 
 def hyperparameters(family: str) -> dict[str, Hyperparameter]:
-    """Every hyperparameter of a family by its key, in the order of its config.
+    """Every hyperparameter of a family by its key, in the order of the config.
 
     Raises:
         UnknownNameError: If there is no such family.

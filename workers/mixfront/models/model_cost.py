@@ -1,6 +1,6 @@
 """The cost of one model: parameters, FLOPs and activation memory, by part and in total.
 
-One multiply-add is 2 FLOPs; training is 3 forwards; what is computed once per step (composing and
+One multiply-add is 2 FLOPs, and training is 3 forwards. Work done once per step (composing and
 normalising mixing matrices) is counted once.
 """
 
@@ -11,7 +11,7 @@ from mixfront.models._base import RankerConfig
 from mixfront.models.activation_memory import MEGABYTE, ActivationMemory
 
 PAPER_BATCH = 2048  # samples per batch in the published FLOPs/batch
-TRAINING = 3  # forwards: one, and a backward that costs two
+TRAINING = 3  # in forwards: the forward itself, and a backward that costs two
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class PartCost:
     params: int
     per_sample: int
     per_step: int = 0
-    per_sample_training: int = 0  # in addition, what serving skips
+    per_sample_training: int = 0  # additional FLOPs, which serving skips
 
     def training_flops(self, batch_size: int) -> int:
         """FLOPs of one training step, forward and backward."""
@@ -44,7 +44,7 @@ class ModelCost:
 
     @property
     def dense_params(self) -> int:
-        """All parameters but the embedding tables."""
+        """All parameters except the embedding tables."""
         return self.tokenizer.params + self.blocks.params + self.head.params
 
     @property
@@ -58,7 +58,7 @@ class ModelCost:
         return sum(part.training_flops(batch_size) for part in parts)
 
     def to_json(self) -> dict[str, Any]:
-        """What `mixfront cost --json` prints; has "memory" only if activations were counted."""
+        """The output of `mixfront cost --json`; has "memory" only if activations were counted."""
         size = self.batch_size
         report = {
             "family": self.family,
@@ -92,9 +92,9 @@ class ModelCost:
     def metrics(self) -> dict[str, float]:
         """The costs that a search may constrain or minimise.
 
-        `params` are dense; `flops` are of one training step on 2,048 samples, whatever the batch
-        size, as in the papers' tables; `flops_per_sample` is of one forward; `activation_mb`, if
-        counted, is of 2,048 samples too.
+        `params` counts dense parameters. `flops` is for one training step on 2,048 samples,
+        whatever the batch size, as in the papers' tables, and `activation_mb`, if counted, is for
+        2,048 samples too. `flops_per_sample` is for one forward.
         """
         metrics = {
             "params": float(self.dense_params),

@@ -1,4 +1,4 @@
-"""A head with a deep network in parallel to the blocks, concatenated with them before the logit.
+"""A head with a deep network in parallel with the blocks, concatenated before the logit.
 
 DCN V2's parallel structure (arXiv 2008.13535, Fig. 1), and the difference between AutoInt and
 AutoInt+ (arXiv 1810.11921, Section 5.4).

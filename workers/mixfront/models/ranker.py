@@ -14,7 +14,7 @@ from mixfront.models.tokenizer import Tokenizer
 
 
 class Ranker(nn.Module):
-    """Field embeddings to one logit per row.
+    """Maps field embeddings to one logit per row.
 
     Mixing matrices are computed once per forward, and cached in eval mode without gradients.
 
@@ -40,7 +40,7 @@ class Ranker(nn.Module):
         self.tokenizer = Tokenizer(config, layout)
         self.stack = stack
         self.head = head
-        # Last, so that a seed gives the other weights the same values with and without them.
+        # Built last, so that a seed gives the other weights the same values with or without them.
         self.auxiliary = make_auxiliary(config) if auxiliary else None
 
     @property
@@ -70,8 +70,8 @@ class Ranker(nn.Module):
 
         Returns:
             Logits (N,), float32 also under autocast. In training mode, if the loss has further
-            terms, the tuple of logits (N,), logits of the auxiliary heads (N, A) and penalty of
-            each row (N,); a plain tuple, because ZeRO-3 hooks traverse the outputs.
+            terms, a tuple of logits (N,), logits of the auxiliary heads (N, A) and penalties per
+            row (N,). It is a plain tuple because ZeRO-3 hooks traverse the outputs.
         """
         tokens = self.tokenizer(fields, numeric, events, mask)
         context = StackContext(x0=tokens)
@@ -104,7 +104,7 @@ class Ranker(nn.Module):
         """Parameters exempt from weight decay: norms, biases, Sinkhorn logits.
 
         Decay would pull Sinkhorn logits towards uniform mixing. Call it before an engine flattens
-        the parameters, because it tells norms and biases by their number of dimensions.
+        the parameters, because it recognises norms and biases by their number of dimensions.
         """
         prefixes = tuple(f"{name}." for name in self._sinkhorn_patterns())
         return frozenset(

@@ -1,4 +1,4 @@
-"""Every architecture family by name; a new family is a new file and one line here."""
+"""Every architecture family by name. A new family takes a new file and an entry here."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -2,8 +2,8 @@
 
 chain    x = block(x): blocks have their own residuals
 plain    X' = Norm(X + block(X)), UniMixer's post-norm ablation
-siamese  SiameseNorm (arXiv 2602.08064) as UniMixer uses it (arXiv 2604.00590): two streams, of
-         which Xbar is normalised after every block and Ybar never:
+siamese  SiameseNorm (arXiv 2602.08064) as UniMixer uses it (arXiv 2604.00590): two streams;
+         Xbar is normalised after every block, Ybar never:
          O = block(Xbar + Norm(Ybar));  Xbar' = Norm(Xbar + O);  Ybar' = Ybar + O;
          out = Xbar_M + Norm(Ybar_M)
 """
@@ -17,7 +17,7 @@ from mixfront.models.layers.norms import Norm, norm_params
 
 
 class Chain(nn.Module):
-    """Blocks in sequence, without residuals of the stack's own."""
+    """Blocks in sequence; the stack itself adds no residuals."""
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         super().__init__()

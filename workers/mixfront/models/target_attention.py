@@ -1,7 +1,7 @@
 """Target attention: pools a behaviour sequence with the candidate item as the query.
 
-After DIN (arXiv 1706.06978), with the scaled dot product of the Transformer (arXiv 1706.03762) in
-place of DIN's activation unit.
+Based on DIN (arXiv 1706.06978), with the scaled dot product of the Transformer (arXiv 1706.03762)
+in place of DIN's activation unit.
 """
 
 import math
@@ -18,8 +18,9 @@ from mixfront.models.layers.masked_attention import masked_softmax
 class TargetAttention(nn.Module):
     """sum_s softmax_s(q W_Q . k_s W_K / sqrt(E)) k_s W_V of one sequence; zero if it is empty.
 
-    Computed as q W_Q W_K^T . k_s and (sum_s a_s k_s) W_V, which is equal but projects no events.
-    At first it is nearly the mean: W_V is the identity, and scores are as small as embeddings.
+    Computed as q W_Q W_K^T . k_s and (sum_s a_s k_s) W_V, which is equal but does not project the
+    events. Initially it is nearly the mean, because W_V is the identity and embeddings, and so
+    scores, are small.
     """
 
     def __init__(self, dim: int) -> None:

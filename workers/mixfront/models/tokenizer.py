@@ -1,7 +1,7 @@
 """From field embeddings to tokens: sort by semantic domain, concatenate, split, project.
 
-UniMixer, and RankMixer Eq. 2: the concatenation E of all field embeddings is padded with zeros
-and split into T chunks of width d, and x_i = W_i E[d i : d i + d] + b_i.
+As in UniMixer and RankMixer (Eq. 2), the concatenation E of all field embeddings is padded with
+zeros and split into T chunks of width d, and x_i = W_i E[d i : d i + d] + b_i.
 """
 
 import torch
@@ -24,13 +24,13 @@ class NumericEmbedding(nn.Module):
         self.weight = nn.Parameter(torch.empty(num_fields, dim))
         self.bias = nn.Parameter(torch.zeros(num_fields, dim))
         self.null_bias = nn.Parameter(torch.zeros(num_fields, dim))
-        nn.init.normal_(self.weight, std=0.01)  # the scale of fresh embedding rows
+        nn.init.normal_(self.weight, std=0.01)  # the scale of new embedding rows
 
     def forward(self, numeric: Tensor) -> Tensor:
         """(N, M) with NaN where null -> (N, M, E)."""
         values = numeric.unsqueeze(-1)
         null = torch.isnan(values)
-        # NaN is replaced before the product: NaN * 0 would make the gradient of w NaN.
+        # Replace NaN before the product, because NaN * 0 would make the gradient of w NaN.
         embedded = torch.where(null, 0.0, values) * self.weight + self.bias
         return torch.where(null, self.null_bias, embedded)
 
@@ -69,7 +69,7 @@ class Tokenizer(nn.Module):
         return self.target is not None or self.events is not None
 
     def flops(self) -> int:
-        """Forward FLOPs per sample: 2TdD, and those of target attention and event tokens."""
+        """Forward FLOPs per sample: 2TdD, plus target attention and event tokens."""
         projection = 2 * self._num_tokens * self.chunk_dim * self._token_dim
         return projection + sum(part.flops() for part in (self.target, self.events) if part)
 
@@ -113,8 +113,8 @@ def chunk_dim(config: RankerConfig, layout: FeatureLayout) -> int:
 def field_order(layout: FeatureLayout, *, target_pooled: bool = False) -> list[int]:
     """The order in which fields are concatenated: sorted by domain, domains by first appearance.
 
-    Entries are indices into [categorical, sequence, numeric] fields. With `target_pooled`, the
-    indices of behaviour sequences follow these, where `TargetPooling` appends its output.
+    Entries are indices into [categorical, sequence, numeric] fields. With `target_pooled`,
+    behaviour sequences have the indices after these, where `TargetPooling` appends its output.
     """
     by_kind = [f for kind in ("categorical", "sequence", "numeric") for f in layout.of_kind(kind)]
     indices = {field.name: index for index, field in enumerate(by_kind)}

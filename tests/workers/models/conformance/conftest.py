@@ -1,4 +1,4 @@
-"""Fixtures for every family of the registry; a new family rarely needs a line here."""
+"""Fixtures for every family of the registry; a new family rarely needs a change here."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from mixfront.data.batch import FeatureLayout
 from mixfront.models import FAMILIES, Ranker, RankerConfig, build_ranker, make_config
 
 MakeRanker = Callable[..., Ranker]
-# Where a default does not suit 4 tokens; with `rote`, Kunlun reads ages as well.
+# For families whose defaults do not suit 4 tokens; with `rote`, Kunlun also reads ages.
 OWN_KEYS: dict[str, dict[str, object]] = {
     "kunlun": {"sequence_tokens": 2, "num_heads": 2, "position": "rote"}
 }
@@ -23,14 +23,14 @@ def family(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def config(family: str) -> RankerConfig:
-    """A small model, set by hyperparameters of all families."""
+    """The config of a small model, set by hyperparameters that every family has."""
     values = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8}
     return make_config(family, {**values, **OWN_KEYS.get(family, {})})
 
 
 @pytest.fixture
 def make_ranker(family: str, config: RankerConfig, layout: FeatureLayout) -> MakeRanker:
-    """Builds the small model with a seed; keyword arguments change its config."""
+    """Builds the small model from a seed; keyword arguments change its config."""
 
     def make(seed: int = 0, **changes: object) -> Ranker:
         torch.manual_seed(seed)

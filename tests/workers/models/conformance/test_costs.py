@@ -1,4 +1,4 @@
-"""Every family: the closed forms agree with what torch counts on the real module."""
+"""Every family: the closed forms agree with torch's counts on the real module."""
 
 from collections.abc import Callable
 
@@ -71,7 +71,9 @@ def test_activations_equal_those_of_real_tensors(
         assert cost.activations.of_batch(rows) == saved_bytes(ranker, layout, rows=rows)
 
 
-def test_ten_billion_parameters_cost_no_memory(family: str, config: RankerConfig) -> None:
+def test_counting_ten_billion_parameters_takes_no_memory(
+    family: str, config: RankerConfig
+) -> None:
     huge = config.model_copy(update={"num_tokens": 512, "token_dim": 8192, "block_size": 1024})
 
     cost = count_cost(family, huge)

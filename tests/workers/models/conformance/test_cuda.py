@@ -18,7 +18,7 @@ Rows = tuple[Tensor, ...]
 
 
 def logits_and_gradients(ranker: Ranker, rows: Rows, device: str) -> list[Tensor]:
-    """On the CPU again: logits, then the gradient of every parameter."""
+    """Logits, then the gradient of every parameter, moved to the CPU."""
     ranker = ranker.to(device).train()
     logits = ranker(*(part.to(device) for part in rows))
     weights = torch.arange(1.0, 7.0, device=device)
@@ -27,26 +27,26 @@ def logits_and_gradients(ranker: Ranker, rows: Rows, device: str) -> list[Tensor
 
 
 @pytest.mark.parametrize("sequence_pool", ["mean", "target"])
-def test_logits_and_gradients_are_those_of_the_cpu(
+def test_logits_and_gradients_equal_those_on_the_cpu(
     make_ranker: MakeRanker, rows: Rows, sequence_pool: str
 ) -> None:
-    here, there = (make_ranker(sequence_pool=sequence_pool) for _ in range(2))
+    cpu_ranker, cuda_ranker = (make_ranker(sequence_pool=sequence_pool) for _ in range(2))
 
-    expected = logits_and_gradients(here, rows, "cpu")
-    found = logits_and_gradients(there, rows, DEVICE)
+    on_cpu = logits_and_gradients(cpu_ranker, rows, "cpu")
+    on_cuda = logits_and_gradients(cuda_ranker, rows, DEVICE)
 
-    for ours, theirs in zip(found, expected, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+    for actual, expected in zip(on_cuda, on_cpu, strict=True):
+        torch.testing.assert_close(actual, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_bf16_is_near_single_precision(make_ranker: MakeRanker, rows: Rows) -> None:
+def test_bf16_is_close_to_single_precision(make_ranker: MakeRanker, rows: Rows) -> None:
     ranker = make_ranker().to(DEVICE).eval()
-    there = tuple(part.to(DEVICE) for part in rows)
+    inputs = tuple(part.to(DEVICE) for part in rows)
 
     with torch.no_grad():
-        expected = ranker(*there)
+        expected = ranker(*inputs)
         with torch.autocast(DEVICE, torch.bfloat16):
-            found = ranker(*there)
+            logits = ranker(*inputs)
 
-    assert found.dtype == torch.float32
-    torch.testing.assert_close(found, expected, rtol=0.1, atol=0.1)
+    assert logits.dtype == torch.float32
+    torch.testing.assert_close(logits, expected, rtol=0.1, atol=0.1)

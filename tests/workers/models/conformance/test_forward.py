@@ -16,7 +16,7 @@ Rows = tuple[Tensor, ...]
 POOLS = pytest.mark.parametrize("sequence_pool", ["mean", "target"])
 
 
-def test_one_logit_a_row_in_float32(make_ranker: MakeRanker, rows: Rows) -> None:
+def test_one_logit_per_row_in_float32(make_ranker: MakeRanker, rows: Rows) -> None:
     logits = make_ranker()(*rows)
 
     assert logits.shape == (6,)
@@ -37,7 +37,7 @@ def test_gradients_reach_target_attention(make_ranker: MakeRanker, rows: Rows) -
 
 
 def _check_gradients(ranker: Ranker, rows: Rows) -> None:
-    """Every parameter, the fields, and if they are used the events without padding."""
+    """Check those of every parameter, the fields and, if used, all events except padding."""
     fields, events = rows[0].requires_grad_(), rows[2].requires_grad_()
 
     (ranker(*rows) * torch.arange(1.0, 7.0)).sum().backward()
@@ -64,7 +64,7 @@ def test_padding_has_no_influence(make_ranker: MakeRanker, rows: Rows, sequence_
 
 
 @POOLS
-def test_a_seed_decides_everything(
+def test_a_seed_determines_everything(
     make_ranker: MakeRanker, rows: Rows, sequence_pool: str
 ) -> None:
     one, two, other = (make_ranker(seed, sequence_pool=sequence_pool) for seed in (1, 1, 2))
@@ -74,7 +74,7 @@ def test_a_seed_decides_everything(
 
 
 @POOLS
-def test_rows_do_not_see_each_other(
+def test_rows_do_not_affect_each_other(
     make_ranker: MakeRanker, rows: Rows, sequence_pool: str
 ) -> None:
     ranker = make_ranker(sequence_pool=sequence_pool).eval()
@@ -124,8 +124,8 @@ def test_saved_weights_give_the_same_scores(
         torch.testing.assert_close(fresh(*rows), scores, rtol=0, atol=0)
 
 
-def test_weights_are_seen_by_the_next_forward(make_ranker: MakeRanker, rows: Rows) -> None:
-    """What eval mode caches must not survive a change of weights."""
+def test_new_weights_affect_the_next_forward(make_ranker: MakeRanker, rows: Rows) -> None:
+    """Values cached in eval mode must not outlive a change of weights."""
     ranker = make_ranker().eval()
     for parameter in ranker.stack.parameters():
         with torch.no_grad():
@@ -161,5 +161,5 @@ def test_no_decay_names_are_parameters(make_ranker: MakeRanker) -> None:
             assert "norm" not in name
 
 
-def test_config_survives_json(family: str, config: RankerConfig) -> None:
+def test_config_survives_a_round_trip_through_json(family: str, config: RankerConfig) -> None:
     assert make_config(family, config.model_dump(mode="json")) == config

@@ -10,7 +10,7 @@ from mixfront.data.batch import FeatureLayout
 from mixfront.models import Ranker, build_ranker, count_cost, make_config
 
 SMALL = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8}
-FEWER = {"kunlun": {"sequence_tokens": 2}}  # the default, 4, leaves no other of the 4 tokens
+OWN_KEYS = {"kunlun": {"sequence_tokens": 2}}  # the default, 4, leaves no tokens for the summary
 SWITCHES: list[tuple[str, dict[str, Any]]] = [
     ("rankmixer", {"num_experts": 3}),
     ("rankmixer", {"num_experts": 2, "router_penalty": 0.5, "ffn_hidden": 7}),
@@ -65,7 +65,7 @@ SWITCHES: list[tuple[str, dict[str, Any]]] = [
 
 def build(family: str, layout: FeatureLayout, values: dict[str, Any]) -> Ranker:
     torch.manual_seed(0)
-    small = {**SMALL, **FEWER.get(family, {})}
+    small = {**SMALL, **OWN_KEYS.get(family, {})}
     return build_ranker(family, make_config(family, {**small, **values}), layout)
 
 
@@ -75,7 +75,7 @@ def test_switch(
 ) -> None:
     """`count_cost` compares the closed forms with the module.
 
-    A change of auxiliary logits or penalties counts as an effect too.
+    Auxiliary logits and penalties are part of the loss.
     """
     ranker, default = build(family, layout, values), build(family, layout, {})
     params = count_cost(family, ranker.config, layout=layout).dense_params

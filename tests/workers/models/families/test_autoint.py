@@ -1,4 +1,4 @@
-"""An AutoInt layer by the paper's formula."""
+"""An AutoInt layer against the paper's formula."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from mixfront.models.families.autoint import AutoIntBlock, AutoIntConfig
 
 
 @pytest.mark.parametrize("use_scale", [False, True])
-def test_layer_by_the_formula(use_scale: bool) -> None:
+def test_layer_matches_the_formula(use_scale: bool) -> None:
     """ReLU(concat_h softmax(q k^T) v + W_res x)."""
     config = AutoIntConfig(num_tokens=5, token_dim=6, num_heads=2, use_scale=use_scale)
     block = AutoIntBlock(config)

@@ -1,4 +1,4 @@
-"""DCN V2's cross layers by the paper's formulas."""
+"""DCN V2's cross layers against the paper's formulas."""
 
 import pytest
 import torch
@@ -10,8 +10,8 @@ SMALL = {"num_tokens": 2, "token_dim": 3}
 
 
 @pytest.mark.parametrize("rank", [0, 4])
-def test_cross_layer_by_the_formula(rank: int) -> None:
-    """x_{l+1} = x_0 * (W x_l + b) + x_l, W = U V if of low rank."""
+def test_cross_layer_matches_the_formula(rank: int) -> None:
+    """x_{l+1} = x_0 * (W x_l + b) + x_l, with W = U V at low rank."""
     block = CrossBlock(DCNv2Config.model_validate({**SMALL, "rank": rank}))
     for parameter in block.parameters():
         torch.nn.init.normal_(parameter)

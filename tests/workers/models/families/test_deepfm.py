@@ -1,4 +1,4 @@
-"""DeepFM by its formula."""
+"""DeepFM against its formula."""
 
 from itertools import combinations
 

@@ -1,4 +1,4 @@
-"""Heterogeneous attention by the paper's formula."""
+"""Heterogeneous attention against the paper's formula."""
 
 import torch
 

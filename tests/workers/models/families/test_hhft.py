@@ -31,10 +31,10 @@ def test_groups_save_parameters_but_no_flops() -> None:
     ("values", "message"),
     [
         ({"hiformer_layers": 3}, "hiformer_layers 3 is more than num_blocks 2"),
-        ({"token_groups": [0, 1]}, "token_groups has 2 entries for num_tokens 16"),
+        ({"token_groups": [0, 1]}, "token_groups has 2 entries, but num_tokens is 16"),
         ({"num_tokens": 3, "token_groups": [0, 2, 0]}, r"\[0, 2, 0\] skips numbers"),
     ],
 )
-def test_configs_that_are_refused(values: dict[str, object], message: str) -> None:
+def test_invalid_configs_are_rejected(values: dict[str, object], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         make_config("hhft", values)

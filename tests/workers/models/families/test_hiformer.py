@@ -1,4 +1,4 @@
-"""HiFormer's composite projections by the paper's formula."""
+"""HiFormer's composite projections against the paper's formula."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ T, D, HEADS = 3, 4, 2
 
 @pytest.mark.parametrize("rank", [0, 5])
 def test_composite_projections(rank: int) -> None:
-    """[q_1..q_T] = concat(x_1..x_T) Q^, with Q^ = A_Q B_Q if of low rank."""
+    """[q_1..q_T] = concat(x_1..x_T) Q^, with Q^ = A_Q B_Q at low rank."""
     attention = CompositeAttention(T, D, HEADS, rank)
     project, x = attention.project, torch.randn(6, T, D)
     if isinstance(project, LowRankComposite):

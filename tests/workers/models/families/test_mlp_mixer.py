@@ -1,4 +1,4 @@
-"""An MLP-Mixer layer by its formula."""
+"""An MLP-Mixer layer against its formula."""
 
 import torch
 from torch.nn import functional as F
@@ -7,7 +7,7 @@ from mixfront.models import StackContext
 from mixfront.models.families.mlp_mixer import MLPMixerBlock, MLPMixerConfig
 
 
-def test_layer_by_the_formula() -> None:
+def test_layer_matches_the_formula() -> None:
     """x += MLP_T(LN(x)^T)^T; x += MLP_D(LN(x)), with two norms."""
     block = MLPMixerBlock(MLPMixerConfig(num_tokens=3, token_dim=4, token_hidden=5, ffn_hidden=6))
     for parameter in block.parameters():

@@ -1,4 +1,4 @@
-"""The Transformer layer against torch's own."""
+"""The Transformer layer against torch's."""
 
 import torch
 from torch import nn
@@ -19,7 +19,7 @@ MHA = {
 
 
 def _copy(theirs: nn.Module, ours: nn.Module, names: dict[str, str]) -> None:
-    """Theirs are (out, in), ours (1, in, out); biases (out) and (1, 1, out)."""
+    """Their weights are (out, in), ours (1, in, out); biases are (out) and (1, 1, out)."""
     with torch.no_grad():
         for their_name, our_name in names.items():
             their = theirs.get_parameter(their_name)
@@ -28,7 +28,7 @@ def _copy(theirs: nn.Module, ours: nn.Module, names: dict[str, str]) -> None:
             our.copy_((their.mT if their.ndim == 2 else their).reshape(our.shape))
 
 
-def test_self_attention_is_torchs() -> None:
+def test_self_attention_matches_torch() -> None:
     theirs, ours = nn.MultiheadAttention(12, 3, batch_first=True), SelfAttention(5, 12, 3)
     _copy(theirs, ours, MHA)
     x = torch.randn(4, 5, 12)
@@ -36,7 +36,7 @@ def test_self_attention_is_torchs() -> None:
     torch.testing.assert_close(ours(x), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_layer_is_torchs() -> None:
+def test_layer_matches_torch() -> None:
     theirs = nn.TransformerEncoderLayer(
         12, 3, 20, 0.0, "gelu", layer_norm_eps=1e-6, batch_first=True, norm_first=True
     )

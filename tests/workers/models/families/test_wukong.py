@@ -1,4 +1,4 @@
-"""A Wukong layer by the paper's formulas."""
+"""A Wukong layer against the paper's formulas."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from mixfront.models import StackContext, count_cost, make_config
 from mixfront.models.families.wukong import WukongBlock, WukongConfig
 
 
-def test_layer_by_the_formula() -> None:
+def test_layer_matches_the_formula() -> None:
     """X' = LN(concat(FMB, LCB) + X), FMB = MLP(LN(flatten(X X^T Y))), LCB = W_L X."""
     block = WukongBlock(WukongConfig(num_tokens=5, token_dim=4, fm_rank=3, mlp_hidden=(7,)))
     for parameter in block.parameters():
@@ -25,16 +25,16 @@ def test_layer_by_the_formula() -> None:
         hidden = torch.relu(weights["mlp.layers.0.weight"] @ flat + weights["mlp.layers.0.bias"])
         fmb = weights["mlp.layers.1.weight"] @ hidden + weights["mlp.layers.1.bias"]
         lcb = weights["compress.weight"] @ row
-        made = torch.cat([fmb.reshape(2, 4), lcb])
+        tokens = torch.cat([fmb.reshape(2, 4), lcb])
         expected = F.layer_norm(
-            made + row, (4,), weights["norm.weight"], weights["norm.bias"], 1e-6
+            tokens + row, (4,), weights["norm.weight"], weights["norm.bias"], 1e-6
         )
         torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_rank_never_exceeds_the_tokens() -> None:
-    small, asked = ({"num_tokens": 8, "fm_rank": rank} for rank in (8, 24))
-    costs = [count_cost("wukong", make_config("wukong", v)).dense_params for v in (small, asked)]
+def test_rank_never_exceeds_the_number_of_tokens() -> None:
+    small, large = ({"num_tokens": 8, "fm_rank": rank} for rank in (8, 24))
+    costs = [count_cost("wukong", make_config("wukong", v)).dense_params for v in (small, large)]
     assert costs[0] == costs[1]
 
 

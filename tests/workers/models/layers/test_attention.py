@@ -1,4 +1,4 @@
-"""Multi-head attention by its formula."""
+"""Multi-head attention against its formula."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The encoder block by its formulas."""
+"""The encoder block against its formulas."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""When a cached value is used again, and when it is computed anew."""
+"""When a cached value is reused, and when it is computed again."""
 
 import torch
 from torch import nn
@@ -41,7 +41,7 @@ def test_never_cached_in_training_mode_or_with_gradients() -> None:
     assert module.computed == 3
 
 
-def test_computed_anew_after_weights_change_or_the_cache_is_cleared() -> None:
+def test_computed_again_after_weights_change_or_the_cache_is_cleared() -> None:
     module = _Doubling().eval()
     with torch.no_grad():
         module()

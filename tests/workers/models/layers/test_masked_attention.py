@@ -1,4 +1,4 @@
-"""Attention over padded sequences: padding has no influence, no event gives zero."""
+"""Attention over padded sequences: padding has no influence, and no events give zero."""
 
 import torch
 
@@ -22,7 +22,7 @@ def test_every_row_attends_to_its_own_events() -> None:
     query, key, value = torch.randn(3, 5, 4), torch.randn(3, 5, 4), torch.randn(3, 5, 4)
     out = attend_masked(query, key, value, 2, MASK[:, None, None])
     for row, count in ((0, 5), (2, 2)):
-        for i in range(5):  # as many keys as queries is what `attend` takes
+        for i in range(5):  # `attend` takes as many keys as queries
             repeated = query[row, i].expand(1, count, 4)
             expected = attend(
                 repeated, key[row : row + 1, :count], value[row : row + 1, :count], 2

@@ -10,9 +10,9 @@ def sample(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def test_rms_norm_is_that_of_torch() -> None:
+def test_rms_norm_matches_torch() -> None:
     x, grad = 10 * sample(5, 3, 16), sample(3, 5, 16).transpose(0, 1)
-    x[0, 0] = 0  # only eps keeps it finite
+    x[0, 0] = 0  # only eps keeps this row finite
     results = []
     for norm in (rms_norm, lambda x, weight: F.rms_norm(x, weight.shape, weight, EPS)):
         leaves = x.clone().requires_grad_(), (1 + sample(16)).requires_grad_()
@@ -22,7 +22,7 @@ def test_rms_norm_is_that_of_torch() -> None:
         torch.testing.assert_close(ours, theirs)
 
 
-def test_the_gradient_is_that_of_finite_differences() -> None:
+def test_the_gradient_matches_finite_differences() -> None:
     leaves = sample(4, 2, 8).requires_grad_(), (1 + sample(8)).requires_grad_()
     torch.autograd.gradcheck(rms_norm, leaves)
 

@@ -15,7 +15,7 @@ from mixfront.models.layers.per_token import (
 )
 
 
-def test_gelu_network_by_the_formula() -> None:
+def test_gelu_network_matches_the_formula() -> None:
     ffn = GeluFFN(3, 4, 6)
     for bias in (ffn.get_parameter("up.bias"), ffn.get_parameter("down.bias")):
         torch.nn.init.normal_(bias)
@@ -29,7 +29,7 @@ def test_gelu_network_by_the_formula() -> None:
         torch.testing.assert_close(out[:, t], expected)
 
 
-def test_swiglu_network_by_the_formula() -> None:
+def test_swiglu_network_matches_the_formula() -> None:
     ffn = SwiGluFFN(3, 4, 6)
     for bias in (ffn.get_parameter("gate_up.bias"), ffn.get_parameter("down.bias")):
         torch.nn.init.normal_(bias)
@@ -46,14 +46,14 @@ def test_swiglu_network_by_the_formula() -> None:
 
 @pytest.mark.parametrize("parts", [1, 2])
 def test_initialised_like_a_linear_layer_per_token(parts: int) -> None:
-    """Xavier on the whole (T, in, out) tensor would be about sqrt(T) too small."""
+    """Xavier on the whole (T, in, out) tensor would make weights at least 7 times too small."""
     layer = PerTokenLinear(16, 64, 128, parts=parts)
     expected = math.sqrt(2 / (64 + 128))
     assert layer.weight.std().item() == pytest.approx(expected, rel=0.02)
     assert layer.get_parameter("bias").eq(0).all()
 
 
-def test_counts() -> None:
+def test_parameter_counts() -> None:
     gelu, swiglu = GeluFFN(3, 4, 6), SwiGluFFN(3, 4, 6)
     assert sum(p.numel() for p in gelu.parameters()) == GeluFFN.params(3, 4, 6)
     assert sum(p.numel() for p in swiglu.parameters()) == SwiGluFFN.params(3, 4, 6)

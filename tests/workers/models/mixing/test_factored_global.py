@@ -7,7 +7,7 @@ from mixfront.models.mixing.factored_global import FactoredGlobal
 from mixfront.models.mixing.sinkhorn_pattern import SinkhornOptions
 
 
-def test_mixes_with_the_product() -> None:
+def test_mixes_by_the_product_of_the_factors() -> None:
     options = SinkhornOptions(symmetric=False, tau=0.3)
     pattern, x = FactoredGlobal(12, 5, std=1.0, options=options), torch.randn(12, 4, 3)
     left, right = pattern.factors()

@@ -1,4 +1,4 @@
-"""Unconstrained patterns by their formulas, and the scale that they start at."""
+"""Unconstrained patterns against their formulas, and their initial scale."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def test_local_matrices(shared: bool) -> None:
     torch.testing.assert_close(pattern(X), torch.bmm(X, matrices))
 
 
-def test_local_matrices_composed_of_bases() -> None:
+def test_local_matrices_composed_from_bases() -> None:
     pattern = FreeBasisLocal(6, 4, 2)
     matrices = torch.einsum("nl,lbc->nbc", pattern.omega, pattern.bases)
     torch.testing.assert_close(pattern(X), torch.bmm(X, matrices))

@@ -9,7 +9,7 @@ from mixfront.models.mixing.sinkhorn_pattern import SinkhornOptions
 OPTIONS = SinkhornOptions(num_iters=10, tau=0.2)
 
 
-def test_logits_are_of_low_rank_but_the_matrix_is_not() -> None:
+def test_logits_have_low_rank_but_the_matrix_does_not() -> None:
     pattern = LowRankGlobal(6, 2, std=1.0, options=OPTIONS)
     assert torch.linalg.matrix_rank(pattern.logits()) == 2
     assert torch.linalg.matrix_rank(pattern.matrix()) > 2

@@ -19,7 +19,7 @@ def test_a_shared_matrix_serves_all_blocks() -> None:
     torch.testing.assert_close(shared(x), separate(x))
 
 
-def test_logits_are_composed_of_bases() -> None:
+def test_logits_are_composed_from_bases() -> None:
     """sum_l omega_l^i Z_l."""
     local = BasisLocal(6, 4, 2, std=1.0, options=OPTIONS)
     composed = sum(local.omega[:, k, None, None] * local.bases[k] for k in range(2))

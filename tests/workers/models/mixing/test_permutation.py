@@ -1,4 +1,4 @@
-"""Token mixing: the papers' worked examples, and the permutation matrix that it is."""
+"""Token mixing: the papers' worked examples, and the equivalent permutation matrix."""
 
 import pytest
 import torch

@@ -11,7 +11,7 @@ from mixfront.models.mixing.sinkhorn import rounds_between_absorptions, sinkhorn
 
 @pytest.fixture(params=["kept", "flushed"])
 def denormals(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Denormals kept, which is the default, and flushed, as in workers on CPUs."""
+    """Denormals kept, which is the default, or flushed, as in CPU workers."""
     torch.set_flush_denormal(request.param == "flushed")
     yield
     torch.set_flush_denormal(False)
@@ -54,7 +54,9 @@ def test_equals_the_log_domain_loop_in_float64(num_iters: int) -> None:
 @pytest.mark.parametrize("tau", [1.0, 0.2, 0.05])
 @pytest.mark.parametrize("std", [0.01, 0.1, 1.0, 3.0])
 @pytest.mark.parametrize("size", [2, 3, 6, 64, 512])
-def test_float32_stays_finite_and_near(size: int, std: float, tau: float, symmetric: bool) -> None:
+def test_float32_stays_finite_and_close(
+    size: int, std: float, tau: float, symmetric: bool
+) -> None:
     logits = draw(size, size, std=std, symmetric=symmetric).requires_grad_()
 
     result = sinkhorn(logits, tau, 20)
@@ -97,8 +99,10 @@ def test_the_largest_matrix_is_finite_and_its_columns_sum_to_one(std: float, tau
 @pytest.mark.parametrize("num_iters", [20, 60])
 @pytest.mark.parametrize("size", [3, 64, 512])
 def test_scalings_that_grow_as_fast_as_possible(size: int, num_iters: int) -> None:
-    """All rows but one prefer one column, the last row all others: u and v grow n-fold per round,
-    and entries that underflow in K come back only because u and v are absorbed in time.
+    """All rows except the last prefer column 0, and the last prefers all others.
+
+    So u and v grow n-fold per round, and entries that underflow in K recover only because u and v
+    are absorbed in time.
     """
     logits = draw(size, size, std=0.01)
     logits[:-1, 0] += 9
@@ -124,7 +128,7 @@ def test_scalings_are_absorbed_before_they_leave_float32(size: int, num_iters: i
 
 
 def test_thousands_of_hard_draws_are_finite() -> None:
-    """Where plain scaling fails for more than a quarter of the draws."""
+    """Plain scaling fails for more than a quarter of these draws."""
     logits = draw(4000, 2, 2, std=3.0).requires_grad_()
 
     result = sinkhorn(logits, 0.05, 20)
@@ -160,14 +164,14 @@ def test_gradient_against_finite_differences(shape: tuple[int, ...], num_iters: 
 
 @pytest.mark.parametrize("shape", [(48, 48), (7, 4, 4)])
 def test_gradient_of_the_truncated_iteration(shape: tuple[int, ...]) -> None:
-    """The gradient of the log-domain loop, also far from convergence."""
+    """The gradient equals that of the log-domain loop, even far from convergence."""
     logits = draw(*shape, std=1.0).double().requires_grad_()
     weights = draw(*shape, std=1.0).double()
 
     (ours,) = torch.autograd.grad((sinkhorn(logits, 0.05, 12) * weights).sum(), logits)
-    (loops,) = torch.autograd.grad((oracle(logits, 0.05, 12) * weights).sum(), logits)
+    (theirs,) = torch.autograd.grad((oracle(logits, 0.05, 12) * weights).sum(), logits)
 
-    torch.testing.assert_close(ours, loops, rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-11)
 
 
 def test_a_batch_is_normalised_matrix_by_matrix() -> None:
@@ -190,12 +194,12 @@ def test_autocast_has_no_effect() -> None:
     torch.testing.assert_close(grad, exact_grad, rtol=0, atol=0)
 
 
-def test_low_precision_logits_are_raised_to_float32() -> None:
+def test_low_precision_logits_are_cast_to_float32() -> None:
     logits = draw(8, 8, std=1.0).bfloat16()
     torch.testing.assert_close(sinkhorn(logits, 0.1, 5), sinkhorn(logits.float(), 0.1, 5))
 
 
-def test_the_backward_needs_one_matrix_however_many_iterations() -> None:
+def test_the_backward_saves_one_matrix_for_any_number_of_iterations() -> None:
     def saved_matrices(num_iters: int) -> int:
         saved: set[int] = set()
 

@@ -26,7 +26,7 @@ def oracle(left: Tensor, right: Tensor, tau: float, num_iters: int) -> Tensor:
 
 @pytest.mark.parametrize("num_iters", [1, 2, 6, 7, 20])
 @pytest.mark.parametrize("tau", [1.0, 0.2, 0.05])
-def test_product_is_the_dense_iteration(tau: float, num_iters: int) -> None:
+def test_product_equals_the_dense_iteration(tau: float, num_iters: int) -> None:
     left, right = draw(32, std=1.0)
     first, second = sinkhorn_factored(left, right, tau, num_iters)
     expected = oracle(left, right, tau, num_iters)
@@ -36,7 +36,7 @@ def test_product_is_the_dense_iteration(tau: float, num_iters: int) -> None:
 @pytest.mark.parametrize("std", [0.01, 0.1, 1.0, 3.0])
 @pytest.mark.parametrize("tau", [1.0, 0.05])
 @pytest.mark.parametrize("size", [2, 6, 256])
-def test_float32_stays_finite_and_near(size: int, tau: float, std: float) -> None:
+def test_float32_stays_finite_and_close(size: int, tau: float, std: float) -> None:
     exact = draw(size, std)
     left, right = (factor.float().requires_grad_() for factor in exact)
 

@@ -1,4 +1,4 @@
-"""Doubly stochastic patterns: symmetry, temperature, and what is cached between forwards."""
+"""Doubly stochastic patterns: symmetry, temperature, and caching between forwards."""
 
 from dataclasses import replace
 

@@ -27,10 +27,10 @@ class Fixed(nn.Module):
 
 
 @pytest.mark.parametrize(("tokens", "dim", "block"), [(4, 6, 3), (3, 4, 6), (2, 8, 8)])
-def test_is_the_block_matrix_with_the_source_blocks_weights(
+def test_equals_the_block_matrix_with_the_source_blocks_weights(
     tokens: int, dim: int, block: int
 ) -> None:
-    """Block (i, j) is G_ij (W_B^j)^T, also if blocks span several tokens or parts of them."""
+    """Block (i, j) is G_ij (W_B^j)^T, even if blocks span several tokens or parts of them."""
     n = tokens * dim // block
     local = FullLocal(n, block, std=1.0, options=OPTIONS)
     global_ = FullGlobal(n, std=1.0, options=OPTIONS)
@@ -45,7 +45,7 @@ def test_is_the_block_matrix_with_the_source_blocks_weights(
 
 
 @pytest.mark.parametrize("tokens", [2, 4])
-def test_is_token_mixing_with_identity_and_permutation(tokens: int) -> None:
+def test_equals_token_mixing_with_identity_and_permutation(tokens: int) -> None:
     dim = 8
     block, n = dim // tokens, tokens * tokens
     mixing = UniMixing(
@@ -55,7 +55,7 @@ def test_is_token_mixing_with_identity_and_permutation(tokens: int) -> None:
     torch.testing.assert_close(mixing(x), token_mixing(x, tokens), rtol=0, atol=0)
 
 
-def test_learned_patterns_near_a_permutation_are_token_mixing_when_cold() -> None:
+def test_patterns_near_a_permutation_equal_token_mixing_at_low_temperature() -> None:
     tokens, dim = 4, 8
     options = SinkhornOptions(num_iters=20, tau=0.02)
     local = FullLocal(16, 2, std=1.0, options=options, identity=True)

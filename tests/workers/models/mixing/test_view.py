@@ -13,11 +13,11 @@ SINKHORN = ("unimixer", "unimixer_lite", "unimixer_lite_factored")
 
 
 def scored(
-    family: str, layout: FeatureLayout, rows: tuple[Tensor, Tensor], **more: object
+    family: str, layout: FeatureLayout, rows: tuple[Tensor, Tensor], **options: object
 ) -> Ranker:
     """A model in eval mode, after a forward."""
     torch.manual_seed(0)
-    ranker = build_ranker(family, make_config(family, SHAPE | more), layout).eval()
+    ranker = build_ranker(family, make_config(family, SHAPE | options), layout).eval()
     ranker.set_tau(0.5)
     with torch.inference_mode():
         ranker(*rows)
@@ -44,7 +44,7 @@ def test_layer_by_layer_global_then_local(
 
 
 @pytest.mark.parametrize("family", SINKHORN)
-def test_they_are_what_the_layer_applies(
+def test_views_are_the_matrices_that_the_layer_applies(
     family: str, layout: FeatureLayout, rows: tuple[Tensor, Tensor]
 ) -> None:
     ranker = scored(family, layout, rows)
@@ -74,10 +74,10 @@ def test_families_without_mixing_matrices_have_no_views(
     assert mixing_views(ranker) == []
 
 
-def test_views_show_the_last_forward_whatever_happened_to_the_weights(
+def test_views_show_the_last_forward_even_if_weights_are_freed(
     layout: FeatureLayout, rows: tuple[Tensor, Tensor]
 ) -> None:
-    """Under ZeRO-3 weights are empty after a forward; training empties the cache."""
+    """Under ZeRO-3, weights are empty after a forward; training empties the cache."""
     ranker = scored("unimixer", layout, rows)
     before = mixing_views(ranker)[0].rows(slice(None))
     for parameter in ranker.parameters():

@@ -43,7 +43,7 @@ class AutoIntBlock(Block):
         """(N, T, D) -> (N, T, D)."""
         query, key, value, residual = self.project(x).chunk(4, dim=-1)
         mixed = attend(query, key, value, self._num_heads, use_scale=self._use_scale)
-        # No norm and no identity residual restores fp32 between layers under autocast: cast.
+        # Cast, because no norm or identity residual restores fp32 between layers under autocast.
         out: Tensor = (mixed + residual).relu().to(x.dtype)
         return out
 

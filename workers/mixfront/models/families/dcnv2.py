@@ -1,4 +1,4 @@
-"""DCN V2 (Google, arXiv 2008.13535): explicit feature crosses beside a deep network."""
+"""DCN V2 (Google, arXiv 2008.13535): explicit feature crosses in parallel with a deep network."""
 
 from typing import Annotated, Literal
 
@@ -46,7 +46,7 @@ class CrossBlock(Block):
 
 
 def dcnv2_cost(config: DCNv2Config) -> BlockCost:
-    """Closed form per layer: L^2 + L parameters, 2L^2 FLOPs; at rank r, 2Lr + L and 4Lr."""
+    """Closed form per layer: L^2 + L parameters, 2L^2 FLOPs; 2Lr + L and 4Lr at rank r."""
     dim, rank = config.input_dim, config.rank
     weights = 2 * dim * rank if rank else dim * dim
     return BlockCost(
@@ -57,7 +57,7 @@ def dcnv2_cost(config: DCNv2Config) -> BlockCost:
 
 DCNV2 = Family(
     name="dcnv2",
-    summary="explicit feature crosses beside a deep network (arXiv 2008.13535)",
+    summary="feature crosses in parallel with a deep network (arXiv 2008.13535)",
     config=DCNv2Config,
     blocks=repeated(CrossBlock),
     cost=dcnv2_cost,

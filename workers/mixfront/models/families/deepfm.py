@@ -1,7 +1,7 @@
 """DeepFM (arXiv 1703.04247): sum of a first-order term, pairwise products and a deep network.
 
-There are no blocks: the head reads the tokenizer's tokens. The FM's factors are tokens, and so
-fields if num_tokens is the number of fields. The first-order term is a linear map of the tokens.
+It has no blocks: the head reads the tokenizer's tokens. The FM's factors are the tokens, one per
+field if num_tokens is the number of fields. The first-order term is linear in the tokens.
 """
 
 from typing import Annotated, Literal
@@ -69,13 +69,13 @@ def deepfm_blocks(_: DeepFMConfig) -> list[Block]:
 
 
 def deepfm_cost(_: DeepFMConfig) -> BlockCost:
-    """Closed form: zero, the head is the whole model."""
+    """Closed form: zero, because the head is the whole model."""
     return BlockCost(params=0, flops_per_sample=0)
 
 
 DEEPFM = Family(
     name="deepfm",
-    summary="factorisation machine beside a deep network (arXiv 1703.04247)",
+    summary="factorisation machine in parallel with a deep network (arXiv 1703.04247)",
     config=DeepFMConfig,
     blocks=deepfm_blocks,
     cost=deepfm_cost,

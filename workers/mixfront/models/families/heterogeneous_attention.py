@@ -1,6 +1,6 @@
 """Heterogeneous attention: per-token projections and FFNs (Google, arXiv 2311.05884).
 
-The first half of the HiFormer paper.
+From the first half of the HiFormer paper.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """HHFT (arXiv 2511.20235): encoders with weights per semantic block, then HiFormer layers.
 
-Built from the abstract alone; the number of layers of either kind and the norms are our choice.
+Built only from the abstract; the number of layers of each kind and the norms are our choices.
 """
 
 from typing import Annotated
@@ -23,12 +23,12 @@ class HHFTConfig(HiFormerLayerConfig):
         1,
         ge=1,
         le=64,
-        description="how many of the num_blocks layers, the last ones, are HiFormer layers",
+        description="number of HiFormer layers, which are the last of the num_blocks layers",
     )
     token_groups: tuple[Annotated[int, Field(ge=0, le=4095)], ...] = Field(
         (),
         max_length=4096,
-        description="list of every token's semantic block, from 0; [] = one block per token",
+        description="list of the tokens' semantic blocks, numbered from 0; [] = one per token",
     )
 
     @model_validator(mode="after")
@@ -36,13 +36,13 @@ class HHFTConfig(HiFormerLayerConfig):
         if self.hiformer_layers > self.num_blocks:
             raise ValueError(
                 f"hiformer_layers {self.hiformer_layers} is more than num_blocks "
-                f"{self.num_blocks}, which includes them; set at most that"
+                f"{self.num_blocks}, which includes them; set at most {self.num_blocks}"
             )
         groups = self.token_groups
         if groups and len(groups) != self.num_tokens:
             raise ValueError(
-                f"token_groups has {len(groups)} entries for num_tokens {self.num_tokens}; "
-                "give every token one"
+                f"token_groups has {len(groups)} entries, but num_tokens is {self.num_tokens}; "
+                "set one entry per token"
             )
         if groups and set(groups) != set(range(max(groups) + 1)):
             raise ValueError(

@@ -22,12 +22,12 @@ class HiFormerLayerConfig(PerTokenEncoderConfig):
     )
 
     def hiformer_params(self) -> int:
-        """Per layer, 6TDr + TD^2, or 3(TD)^2 + TD^2 at full rank, and those of the FFN."""
+        """Per layer, 6TDr + TD^2, or 3(TD)^2 + TD^2 at full rank, plus the FFN's."""
         ffn = self.ffn_params(self.num_tokens)
         return self._projection_weights() + self._output_weights() + ffn
 
     def hiformer_flops(self) -> int:
-        """12TDr + 2TD^2 + 4T^2D + 4kTD^2 per layer and sample; 6(TD)^2 for 12TDr at full rank."""
+        """12TDr + 2TD^2 + 4T^2D + 4kTD^2 per layer and sample; at full rank 6(TD)^2, not 12TDr."""
         products = 2 * (self._projection_weights() + self._output_weights())
         attention = attention_flops(self.num_tokens, self.token_dim)
         return products + attention + self.ffn_flops()

@@ -12,7 +12,7 @@ from mixfront.models.layers.norms import Norm, norm_params
 
 
 class WukongConfig(RankerConfig):
-    """Config of `wukong`; half of a layer's tokens come from its FMs, so that T stays the same."""
+    """Config of `wukong`; a layer outputs T tokens, T // 2 of them from its FM block."""
 
     pool: Literal["mean", "sum", "flatten"] = Field(
         "flatten", description="how the head pools the tokens"
@@ -101,7 +101,7 @@ def wukong_cost(config: WukongConfig) -> BlockCost:
 
 WUKONG = Family(
     name="wukong",
-    summary="factorisation machines beside linear compression (arXiv 2403.02545)",
+    summary="factorisation machines and linear compression (arXiv 2403.02545)",
     config=WukongConfig,
     blocks=repeated(WukongBlock),
     cost=wukong_cost,

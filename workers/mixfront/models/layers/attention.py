@@ -6,7 +6,7 @@ from typing import Protocol
 from torch import Tensor
 from torch.nn import functional as F
 
-MAX_UNFUSED_TOKENS = 64  # beyond it the scores of a batch take too much memory on a CPU
+MAX_UNFUSED_TOKENS = 64  # above this, a batch's scores take too much memory on a CPU
 
 
 class HasHeads(Protocol):
@@ -47,7 +47,7 @@ def attend(
     scale = 1 / math.sqrt(q.shape[-1]) if use_scale else 1.0
     if gate is None and (query.is_cuda or query.shape[1] > MAX_UNFUSED_TOKENS):
         out = F.scaled_dot_product_attention(q, k, v, scale=scale)
-    else:  # the CPU's fused kernel is 2 to 11 times slower in bf16; no fused kernel takes a gate
+    else:  # the CPU's fused kernel is 2 to 11 times slower in bf16; none supports a gate
         scores = (q * scale) @ k.mT
         out = (scores if gate is None else scores * gate).softmax(-1) @ v
     return join_heads(out)

@@ -1,4 +1,4 @@
-"""The Transformer's encoder block around any attention and any FFN."""
+"""The Transformer's encoder block, with any attention and any FFN."""
 
 from typing import Literal
 
@@ -18,10 +18,10 @@ class EncoderBlock(Block):
 
     Args:
         dim: D.
-        attention: (N, T, D) -> (N, T, D); any token mixing will do.
+        attention: (N, T, D) -> (N, T, D), or any other token mixing.
         ffn: (N, T, D) -> (N, T, D); None leaves out the FFN together with its norm.
-        norm_pos: Norms before each sublayer, or after each residual.
-        norm: Which norm LN stands for.
+        norm_pos: Whether norms come before each sublayer or after each residual.
+        norm: The norm denoted by LN.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A cache for what a module computes from its weights alone, such as mixing matrices."""
+"""A cache for values that a module computes only from its weights, such as mixing matrices."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -16,7 +16,7 @@ class EvalCache(Generic[V]):
         self._entry: tuple[object, V] | None = None
 
     def get(self, module: nn.Module, compute: Callable[[], V]) -> V:
-        """What `compute` returns from the parameters and buffers of `module`."""
+        """The result of `compute`, which must depend only on the module's weights and buffers."""
         if module.training or torch.is_grad_enabled():
             self._entry = None
             return compute()

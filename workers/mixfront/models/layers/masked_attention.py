@@ -1,4 +1,4 @@
-"""Attention over padded sequences; a row whose positions are all masked gets zero."""
+"""Attention over padded sequences; a fully masked row gets zero."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Dense layers with their initialisation, and MLPs of them."""
+"""Dense layers with Xavier initialisation, and MLPs built from them."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,7 +12,7 @@ class ReluMLP(nn.Module):
 
     Args:
         widths: Input width, hidden widths, output width.
-        dropout: Rate after every ReLU.
+        dropout: Dropout rate after every ReLU.
         last_relu: Apply ReLU and dropout after the last layer too.
     """
 

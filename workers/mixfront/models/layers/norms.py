@@ -42,7 +42,7 @@ def rms_norm(x: Tensor, weight: Tensor) -> Tensor:
 
 
 class _RMSNorm(torch.autograd.Function):
-    """Takes half the time of torch's own on a CPU, which there runs as many small kernels."""
+    """Takes half the time of torch's RMSNorm on a CPU, which runs there as many small kernels."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:

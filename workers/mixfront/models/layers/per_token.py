@@ -21,12 +21,12 @@ class PerTokenLinear(nn.Module):
         num_tokens: T.
         dim_in: Input width.
         dim_out: Output width of each part.
-        parts: Number of maps fused into one GEMM, each initialised as a map of its own.
+        parts: Number of maps fused into one GEMM, each initialised separately.
         shared: Use one W and b for all tokens.
-        bias: Whether there is a b.
+        bias: Whether to add b.
         scale: Factor on the initial weights.
         groups: Group 0..G-1 of every token; tokens of a group share weights. None gives every
-            token its own.
+            token separate weights.
     """
 
     groups: Tensor | None
@@ -49,8 +49,8 @@ class PerTokenLinear(nn.Module):
         self.register_buffer("groups", index, persistent=False)
         self.weight = nn.Parameter(torch.empty(count, dim_in, parts * dim_out))
         self.bias = nn.Parameter(torch.zeros(count, 1, parts * dim_out)) if bias else None
-        # Xavier per slice: on the whole tensor, nn.init would take T for a receptive field and
-        # make the weights far too small.
+        # Xavier per slice: on the whole tensor, nn.init would treat an axis as a receptive field
+        # and make the weights far too small.
         bound = scale * math.sqrt(6 / (dim_in + dim_out))
         nn.init.uniform_(self.weight, -bound, bound)
 
@@ -150,13 +150,13 @@ def gelu(x: Tensor) -> Tensor:
     """GELU of a `PerTokenLinear`'s output, in its memory layout."""
     if x.is_contiguous():
         return F.gelu(x)
-    return F.gelu(x.transpose(0, 1)).transpose(0, 1)  # torch's oneDNN path in bf16 needs that
+    return F.gelu(x.transpose(0, 1)).transpose(0, 1)  # torch's oneDNN path needs contiguous bf16
 
 
 def swiglu(gate_up: Tensor) -> Tensor:
     """Swish(gate) * up of [gate, up]: (N, T, 2h) -> (N, T, h)."""
-    # Split as (T, N, 2h), the memory layout: autograd joins the gradients of the halves in axis
-    # order, and would otherwise have to transpose them for the GEMMs.
+    # Split in the memory layout, (T, N, 2h): autograd concatenates the gradients of the halves in
+    # axis order, and would otherwise have to transpose them for the GEMMs.
     gate, up = gate_up.transpose(0, 1).chunk(2, dim=-1)
     return (F.silu(gate) * up).transpose(0, 1)
 
@@ -167,5 +167,5 @@ def gelu_hidden(configured: int, dim: int) -> int:
 
 
 def swiglu_hidden(configured: int, dim: int) -> int:
-    """Hidden width of a pSwiGLU; 0 means as many parameters as a two-layer FFN of width 2D."""
+    """Hidden width of a pSwiGLU; 0 gives as many parameters as a two-layer FFN of width 2D."""
     return configured or round(4 * dim / 3)

@@ -1,4 +1,4 @@
-"""Leaving autocast where full precision matters, and applying it early where it saves time."""
+"""Disables autocast where full precision matters, and casts early where that saves time."""
 
 from contextlib import AbstractContextManager, nullcontext
 

@@ -16,7 +16,7 @@ class Rotary(nn.Module, ABC):
 
     Entry i of a head's first half is paired with entry i of its second half, and the pair is
     rotated by position / 10000^(2i / d), where d = D / H is even. The dot product of a query
-    and a key then depends on the difference of their positions alone.
+    and a key then depends only on the difference of their positions.
     """
 
     def __init__(self, num_heads: int) -> None:
@@ -54,7 +54,7 @@ class PositionRotary(Rotary):
         self.register_buffer("sin", angles.sin(), persistent=False)
 
     def angles(self, ages: Tensor | None) -> tuple[Tensor, Tensor]:  # noqa: ARG002
-        """(S, 1, d / 2): ages do not matter."""
+        """(S, 1, d / 2); ages are ignored."""
         return self.cos, self.sin
 
 

@@ -38,7 +38,7 @@ class FactoredGlobal(TemperedPattern):
         return (left @ (right @ x.mT.flatten(1))).view(x.mT.shape).mT
 
     def cached_rows(self, which: slice) -> Tensor | None:
-        """(k, n): rows of the product, which are formed nowhere else."""
+        """(k, n): rows of the product, which is not formed anywhere else."""
         factors: tuple[Tensor, Tensor] | None = self._cache.value
         return None if factors is None else factors[0][which] @ factors[1]
 

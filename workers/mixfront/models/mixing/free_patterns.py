@@ -81,7 +81,7 @@ class ParameterLocal(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(n, N, B) -> Y expanded to (n, N, B); only the shape of `x` matters.
 
-        A copy, because ZeRO-3 frees a module's parameters once its forward has returned.
+        Y is copied, because ZeRO-3 frees a module's parameters once its forward has returned.
         """
         return self.weight.clone().unsqueeze(1).expand(x.shape)
 

@@ -10,10 +10,10 @@ from mixfront.models.layers.per_token import PerTokenLinear
 
 
 class InputMixing(nn.Module):
-    """Mix(X) = G(X) local(X) (UniMixer, the table of its Section 3).
+    """Mix(X) = G(X) local(X) (UniMixer, table in Section 3).
 
     Args:
-        local: Pattern on tokens (T, N, D) that leaves them in place.
+        local: Pattern that transforms each token of (T, N, D) separately.
         global_: Called with the tokens and the local pattern's output, both (N, T, D).
     """
 

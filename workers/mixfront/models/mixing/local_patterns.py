@@ -1,8 +1,8 @@
 """Local patterns: one B x B matrix for each of the n blocks of the flattened input.
 
 h_i = x_i W_B^i (UniMixer). Blocks have shape (n, N, B) and are laid out in memory as [n, B, N],
-so that the product with a tiny matrix runs along all rows of the batch. With `shared`, one
-matrix serves all blocks, an ablation of UniMixer's Table 3.
+so that the product with a small matrix runs along all rows of the batch. With `shared`, all
+blocks use one matrix, an ablation in UniMixer's Table 3.
 """
 
 import torch

@@ -20,8 +20,8 @@ MAX_DECADES = 31  # powers of ten that u_i v_j may span on one K; float32 has 38
 def sinkhorn(logits: Tensor, tau: Tensor | float, num_iters: int) -> Tensor:
     """Doubly stochastic matrices from logits.
 
-    Result and gradient are those of the truncated iteration: columns sum to 1, rows within a
-    tolerance that depends on `tau` and `num_iters`.
+    Result and gradient are those of the truncated iteration: columns sum to 1, and rows do so
+    within a tolerance that depends on `tau` and `num_iters`.
 
     The first round runs in the log domain, because exp(W / tau) underflows at low temperature.
     From then on the columns of K sum to 1 and its rows to between 1/n and n, so that a round
@@ -37,7 +37,7 @@ def sinkhorn(logits: Tensor, tau: Tensor | float, num_iters: int) -> Tensor:
     Returns:
         (..., n, n) in float32 or float64, also under autocast.
     """
-    apply: Any = _Sinkhorn.apply  # torch leaves it untyped
+    apply: Any = _Sinkhorn.apply  # `apply` has no type in torch
     with no_autocast(logits.device):
         result: Tensor = apply(at_least_fp32(logits) / tau, num_iters)
     return result
@@ -111,8 +111,8 @@ def _backward_rounds(
 ) -> tuple[Tensor, Tensor]:
     """Backpropagate through the rounds on one K; a and b are the gradients of log u and log v.
 
-    In a round, u inverts the row sums under the previous v, and v the column sums under u:
-    a -= diag(u) K (v b), then b = -diag(v_before) K^T (u a), and a is 0 again.
+    In a round, u inverts the row sums under the previous v, and v inverts the column sums under
+    u. Its backward is a -= diag(u) K (v b), then b = -diag(v_before) K^T (u a), then a = 0.
 
     Returns:
         A matrix to multiply by -K, element by element, for the gradient of the exponents; and b
@@ -135,8 +135,8 @@ def _column_sums(logs: Tensor, kernel: Tensor) -> Tensor:
 
 
 # Internally a matrix is stored as [column, row], so that softmax over a column is contiguous. A
-# batch is innermost, [column, row, batch]: small matrices vectorise over it, where a batched
-# product would be all overhead.
+# batch is innermost, [column, row, batch]: small matrices vectorise over the batch, where a
+# batched product would be all overhead.
 
 
 def _columns_outermost(matrices: Tensor) -> Tensor:

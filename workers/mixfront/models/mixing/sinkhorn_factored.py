@@ -19,7 +19,7 @@ from mixfront.models.mixing.sinkhorn import rounds_between_absorptions
 def sinkhorn_factored(
     left: Tensor, right: Tensor, tau: Tensor | float, num_iters: int
 ) -> tuple[Tensor, Tensor]:
-    """Two factors whose product has columns that sum to 1, and rows within a tolerance.
+    """Two factors whose product has columns that sum to 1, and rows that do so approximately.
 
     The first round runs in the log domain, because the factors overflow at low temperature. From
     then on the rows of the right factor sum to 1, so that nothing under- or overflows, and the
@@ -60,7 +60,7 @@ def _factors(a: Tensor, b: Tensor, f: Tensor, g: Tensor) -> tuple[Tensor, Tensor
 
 
 def _scale(first: Tensor, second: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
-    apply: Any = _Scaling.apply  # torch leaves it untyped
+    apply: Any = _Scaling.apply  # `apply` has no type in torch
     log_u, log_v = apply(first, second, rounds)
     return log_u, log_v
 
@@ -68,7 +68,7 @@ def _scale(first: Tensor, second: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
 class _Scaling(torch.autograd.Function):
     """Rounds of u = 1 / (A (B v)), v = 1 / (B^T (A^T u)) from v = 1; returns log u and log v.
 
-    As in `sinkhorn`, the backward keeps outer products as vectors and ends in one GEMM per factor.
+    As in `sinkhorn`, the backward keeps outer products as vectors until one GEMM per factor.
     """
 
     @staticmethod
@@ -93,7 +93,7 @@ class _Scaling(torch.autograd.Function):
                 inner = torch.mv(second, grad_sum)
                 second_outer.append((torch.mv(first.mT, us[k]), grad_sum))
                 first_outer.append((us[k], inner))
-                grad_sum = us[k] * (a - us[k] * torch.mv(first, inner))  # of the row sums
+                grad_sum = us[k] * (a - us[k] * torch.mv(first, inner))  # the same of the row sums
                 inner = torch.mv(first.mT, grad_sum)
                 first_outer.append((grad_sum, torch.mv(second, vs[k])))
                 second_outer.append((inner, vs[k]))

@@ -28,9 +28,9 @@ class UniMixing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
-        # Batch rows innermost in memory: one transpose on the way in and one on the way out, the
-        # local pattern is one bmm along rows, and its output is already the right-hand side of
-        # the global GEMM. Casting first halves the bytes that the transpose moves.
+        # Batch rows are innermost in memory, at the cost of one transpose on the way in and one on
+        # the way out. The local pattern is then one bmm along rows, and its output is already the
+        # right-hand side of the global GEMM. Casting first halves the bytes to transpose.
         transpose: Any = _Transpose.apply
         blocks = transpose(to_autocast_dtype(x).flatten(1)).unflatten(0, (-1, self._block_size))
         mixed: Tensor = self.global_pattern(self.local_pattern(blocks.mT))
@@ -39,7 +39,7 @@ class UniMixing(nn.Module):
 
 
 class _Transpose(Function):
-    """A transpose with contiguous output and gradient; strided views slow down what follows."""
+    """A transpose with contiguous output and gradient; strided views slow down later steps."""
 
     @staticmethod
     def forward(_ctx: Any, matrix: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A model's learned mixing matrices, layer by layer, for metrics and pictures."""
+"""A model's learned mixing matrices, layer by layer, for metrics and plots."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class MixingView:
         kind: A global matrix mixes the n blocks; a local one mixes the entries of its block.
         count: Number of matrices; 1 if global.
         size: m of an m x m matrix.
-        tau: Temperature that they were computed at.
-        rows: Returns the same rows of every matrix, (count, k, m), float32; computed on call.
+        tau: Temperature at which they were computed.
+        rows: Returns a slice of the rows of every matrix, (count, k, m), float32, on demand.
     """
 
     layer: int

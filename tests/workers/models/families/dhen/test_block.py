@@ -1,4 +1,4 @@
-"""DHEN's ensembles by their formulas."""
+"""DHEN's ensembles against their formulas."""
 
 import pytest
 import torch
@@ -41,7 +41,7 @@ def test_ensembles(ensemble: str, modules: list[str]) -> None:
 
 @pytest.mark.parametrize("ensemble", ["weighted_sum", "sum", "concat"])
 def test_every_ensemble_is_counted(ensemble: str) -> None:
-    """With all four modules; `count_cost` itself compares FLOPs with a forward."""
+    """With all four modules. `count_cost` itself compares FLOPs with a forward."""
     modules = ["attention", "dlrm", "cross", "linear"]
     values = {"modules": modules, "ensemble": ensemble, "num_blocks": 1}
     shape = ModuleShape(num_tokens=16, dim=64, num_heads=4, ffn_hidden=128, dlrm_hidden=256)
@@ -64,7 +64,7 @@ def test_every_ensemble_is_counted(ensemble: str) -> None:
         ({"num_heads": 5}, "num_heads 5 does not divide"),
     ],
 )
-def test_configs_that_are_refused(values: dict[str, object], message: str) -> None:
+def test_invalid_configs_are_rejected(values: dict[str, object], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         make_config("dhen", values)
 

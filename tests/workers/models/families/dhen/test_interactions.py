@@ -1,4 +1,4 @@
-"""DHEN's interaction modules by their formulas."""
+"""DHEN's interaction modules against their formulas."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""FAT's block by the paper's formulas."""
+"""FAT's block against the paper's formulas."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ def make_block(**values: object) -> FATBlock:
 
 @pytest.mark.parametrize("field_gate", ["one_plus_w", "w"])
 @pytest.mark.parametrize("num_bases", [0, 6])
-def test_block_by_the_formula(field_gate: str, num_bases: int) -> None:
+def test_block_matches_the_formula(field_gate: str, num_bases: int) -> None:
     """Z' = Z + FFN(LN(Attn(Z))), pair by pair."""
     block = make_block(field_gate=field_gate, num_bases=num_bases)
     project, up, down = block.weights()

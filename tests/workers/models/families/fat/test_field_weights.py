@@ -1,4 +1,4 @@
-"""FAT's composed weights by the paper's formula."""
+"""FAT's composed weights against the paper's formula."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def make_weights(num_bases: int = 6, active: int = 2) -> ComposedWeights:
     return ComposedWeights(FIELDS, D, HIDDEN, num_bases=num_bases, active=active, embedding_dim=3)
 
 
-def test_weights_are_composed_of_the_selected_bases() -> None:
+def test_weights_are_composed_from_the_selected_bases() -> None:
     """W^f = sum over the top K of softmax(g(phi_f))_m B_m."""
     weights = make_weights()
     project, up, down = weights()
@@ -23,9 +23,11 @@ def test_weights_are_composed_of_the_selected_bases() -> None:
     for f in range(FIELDS):
         composed = []
         for kind in range(5):
-            top, chosen = field_scores[f, kind].sort(descending=True)
+            top, indices = field_scores[f, kind].sort(descending=True)
             alpha = top[:2].softmax(0)
-            composed.append(alpha[0] * bases[kind][chosen[0]] + alpha[1] * bases[kind][chosen[1]])
+            composed.append(
+                alpha[0] * bases[kind][indices[0]] + alpha[1] * bases[kind][indices[1]]
+            )
         torch.testing.assert_close(project[f], torch.cat(composed[:3], dim=1))
         torch.testing.assert_close(up[f], composed[3])
         torch.testing.assert_close(down[f], composed[4])

@@ -1,4 +1,4 @@
-"""Kunlun's layers by their formulas, and how a sequence affects them."""
+"""Kunlun's layers against their formulas, and how a sequence affects them."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def small(**values: object) -> KunlunConfig:
 
 @pytest.fixture
 def sequence() -> tuple[Tensor, Tensor]:
-    """Three histories of width 8, of 6, 0 and 3 events."""
+    """Three histories of width 8, with 6, 0 and 3 events."""
     mask = torch.arange(6) < torch.tensor([6, 0, 3])[:, None]
     seq = torch.randn(3, 6, 8, generator=torch.Generator().manual_seed(1))
     return seq * mask.unsqueeze(2), mask
@@ -46,7 +46,7 @@ def test_experts_take_every_other_token(sequence: tuple[Tensor, Tensor]) -> None
         torch.testing.assert_close(out[:, e::2], expert(joined[:, e::2], context))
 
 
-def test_summary_by_the_formula() -> None:
+def test_summary_matches_the_formula() -> None:
     """X_sum = C + MLP(LN C), C = W_c X."""
     summary = KunlunBlock(small(), 0).summary
     x = torch.randn(3, 4, 8)
@@ -55,7 +55,7 @@ def test_summary_by_the_formula() -> None:
     torch.testing.assert_close(summary(x), c + summary.mlp(normed))
 
 
-def test_odd_layers_reuse_what_was_pooled(sequence: tuple[Tensor, Tensor]) -> None:
+def test_odd_layers_reuse_the_pooled_tokens(sequence: tuple[Tensor, Tensor]) -> None:
     """CompSkip: layers 0 and 2 pool; the sequence changes in layers 0 and 1, not later."""
     x = torch.randn(3, 4, 8)
     context = context_of(x, sequence)
@@ -73,7 +73,7 @@ def test_odd_layers_reuse_what_was_pooled(sequence: tuple[Tensor, Tensor]) -> No
 
 @pytest.mark.parametrize("num_blocks", [1, 2, 3, 4])
 def test_every_parameter_gets_a_gradient(num_blocks: int, sequence: tuple[Tensor, Tensor]) -> None:
-    """An update after the last pooling would leave its weights without one."""
+    """The weights of an update after the last pooling would get no gradient."""
     torch.manual_seed(0)
     x = torch.randn(3, 4, 8)
     context = context_of(x, sequence)
@@ -136,7 +136,7 @@ def test_separate_sequences_are_pooled_and_updated_separately(
 
 
 @pytest.mark.parametrize("num_sequences", [1, 2, 4])
-def test_the_cost_of_separate_sequences_is_what_torch_counts(num_sequences: int) -> None:
+def test_the_cost_of_separate_sequences_matches_torchs_counts(num_sequences: int) -> None:
     """`count_cost` itself compares parameters and FLOPs with the module."""
     config = make_config("kunlun", {"num_sequences": num_sequences, "position": "rote"})
     cost = count_cost("kunlun", config, activations=True)

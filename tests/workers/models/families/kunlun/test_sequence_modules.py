@@ -1,4 +1,4 @@
-"""Kunlun's modules on a behaviour sequence by their formulas."""
+"""Kunlun's modules on a behaviour sequence against their formulas."""
 
 import math
 
@@ -19,14 +19,14 @@ EMPTY = 1  # the row without events
 
 @pytest.fixture
 def sequence() -> tuple[Tensor, Tensor]:
-    """Three histories of width 8, of 6, 0 and 3 events."""
+    """Three histories of width 8, with 6, 0 and 3 events."""
     mask = torch.arange(6) < torch.tensor([6, 0, 3])[:, None]
     seq = torch.randn(3, 6, 8, generator=torch.Generator().manual_seed(1))
     return seq * mask.unsqueeze(2), mask
 
 
 def test_sum_kron_is_a_sum_of_kronecker_products() -> None:
-    """Y = sum_i Z_i^T A W_i, row by row vec(Y) = sum_i (Z_i^T kron W_i^T) vec(A)."""
+    """Y = sum_i Z_i^T A W_i; with row-major vec, vec(Y) = sum_i (Z_i^T kron W_i^T) vec(A)."""
     layer = SumKron(num_in=5, num_out=2, dim=3, rank=4)
     a = torch.randn(1, 5, 3)
     z_transposed = layer.left.view(2, 4, 5)  # (T_s, kr, s_0)
@@ -39,7 +39,7 @@ def test_sum_kron_is_a_sum_of_kronecker_products() -> None:
     torch.testing.assert_close(layer(a).flatten(), whole @ a.flatten(), rtol=1e-4, atol=1e-5)
 
 
-def test_seed_pooling_by_the_formula(sequence: tuple[Tensor, Tensor]) -> None:
+def test_seed_pooling_matches_the_formula(sequence: tuple[Tensor, Tensor]) -> None:
     """A = MHA(LN(E0), S, S) W_O over the events; an empty sequence gives zero."""
     pooling = SeedPooling(num_seeds=5, num_tokens=2, dim=8, num_heads=2, rank=3)
     seq, mask = sequence
@@ -58,7 +58,7 @@ def test_seed_pooling_by_the_formula(sequence: tuple[Tensor, Tensor]) -> None:
     assert torch.equal(out[EMPTY], torch.zeros(2, 8))
 
 
-def test_summary_attention_by_the_formula(sequence: tuple[Tensor, Tensor]) -> None:
+def test_summary_attention_matches_the_formula(sequence: tuple[Tensor, Tensor]) -> None:
     """S + concat_j GELU(LN(S)_j (X W_1)_j^T / tau) (X W_2)_j, tau a constant."""
     layer = SummaryAttention(8, num_heads=2, tau=6)
     seq, mask = sequence
@@ -73,13 +73,13 @@ def test_summary_attention_by_the_formula(sequence: tuple[Tensor, Tensor]) -> No
     torch.testing.assert_close(layer(seq, mask, None, summary), seq + torch.cat(heads, 2))
 
 
-def test_window_attention_by_the_formula(sequence: tuple[Tensor, Tensor]) -> None:
+def test_window_attention_matches_the_formula(sequence: tuple[Tensor, Tensor]) -> None:
     """Event i attends to the events j with |i - j| <= w; LN(S + MHA W_O)."""
     layer = WindowAttention(8, num_heads=2, length=6, window=1, rotary=None)
     seq, mask = sequence
     out = layer(seq, mask, None, torch.zeros(0))
 
-    for i in range(3):  # of the history of 3
+    for i in range(3):  # positions in the history of 3 events
         near = seq[2, max(i - 1, 0) : min(i + 2, 3)]
         query = seq[2, i] @ layer.query.weight.T
         key, value = near @ layer.key.weight.T, near @ layer.value.weight.T

@@ -1,4 +1,4 @@
-"""RankMixer's block, dense and with experts, by the paper's formulas."""
+"""RankMixer's block, dense and with experts, against the paper's formulas."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ EXPERTS = 2
 SMALL = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8}
 
 
-def test_dense_block_by_the_formula() -> None:
+def test_dense_block_matches_the_formula() -> None:
     """S = LN(TokenMixing(X) + X); X' = LN(PFFN(S) + S)."""
     block = RankMixerBlock(RankMixerConfig(num_tokens=4, token_dim=8))
     x = torch.randn(3, 4, 8)
@@ -121,7 +121,7 @@ def test_closed_form() -> None:
     assert cost.training_flops(7) == 3 * 7 * (cost.per_sample + 2 * t * e * d)
 
 
-def test_counted_training_flops_are_those_of_a_forward(layout: FeatureLayout) -> None:
+def test_counted_training_flops_equal_those_of_a_forward(layout: FeatureLayout) -> None:
     ranker = build(layout)
     cost = count_cost("rankmixer", ranker.config, layout=layout)
     assert 3 * forward_flops(ranker, layout, rows=5) == cost.training_flops(5)

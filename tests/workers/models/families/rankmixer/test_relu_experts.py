@@ -11,15 +11,15 @@ T, D, HIDDEN, EXPERTS = 3, 4, 5, 2
 
 
 def make_ffn() -> ReluExpertsFFN:
-    """With routers that open some gates and close others."""
+    """An FFN whose routers open some gates and close others."""
     ffn = ReluExpertsFFN(T, D, HIDDEN, num_experts=EXPERTS)
     for parameter in ffn.parameters():
         torch.nn.init.normal_(parameter)
     return ffn
 
 
-def routed(ffn: ReluExpertsFFN, router: str, x: Tensor) -> Tensor:
-    """h(x) of one token-wise router, (N, T, E)."""
+def router_logits(ffn: ReluExpertsFFN, router: str, x: Tensor) -> Tensor:
+    """h(x) of one router, (N, T, E)."""
     weight, bias = (ffn.get_parameter(f"{router}.{key}") for key in ("weight", "bias"))
     return torch.einsum("ntd,tde->nte", x, weight) + bias[:, 0]
 
@@ -33,14 +33,14 @@ def expert(ffn: ReluExpertsFFN, t: int, e: int, x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_by_the_formula(training: bool) -> None:
+def test_matches_the_formula(training: bool) -> None:
     """v_t = sum_e g_te E_te(x_t), with g = (softmax(h_train) + ReLU(h_infer)) / 2 in training
-    and g = ReLU(h_infer) after it."""
+    and g = ReLU(h_infer) when serving."""
     ffn, x = make_ffn().train(training), torch.randn(6, T, D)
-    open_gates = torch.relu(routed(ffn, "infer_router", x))
+    open_gates = torch.relu(router_logits(ffn, "infer_router", x))
     gates = open_gates
     if training:
-        gates = (routed(ffn, "train_router", x).softmax(-1) + open_gates) / 2
+        gates = (router_logits(ffn, "train_router", x).softmax(-1) + open_gates) / 2
     assert (open_gates == 0).any()
     assert (open_gates > 0).any()
     expected = torch.zeros_like(x)

@@ -1,4 +1,4 @@
-"""TokenMixer-Large's block by the paper's formulas."""
+"""TokenMixer-Large's block against the paper's formulas."""
 
 import pytest
 import torch
@@ -37,7 +37,7 @@ def test_mix_and_revert() -> None:
 
 
 @pytest.mark.parametrize("norm_pos", ["pre_inner", "pre_outer", "post"])
-def test_block_by_the_formula(norm_pos: str) -> None:
+def test_block_matches_the_formula(norm_pos: str) -> None:
     block = make_block(norm_pos=norm_pos, inter_residual_every=0)
     x = torch.randn(5, T, D)
     source = rms(x) if norm_pos == "pre_outer" else x
@@ -54,7 +54,7 @@ def test_block_by_the_formula(norm_pos: str) -> None:
 
 
 def test_inter_layer_residuals() -> None:
-    """Every second layer adds the output of two layers earlier, except the last one."""
+    """Every second layer, except the last, adds the output of the layer two before it."""
     blocks = [make_block(inter_residual_every=2) for _ in range(6)]
     plain = [make_block(inter_residual_every=0) for _ in range(6)]
     for one, other in zip(blocks, plain, strict=True):
@@ -89,7 +89,7 @@ def test_closed_form(values: dict[str, object], params: int) -> None:
 
 
 def test_cost_of_sparse_ffns() -> None:
-    """Those of dense FFNs plus two routers, each TD (E - 1) because H = T."""
+    """The cost of dense FFNs plus two routers, each TD (E - 1) because H = T."""
     dense = count_cost("tokenmixer_large", make_config("tokenmixer_large", {}))
     sparse = count_cost("tokenmixer_large", make_config("tokenmixer_large", SPARSE))
     router = 16 * 64 * 3

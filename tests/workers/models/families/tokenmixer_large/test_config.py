@@ -1,4 +1,4 @@
-"""TokenMixer-Large's config: what it refuses, and which layers get auxiliary heads."""
+"""TokenMixer-Large's config: values that it rejects, and layers that get auxiliary heads."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_heads_must_divide_a_token() -> None:
         ({"num_experts": 4, "active_experts": 1}, "'active_experts' is 1"),
     ],
 )
-def test_experts_that_do_not_fit_are_refused(values: dict[str, object], message: str) -> None:
+def test_invalid_numbers_of_experts_are_rejected(values: dict[str, object], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         make_config("tokenmixer_large", values)
 

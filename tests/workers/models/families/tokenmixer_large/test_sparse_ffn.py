@@ -8,7 +8,7 @@ from mixfront.models.families.tokenmixer_large.sparse_ffn import SparseSwiGluFFN
 T, D, HIDDEN, EXPERTS, ACTIVE = 3, 4, 8, 4, 3
 
 
-def test_by_the_formula() -> None:
+def test_matches_the_formula() -> None:
     """y_t = alpha sum over the top a - 1 of g_i E_i(x_t), plus the shared expert's output."""
     ffn = SparseSwiGluFFN(T, D, HIDDEN, num_experts=EXPERTS, active=ACTIVE)
     gate, up = ffn.gate_up.weight.chunk(2, dim=-1)

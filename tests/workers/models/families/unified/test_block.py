@@ -1,4 +1,4 @@
-"""Every combination of patterns: its cost is right, it trains; misfits are refused."""
+"""Every combination of patterns has the right cost and trains; invalid ones are rejected."""
 
 from itertools import product
 from typing import Any, get_args
@@ -75,7 +75,7 @@ def test_counted_and_trainable(
 def test_temperature_and_decay_follow_the_constraint(
     values: dict[str, Any], layout: FeatureLayout
 ) -> None:
-    """Sinkhorn logits have a temperature and no decay; free matrices the other way round."""
+    """Sinkhorn logits have a temperature and no decay; free matrices, the opposite."""
     ranker = build(values, layout)
     patterns = [m for m in ranker.modules() if isinstance(m, TemperedPattern)]
     assert (ranker.config.temperature() is not None) == bool(patterns)
@@ -83,8 +83,8 @@ def test_temperature_and_decay_follow_the_constraint(
     assert all(pattern.tau.item() == pytest.approx(0.3) for pattern in patterns)
     mixing = {name for name, p in ranker.named_parameters() if ".mixing." in name and p.ndim > 1}
     logits = {id(p) for pattern in patterns for p in pattern.parameters()}
-    kept = {name for name in mixing if id(ranker.get_parameter(name)) in logits}
-    assert mixing & ranker.no_decay_names() == kept
+    exempt = {name for name in mixing if id(ranker.get_parameter(name)) in logits}
+    assert mixing & ranker.no_decay_names() == exempt
 
 
 @pytest.mark.parametrize("global_pattern", ["dense", "low_rank", "factored"])
@@ -94,8 +94,8 @@ def test_sinkhorn_is_counted_once_per_step(global_pattern: str) -> None:
     cost = get_family("unified").cost(
         make_config("unified", {**values, "global_pattern": global_pattern, "rank": 2})
     )
-    globally = 8 * 32 * 2 * 20 if global_pattern == "factored" else 4 * 20 * 32**2
-    assert cost.sinkhorn_flops_per_step == 3 * (globally + 4 * 20 * 32 * 4**2)
+    global_flops = 8 * 32 * 2 * 20 if global_pattern == "factored" else 4 * 20 * 32**2
+    assert cost.sinkhorn_flops_per_step == 3 * (global_flops + 4 * 20 * 32 * 4**2)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_default_block_size(values: dict[str, Any], block_size: int) -> None:
         ({"local_pattern": "parametr"}, "'local_pattern' is 'parametr'"),
     ],
 )
-def test_one_sentence_for_what_cannot_be_built(values: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(SpecError, match=sentence) as caught:
+def test_invalid_configs_give_a_one_sentence_error(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SpecError, match=sentence) as error:
         make_config("unified", values)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(error.value)

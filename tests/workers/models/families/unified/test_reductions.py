@@ -14,7 +14,7 @@ from mixfront.models.families.wukong import FactorizationMachine
 from mixfront.models.mixing.permutation import permutation_matrix, token_mixing
 
 T, D, N = 4, 12, 5
-ROUNDING = 1e-13  # of float64, because products are summed in another order
+ROUNDING = 1e-13  # of float64, because products are summed in a different order
 SHAPE = {"num_tokens": T, "token_dim": D}
 ATTENTION = {"global_pattern": "attention", "local_constraint": "free", "num_heads": 3}
 
@@ -81,7 +81,7 @@ def _renamed(name: str, names: dict[str, str]) -> str:
 
 
 def test_torchs_multihead_attention() -> None:
-    """B = D, local W_V, heads after it, global softmax, W_O."""
+    """B = D, local W_V, then heads, global softmax, W_O."""
     theirs = nn.MultiheadAttention(D, 3, bias=False, batch_first=True)
     ours: Any = mixing(**ATTENTION, local_pattern="shared", output="shared")
     attention, output = ours
@@ -119,7 +119,7 @@ def test_heterogeneous_attention() -> None:
 
 @pytest.mark.parametrize(("num_tokens", "dim"), [(4, 12), (12, 4)])
 def test_wukongs_factorisation_machine(num_tokens: int, dim: int) -> None:
-    """(X X^T) Y = X (X^T Y), with as many columns as a token has."""
+    """(X X^T) Y = X (X^T Y), with as many columns in Y as in a token."""
     theirs = FactorizationMachine(num_tokens, dim)
     ours: Any = mixing(
         num_tokens=num_tokens, token_dim=dim, local_pattern="parameter", global_pattern="fm"
@@ -154,10 +154,10 @@ UNIMIXERS: list[tuple[str, dict[str, object], dict[str, object]]] = [
 
 
 @pytest.mark.parametrize(("family", "theirs", "ours"), UNIMIXERS, ids=str)
-def test_unimixer_and_its_lites(
+def test_the_unimixer_families(
     family: str, theirs: dict[str, object], ours: dict[str, object]
 ) -> None:
-    """The same parameters by the same names, the same costs, and bit for bit the same output."""
+    """Parameters, their names and costs are the same, and outputs are bitwise equal."""
     torch.manual_seed(0)
     their_config, their_block = block(family, **theirs)
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""The UniMixers' block by the paper's formula."""
+"""The UniMixer families' block against the paper's formula."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ VALUES = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8, "stack": "plain"
 
 
 @pytest.mark.parametrize("family", ["unimixer", "unimixer_lite"])
-def test_block_by_the_formula(
+def test_block_matches_the_formula(
     family: str, layout: FeatureLayout, rows: tuple[Tensor, ...]
 ) -> None:
     """Norm(x + pSwiGLU(Norm(x + UniMixing(x)))) of one block in a plain stack."""

@@ -1,4 +1,4 @@
-"""The cost of the factored Lite against Lite."""
+"""The cost of the factored Lite compared with Lite."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from mixfront.models.mixing.sinkhorn_factored import sinkhorn_factored_flops
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
-def test_the_parameters_of_lite_but_fewer_flops(symmetric: bool) -> None:
-    """The global pattern costs n / 2r times less, all mixing 3.95 times at n = 1024, r = 128."""
+def test_as_many_parameters_as_lite_but_fewer_flops(symmetric: bool) -> None:
+    """The global pattern costs n / 2r times less; all mixing, 3.95 times (n = 1024, r = 128)."""
     shape = {"num_tokens": 32, "token_dim": 128, "block_size": 4, "rank": 128, "num_blocks": 1}
     lite = count_cost("unimixer_lite", make_config("unimixer_lite", shape))
     name = "unimixer_lite_factored"

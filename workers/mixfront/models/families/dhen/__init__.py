@@ -1,7 +1,7 @@
 """DHEN (Meta, arXiv 2203.11014).
 
 block           config, layer, closed-form cost
-interactions    the modules that a layer is an ensemble of
+interactions    the modules that a layer combines
 """
 
 from mixfront.models.families.dhen.block import DHEN

@@ -1,7 +1,7 @@
 """DHEN: layers that are ensembles of interaction modules (arXiv 2203.11014).
 
-The paper gives Norm(Ensemble + ShortCut) and the kinds of module; which of them a layer has, their
-widths and the scaling of dot products are our choice.
+The paper gives Norm(Ensemble + ShortCut) and the kinds of module. Which modules a layer has, their
+widths and the scaling of dot products are our choices.
 """
 
 from typing import Literal
@@ -108,7 +108,7 @@ class DHENBlock(Block):
 
 
 def dhen_cost(config: DHENConfig) -> BlockCost:
-    """Closed form: modules and norm, and to combine m parameters, or m T^2 and 2m T^2 D FLOPs."""
+    """Closed form: modules and norm, plus m factors, or m T^2 weights and 2m T^2 D FLOPs."""
     kinds: list[Interaction] = [MODULES[kind] for kind in config.modules]
     shape, count, tokens = config.shape, len(kinds), config.num_tokens
     join = count * tokens**2 if config.ensemble == "concat" else 0

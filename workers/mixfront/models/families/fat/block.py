@@ -39,8 +39,8 @@ class FATConfig(RankerConfig):
     )
     field_gate: Literal["one_plus_w", "w"] = Field(
         "one_plus_w",
-        description="factor on the scores of a pair of fields: 1 + w, or w as in the paper, which "
-        "starts at uniform attention; the paper may mean either",
+        description="factor on the scores of a pair of fields: 1 + w, or w as in the paper, with "
+        "which attention starts uniform; the paper is ambiguous",
     )
 
     @model_validator(mode="after")
@@ -49,7 +49,7 @@ class FATConfig(RankerConfig):
         if self.num_bases and self.active_bases > self.num_bases:
             raise ValueError(
                 f"active_bases {self.active_bases} is more than num_bases {self.num_bases}; "
-                "set at most that"
+                f"set at most {self.num_bases}"
             )
         return self
 
@@ -100,7 +100,7 @@ class FATBlock(Block):
 
 
 def fat_cost(config: FATConfig) -> BlockCost:
-    """Closed form: those of `field_weights`, T^2 + TD + 2D; 6TD^2 + 4T^2D + 4TDh FLOPs."""
+    """Closed form: `field_weights` plus T^2 + TD + 2D parameters; 6TD^2 + 4T^2D + 4TDh FLOPs."""
     tokens, dim, hidden = config.num_tokens, config.token_dim, config.hidden
     matrices = 3 * dim * dim + 2 * dim * hidden  # of one field, or one base of each kind
     params, composing = tokens * matrices, 0

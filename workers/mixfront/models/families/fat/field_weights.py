@@ -70,7 +70,7 @@ class ComposedWeights(FieldWeights):
         self.fields = nn.Parameter(torch.randn(num_fields, embedding_dim))  # phi
         self.pick = nn.Parameter(torch.empty(embedding_dim, KINDS * num_bases))  # g
         nn.init.normal_(self.pick, std=embedding_dim**-0.5)
-        # The mean of K bases has 1/K of their variance; this scale makes up for it.
+        # The mean of K bases has 1/K of their variance; this scale compensates.
         scale = math.sqrt(active)
         self.project = _xavier((3, num_bases, dim, dim), dim, dim, scale)
         self.up = _xavier((num_bases, dim, hidden), dim, hidden, scale)

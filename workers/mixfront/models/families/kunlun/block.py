@@ -1,15 +1,15 @@
-"""Kunlun's layers: tokens together with a behaviour sequence.
+"""Kunlun's layers, on tokens and a behaviour sequence.
 
 Every layer summarises the tokens, concatenates the summary with tokens pooled from the sequence,
-and mixes both with Wukong experts. Even layers pool anew and update the sequence by attention to
-the summary (GDPA); odd layers reuse the pooled tokens (CompSkip) and update the sequence by
+and mixes both with Wukong experts. Even layers pool the sequence again and update it by attention
+to the summary (GDPA); odd layers reuse the pooled tokens (CompSkip) and update the sequence by
 attention between neighbouring events.
 
 The sources give the form of GDPA and its temperature, the path from seeds through attention to
 SumKron, the alternation of layers and the Wukong experts. Our own choices are the activation
 function, the norms, the map to the summary and its residual, the interleaved partition, and which
-layers update the sequence. Several sequences are concatenated, or with `num_sequences` pooled and
-updated separately, into tokens of their own.
+layers update the sequence. Several sequences are concatenated, or, with `num_sequences`, pooled
+into separate tokens and updated separately.
 """
 
 from dataclasses import replace
@@ -53,8 +53,8 @@ class Summary(nn.Module):
 class KunlunBlock(Block):
     """Summary, pooled sequence, Wukong experts, update of the sequence.
 
-    Expert e mixes the tokens i = e mod E. With contiguous partitions, summary tokens and pooled
-    tokens would be mixed by different experts.
+    Expert e mixes the tokens i with i mod E = e. With contiguous partitions, different experts
+    would mix the summary and the pooled tokens.
     """
 
     def __init__(self, config: KunlunConfig, layer: int) -> None:
@@ -107,7 +107,7 @@ def kunlun_blocks(config: KunlunConfig) -> list[Block]:
 def kunlun_cost(config: KunlunConfig) -> BlockCost:
     """Closed form of all layers.
 
-    S, s_0 and T_s are of one of k separate sequences; k = 1 if they are concatenated.
+    S, s_0 and T_s are those of each of k separate sequences; k = 1 if concatenated.
 
     Parameters: M [T_x T + 2D + 2Dh + h + D + E Wukong(T / E)]
     + k n_f [s_0 D + 2D + 4D^2 + kr (s_0 T_s + D^2)] + k u/2 [6D^2 + 4D] with u updating layers.

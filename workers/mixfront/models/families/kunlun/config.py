@@ -38,8 +38,9 @@ class KunlunConfig(RankerConfig):
         1,
         ge=1,
         le=64,
-        description="behaviour sequences pooled and updated separately, each with its own "
-        "weights; must be all that the data has, and divide sequence_tokens. 1 = concatenate them",
+        description="number of behaviour sequences that are pooled and updated separately, each "
+        "with its own weights; must equal the number in the data and divide sequence_tokens; "
+        "1 = concatenate them",
     )
     num_heads: int = Field(
         4, ge=1, le=256, description="attention heads H, a divisor of token_dim"
@@ -58,7 +59,7 @@ class KunlunConfig(RankerConfig):
         2,
         ge=1,
         le=64,
-        description="Wukong experts E, a divisor of num_tokens that leaves each 2 tokens or more",
+        description="Wukong experts E, a divisor of num_tokens that gives each 2 tokens or more",
     )
     fm_rank: int = Field(
         24, ge=1, le=4096, description="columns of an expert's FM; capped at its number of tokens"
@@ -67,7 +68,7 @@ class KunlunConfig(RankerConfig):
         (256,), max_length=8, description="list of hidden widths of an expert's MLP"
     )
     window: int = Field(
-        50, ge=0, le=10_000, description="window w: an event attends to w events on either side"
+        50, ge=0, le=10_000, description="window w: an event attends to w events on each side"
     )
     position: Position = Field(
         "none",
@@ -87,24 +88,24 @@ class KunlunConfig(RankerConfig):
         tokens, experts = self.num_tokens, self.num_experts
         if self.sequence_tokens >= tokens:
             raise ValueError(
-                f"sequence_tokens {self.sequence_tokens} leaves no other tokens of num_tokens "
-                f"{tokens}, which includes them; set fewer"
+                f"sequence_tokens {self.sequence_tokens} leaves no tokens for the summary, "
+                f"because num_tokens {tokens} includes both; set fewer than {tokens}"
             )
         if tokens % experts or tokens < 2 * experts:
             raise ValueError(
                 f"num_experts {experts} does not divide num_tokens {tokens} into 2 or more tokens "
-                "each; set a divisor of at most half"
+                "each; set a divisor of num_tokens, at most half of it"
             )
         if 0 < self.num_seeds < self.sequence_tokens:
             raise ValueError(
                 f"num_seeds {self.num_seeds} is below sequence_tokens {self.sequence_tokens}; "
-                "set that or more"
+                f"set {self.sequence_tokens} or more"
             )
         entries = self.token_dim // self.num_heads
         if self.position != "none" and entries % 2:
             raise ValueError(
-                f"position {self.position!r} rotates pairs of entries, but a head has {entries}; "
-                "set another num_heads, or position 'none'"
+                f"position {self.position!r} rotates pairs of entries, but heads have "
+                f"width {entries}; set a different num_heads, or position 'none'"
             )
         return self
 
@@ -118,13 +119,13 @@ class KunlunConfig(RankerConfig):
                 )
         if self.seq_len < self.num_sequences:
             raise ValueError(
-                f"seq_len {self.seq_len} leaves no event for each of num_sequences "
-                f"{self.num_sequences}; set that or more"
+                f"seq_len {self.seq_len} is too short for num_sequences {self.num_sequences}, "
+                f"which need one event each; set {self.num_sequences} or more"
             )
         return self
 
     def events(self) -> EventsConfig | None:
-        """All sequences concatenated, or each separate; None if they are ignored."""
+        """All sequences concatenated, or separate; None if they are ignored."""
         if not self.sequence_tokens:
             return None
         return EventsConfig(
@@ -148,7 +149,7 @@ class KunlunConfig(RankerConfig):
 
     @property
     def seeds(self) -> int:
-        """s_0, over all sequences."""
+        """s_0, summed over all sequences."""
         return self.num_seeds or 4 * self.sequence_tokens
 
     @property
@@ -158,14 +159,14 @@ class KunlunConfig(RankerConfig):
 
     @property
     def updating_layers(self) -> int:
-        """How many layers, the first ones, update the sequence: those before the last pooling.
+        """Number of layers that update the sequence: those before the last layer that pools.
 
-        After it, the weights of an update would get no gradient.
+        The weights of a later update would get no gradient.
         """
         return 2 * max(self.pooling_layers - 1, 0)
 
     def expert(self) -> WukongConfig:
-        """One Wukong layer on T / E tokens."""
+        """Config of an expert: one Wukong layer on T / E tokens."""
         return WukongConfig(
             num_tokens=self.num_tokens // self.num_experts,
             token_dim=self.token_dim,

@@ -33,8 +33,8 @@ class SumKron(nn.Module):
 class SeedPooling(nn.Module):
     """HSP, hierarchical seed pooling: seeds attend to the sequence, then SumKron makes tokens.
 
-    A = MHA(query LN(E0), key = value = S) W_O; H = sum_i Z_i^T A W_i. Without biases, so that an
-    empty sequence gives zero.
+    A = MHA(query LN(E0), key = value = S) W_O; H = sum_i Z_i^T A W_i. The maps have no biases, so
+    an empty sequence gives zero.
     """
 
     def __init__(

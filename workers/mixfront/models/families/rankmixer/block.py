@@ -35,7 +35,8 @@ class RankMixerConfig(RankerConfig):
         if self.token_dim % self.num_tokens:
             raise ValueError(
                 f"num_tokens {self.num_tokens} does not divide token_dim {self.token_dim}, but "
-                "RankMixer splits every token into num_tokens heads; set token_dim to a multiple"
+                "RankMixer splits every token into num_tokens heads; set token_dim to a multiple "
+                "of num_tokens"
             )
         return self
 

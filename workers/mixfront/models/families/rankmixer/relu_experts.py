@@ -10,11 +10,11 @@ from mixfront.models.layers.precision import at_least_fp32
 
 
 class ReluExpertsFFN(nn.Module):
-    """v_t = sum_j g_tj E_tj(x_t): every token has E experts of its own, each a `GeluFFN`.
+    """v_t = sum_j g_tj E_tj(x_t): every token has its own E experts, each a `GeluFFN`.
 
     Dense training, sparse inference (DTSI): g = ReLU(h_infer(x)) when serving, and
     (softmax(h_train(x)) + ReLU(h_infer(x))) / 2 in training, so that all experts learn. The paper
-    does not say how the two routers combine.
+    does not say how to combine the two routers.
 
     The experts are computed as one FFN of E h hidden units, weighted by the gates. All of them run
     in both modes; a closed gate saves no time here.
@@ -65,12 +65,12 @@ class ReluExpertsFFN(nn.Module):
 
     @staticmethod
     def training_flops(num_tokens: int, dim: int, num_experts: int) -> int:
-        """2 T E D per sample more in training, for the second router."""
+        """2 T E D more per sample in training, for the second router."""
         return 2 * num_tokens * num_experts * dim
 
 
 def _router(num_tokens: int, dim: int, num_experts: int) -> PerTokenLinear:
-    """Biases are initialised to 1, so that every gate is open at first."""
+    """A router whose biases start at 1, so that every gate is initially open."""
     router = PerTokenLinear(num_tokens, dim, num_experts)
     assert router.bias is not None
     nn.init.ones_(router.bias)

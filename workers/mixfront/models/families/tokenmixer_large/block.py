@@ -92,8 +92,8 @@ def _mix_norm_dim(config: TokenMixerLargeConfig) -> int:
 def tokenmixer_large_cost(config: TokenMixerLargeConfig) -> BlockCost:
     """Closed form per layer: 3n T^2 D^2 / H + 3n T D^2 weights and Dm + D of the norms.
 
-    2 FLOPs per weight, per sample. A sparse FFN of T tokens has TD (E - 1) router weights more,
-    and all its experts are computed.
+    2 FLOPs per weight, per sample. A sparse FFN of T tokens also has TD (E - 1) router
+    weights, and all its experts are computed.
     """
     mix = _ffn_cost(config, config.heads, config.mixed_dim)
     token = _ffn_cost(config, config.num_tokens, config.token_dim)

@@ -22,7 +22,7 @@ class TokenMixerLargeConfig(RankerConfig):
     norm_pos: Literal["pre_inner", "pre_outer", "post"] = Field(
         "pre_inner",
         description="RMSNorm before the mixed tokens' FFN (pre_inner), before mixing (pre_outer) "
-        "or after the residuals (post); sources disagree, the paper's text says pre",
+        "or after the residuals (post); sources disagree; the paper's text says pre",
     )
     ffn_bias: bool = Field(
         False,
@@ -36,7 +36,7 @@ class TokenMixerLargeConfig(RankerConfig):
         ge=0,
         le=10,
         description="weight of the auxiliary losses, one per layer that receives an inter-layer "
-        "residual; 0 = none, implementations use 0.1 to 0.15",
+        "residual; 0 = none; implementations use 0.1 to 0.15",
     )
     down_init_scale: float = Field(
         0.01, gt=0, le=10, description="factor on the initial down matrices"
@@ -71,7 +71,7 @@ class TokenMixerLargeConfig(RankerConfig):
         if self.active_experts > self.num_experts:
             raise ValueError(
                 f"active_experts {self.active_experts} is more than num_experts "
-                f"{self.num_experts}; set at most that"
+                f"{self.num_experts}; set at most {self.num_experts}"
             )
         for width in (self.token_dim, self.mixed_dim):
             if self.ffn_expansion * width % self.num_experts:

@@ -1,4 +1,4 @@
-"""TokenMixer-Large's per-token mixture of experts with a shared one, SP-MoE (arXiv 2602.06563)."""
+"""TokenMixer-Large's per-token mixture with a shared expert, SP-MoE (arXiv 2602.06563)."""
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +64,7 @@ class SparseSwiGluFFN(nn.Module):
     def params(
         num_tokens: int, dim: int, hidden: int, num_experts: int, *, bias: bool = False
     ) -> int:
-        """Those of a dense pSwiGLU, and TD (E - 1) of the router."""
+        """Those of a dense pSwiGLU, plus TD (E - 1) for the router."""
         experts = SwiGluFFN.params(num_tokens, dim, hidden, bias=bias)
         return experts + num_tokens * dim * (num_experts - 1)
 

@@ -1,4 +1,4 @@
-"""Hyperparameters of `unified`: the two patterns, and what surrounds them."""
+"""Hyperparameters of `unified`: the two patterns, and the layers around them."""
 
 import math
 from typing import Literal
@@ -34,8 +34,8 @@ class UnifiedConfig(SinkhornConfig):
     )
     global_pattern: GlobalPattern = Field(
         "low_rank",
-        description="how blocks are mixed; free = unconstrained matrix, factored = low rank and "
-        "never formed",
+        description="how blocks are mixed; free = unconstrained matrix, factored = "
+        "low-rank matrix that is never formed",
     )
     block_size: int = Field(
         0,
@@ -62,11 +62,12 @@ class UnifiedConfig(SinkhornConfig):
         4, ge=1, le=256, description="attention heads H, a divisor of token_dim"
     )
     query_key: Literal["shared", "per_token"] = Field(
-        "shared", description="W_Q and W_K of attention: shared by all tokens, or one each"
+        "shared", description="W_Q and W_K of attention: shared by all tokens, or one per token"
     )
     output: Projection = Field(
         "none",
-        description="output projection W_O after mixing: none, shared by all tokens, or one each",
+        description="output projection W_O after mixing: none, shared by all tokens, or one per "
+        "token",
     )
     ffn: FFNChoice = Field(
         "swiglu", description="FFN after mixing: per token, shared by all tokens, or none"
@@ -89,7 +90,7 @@ class UnifiedConfig(SinkhornConfig):
         if self.global_pattern in INPUT_DEPENDENT and self.block != self.token_dim:
             raise ValueError(
                 f"global_pattern {self.global_pattern} mixes whole tokens, so block_size must be "
-                f"token_dim {self.token_dim}, not {self.block_size}; set that, or 0"
+                f"token_dim {self.token_dim}, not {self.block_size}; set {self.token_dim}, or 0"
             )
         check_blocks(self.num_tokens * self.token_dim, self.block)
         if self.global_pattern == "permutation" or self.starts_near_permutation:
@@ -101,7 +102,7 @@ class UnifiedConfig(SinkhornConfig):
         if self.local_pattern == "parameter" and self.global_pattern not in INPUT_DEPENDENT:
             raise ValueError(
                 "local_pattern parameter is the same for every row, so global_pattern "
-                f"{self.global_pattern} would ignore the input; set attention or fm"
+                f"{self.global_pattern} would ignore the input; set global_pattern attention or fm"
             )
         if self.global_pattern == "attention":
             check_heads(self)
@@ -111,12 +112,12 @@ class UnifiedConfig(SinkhornConfig):
         if self.token_dim % self.block:
             raise ValueError(
                 "a permutation needs a block_size that divides token_dim "
-                f"{self.token_dim}, not {self.block}; set another, or 0"
+                f"{self.token_dim}, not {self.block}; set a divisor, or 0"
             )
         if self.block == self.token_dim:
             raise ValueError(
-                f"a permutation of whole tokens mixes nothing: block_size {self.block} is "
-                "token_dim; set a smaller divisor of it"
+                f"block_size {self.block} is token_dim, but a permutation of whole tokens mixes "
+                "nothing; set a smaller divisor of token_dim"
             )
 
     @property
@@ -147,7 +148,7 @@ class UnifiedConfig(SinkhornConfig):
         return super().temperature() if tempered else None
 
     def stack_kind(self) -> StackKind:
-        """Residual topology around the blocks; with `pre` and `post` they have their own."""
+        """Residual topology around the blocks; with `pre` and `post`, blocks have their own."""
         if self.stack == "siamese" or self.stack == "plain":
             return StackKind(topology=self.stack, norm=self.norm)
         return StackKind(topology="chain", norm=self.norm)

@@ -1,6 +1,6 @@
 """The patterns that `unified` chooses from: how each is built, and its cost per layer.
 
-Symbols: n blocks of width B, b bases, r rank. A pattern without weights costs nothing.
+Symbols: n blocks of width B, b bases, rank r. A pattern without weights costs nothing.
 """
 
 from collections.abc import Callable

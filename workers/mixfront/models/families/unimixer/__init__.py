@@ -1,7 +1,7 @@
-"""The three UniMixers (Kuaishou, arXiv 2604.00590).
+"""The three UniMixer families (Kuaishou, arXiv 2604.00590).
 
 config                    hyperparameters that they share: Sinkhorn, temperature, topology
-block                     the block that they share, around any two patterns
+block                     the block that they share, with any two patterns
 unimixer                  full mixing matrices
 unimixer_lite             basis-composed local matrices, low-rank global logits
 unimixer_lite_factored    the same, but the global matrix is never formed

@@ -1,4 +1,4 @@
-"""The block of the UniMixers, around any mixing."""
+"""The block of the UniMixer families, with any mixing module."""
 
 from torch import Tensor, nn
 
@@ -10,7 +10,7 @@ from mixfront.models.mixing.unimixing import UniMixing
 
 
 class UniMixerBlock(Block):
-    """UniMixer(z) = FFN(Norm(z + Mix(z))); the outer residual is the stack's.
+    """UniMixer(z) = FFN(Norm(z + Mix(z))); the stack adds the outer residual.
 
     Args:
         mixing: (N, T, D) -> (N, T, D).
@@ -33,7 +33,7 @@ class UniMixerBlock(Block):
 def unimixing_block(
     config: SinkhornMixerConfig, local: nn.Module, global_: nn.Module
 ) -> UniMixerBlock:
-    """A block with UniMixing of these two patterns and a pSwiGLU."""
+    """A block with UniMixing by these two patterns and a pSwiGLU."""
     ffn = SwiGluFFN(config.num_tokens, config.token_dim, config.hidden, dropout=config.dropout)
     mixing = UniMixing(local, global_, config.block_size)
     return UniMixerBlock(mixing, Norm(config.norm, config.token_dim), ffn)

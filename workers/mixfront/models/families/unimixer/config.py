@@ -13,7 +13,7 @@ from mixfront.models.stack import stack_norm_params
 
 
 class SinkhornConfig(RankerConfig):
-    """Abstract: Sinkhorn, its temperature schedule, and the initial mixing logits."""
+    """Abstract: hyperparameters of Sinkhorn, its temperature and the initial mixing logits."""
 
     tau_start: float = Field(
         1.0, gt=0, le=10, description="Sinkhorn temperature at the first step"
@@ -21,7 +21,7 @@ class SinkhornConfig(RankerConfig):
     tau_end: float = Field(0.05, gt=0, le=10, description="Sinkhorn temperature at the last step")
     tau_schedule: Literal["linear", "two_stage", "off"] = Field(
         "linear",
-        description="how tau falls; off = it stays 1 (the paper's ablation)",
+        description="how tau falls; off = tau stays 1 (the paper's ablation)",
     )
     hot_share: float = Field(
         0.5, gt=0, lt=1, description="for two_stage, share of the steps at tau_start"
@@ -66,7 +66,7 @@ class SinkhornConfig(RankerConfig):
 
 
 class SinkhornMixerConfig(SinkhornConfig):
-    """Abstract: all hyperparameters that the three UniMixers share."""
+    """Abstract: all hyperparameters that the three UniMixer families share."""
 
     block_size: int = Field(
         4,
@@ -78,7 +78,7 @@ class SinkhornMixerConfig(SinkhornConfig):
         0, ge=0, le=65536, description="hidden width h of the pSwiGLU; 0 = round(4/3 * token_dim)"
     )
     shared_local: bool = Field(
-        False, description="one local matrix for all blocks instead of one each (ablation)"
+        False, description="one local matrix for all blocks instead of one per block (ablation)"
     )
     stack: Literal["siamese", "plain"] = Field(
         "siamese", description="SiameseNorm, or plain post-norm residuals (ablation)"
@@ -110,20 +110,20 @@ class SinkhornMixerConfig(SinkhornConfig):
         return StackKind(topology=self.stack, norm=self.norm)
 
     def shared_params(self) -> int:
-        """Parameters of all layers without the mixing: pSwiGLUs, and norms of blocks and stack."""
+        """Parameters of all layers except mixing: pSwiGLUs, and norms of blocks and stack."""
         ffn = SwiGluFFN.params(self.num_tokens, self.token_dim, self.hidden)
         per_block = ffn + norm_params(self.norm, self.token_dim)
         stack = stack_norm_params(self.stack_kind(), self.num_blocks, self.token_dim)
         return self.num_blocks * per_block + stack
 
     def flops_per_sample(self) -> int:
-        """Forward FLOPs of all layers; each 2 (n^2 B + n B^2) for mixing, 6TDh for the pSwiGLU."""
+        """Forward FLOPs of all layers, each 2 (n^2 B + n B^2) for mixing plus 6TDh for pSwiGLU."""
         n, b = self.num_mixed_blocks, self.block_size
         ffn = SwiGluFFN.flops(self.num_tokens, self.token_dim, self.hidden)
         return self.num_blocks * (2 * (n * n * b + n * b * b) + ffn)
 
     def sinkhorn_flops(self) -> int:
-        """Forward FLOPs of Sinkhorn in all layers, once per step; each 4 iters (n^2 + n B^2)."""
+        """Forward FLOPs of Sinkhorn per step in all layers, each 4 iters (n^2 + n B^2)."""
         n, iters = self.num_mixed_blocks, self.sinkhorn_iters
         local = sinkhorn_flops(self.block_size, iters, count=self.num_local_matrices)
         return self.num_blocks * (sinkhorn_flops(n, iters) + local)

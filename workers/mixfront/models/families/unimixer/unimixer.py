@@ -25,7 +25,7 @@ class UniMixerConfig(SinkhornMixerConfig):
         if self.init == "near_perm" and self.token_dim % self.block_size:
             raise ValueError(
                 f"init near_perm needs a block_size that divides token_dim {self.token_dim}, "
-                f"not {self.block_size}; set another, or init normal"
+                f"not {self.block_size}; set a divisor, or init normal"
             )
         return self
 

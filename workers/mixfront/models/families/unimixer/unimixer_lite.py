@@ -38,7 +38,10 @@ def unimixer_lite_block(config: UniMixerLiteConfig) -> Block:
 
 
 def unimixer_lite_cost(config: UniMixerLiteConfig) -> BlockCost:
-    """Closed form per layer: 2nr + bB^2 + nb; per step, 2n^2 r + 2nbB^2 to compose the logits."""
+    """Closed form per layer: 2nr + bB^2 + nb parameters.
+
+    Composing the logits takes 2n^2 r + 2nbB^2 FLOPs per step.
+    """
     n, r, b = config.num_mixed_blocks, config.rank, config.num_bases
     cells, count = config.block_size**2, config.num_local_matrices
     mixing = 2 * n * r + b * cells + count * b

@@ -54,7 +54,7 @@ def unimixer_lite_factored_block(config: UniMixerLiteFactoredConfig) -> Block:
 
 
 def unimixer_lite_factored_cost(config: UniMixerLiteFactoredConfig) -> BlockCost:
-    """Closed form: Lite's parameters (nr less if tied); mixing has 4rL + 2LB FLOPs per sample."""
+    """Closed form: Lite's parameters, nr less if tied; mixing takes 4rL + 2LB FLOPs per sample."""
     n, r, b = config.num_mixed_blocks, config.rank, config.num_bases
     block, count, iters = config.block_size, config.num_local_matrices, config.sinkhorn_iters
     length = n * block
