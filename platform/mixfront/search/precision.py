@@ -27,8 +27,8 @@ def resolve_precision(store: RecordStore, search: SearchRecord, console: Console
         if emulating:
             console.print(
                 f"warning: training.precision is bf16, but {_count_with_names(emulating)} of "
-                f"{len(nodes)} nodes only emulate bf16, where a step takes up to 100 times as "
-                "long as in fp32; set training.precision to auto or fp32",
+                f"{len(nodes)} nodes only emulate bf16, where a matrix product takes 3 to 70 "
+                "times as long as in fp32; set training.precision to auto or fp32",
                 highlight=False,
                 soft_wrap=True,
             )
