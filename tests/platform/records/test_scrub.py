@@ -2,7 +2,7 @@
 
 import pytest
 
-from mixfront.records import scrub, scrub_text
+from mixfront.records.scrub import scrub, scrub_text
 
 
 @pytest.mark.parametrize(
