@@ -107,7 +107,7 @@ def start_ranks(module: str, root: Path, world_size: int) -> list[dict[str, Any]
         for rank in range(world_size)
     ]
     try:
-        outputs = [rank.communicate(timeout=280)[0] for rank in ranks]
+        outputs = [rank.communicate(timeout=560)[0] for rank in ranks]
     finally:
         for rank in ranks:
             rank.kill()
