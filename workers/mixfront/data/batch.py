@@ -56,8 +56,8 @@ class Batch:
 
     ids: Tensor  # (N, C) int64, rows of the fused table
     numeric: Tensor  # (N, M) float32, scaled; NaN where null
-    sequences: Tensor  # (N, S) int64, filled up with the PAD row
-    ages: Tensor  # (N, A) float32, seconds from an event to its row, then 0s
+    sequences: Tensor  # (N, S) int64, padded with the PAD row
+    ages: Tensor  # (N, A) float32, seconds from each event to its row, padded with 0
     label: Tensor  # (N,) float32, 0 or 1
     user: Tensor  # (N,) int64, group for UAUC
     weight: Tensor  # (N,) float32, 1 for a row, 0 for padding

@@ -112,8 +112,8 @@ class _RankShards:
 
     def _take(self, array: Array, rows: Any, dtype: Any, padding: int) -> torch.Tensor:
         """Rows of an array as a tensor of `width` rows, padded at the end."""
-        taken = array[rows]
+        selected = array[rows]
         padded = np.empty((self._width, *array.shape[1:]), dtype)
-        padded[: len(taken)] = taken
-        padded[len(taken) :] = padding
+        padded[: len(selected)] = selected
+        padded[len(selected) :] = padding
         return torch.from_numpy(padded)

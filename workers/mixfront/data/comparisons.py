@@ -24,7 +24,7 @@ from mixfront.exceptions import SpecError
 _COMPARED_AS = {
     pa.float16(): pa.float32(),
     pa.string_view(): pa.string(),
-}  # types without own kernels
+}  # Arrow cannot compare these directly
 _OPERATORS: dict[str, Any] = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 
 

@@ -121,7 +121,7 @@ class ParquetDataset:
         return pa.concat_tables(tables).slice(0, num_rows)
 
     def count_rows(self, filter_text: str | None = None) -> int:
-        """How many rows a filter selects; reads only its columns, and no partition columns.
+        """How many rows a filter selects; reads only the filter's columns, no partition columns.
 
         Raises:
             SpecError, SchemaError, DataError: As `scan`.

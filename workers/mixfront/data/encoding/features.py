@@ -28,8 +28,8 @@ class EncodedRows:
 
     ids: np.ndarray[Any, np.dtype[np.int32]]  # (N, C), rows of the fused table
     numeric: np.ndarray[Any, np.dtype[np.float32]]  # (N, M), scaled; NaN where null
-    sequences: np.ndarray[Any, np.dtype[np.int32]]  # (N, S), filled up with the PAD row
-    ages: np.ndarray[Any, np.dtype[np.float32]]  # (N, A) seconds, filled up with 0
+    sequences: np.ndarray[Any, np.dtype[np.int32]]  # (N, S), padded with the PAD row
+    ages: np.ndarray[Any, np.dtype[np.float32]]  # (N, A) seconds, padded with 0
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Inspects Parquet that has no schema yet: columns, leaks, and a proposed schema."""
+"""Inspects Parquet data that has no schema yet: columns, leaks, and a proposed schema."""

@@ -178,7 +178,7 @@ def _check_column(profile: ColumnProfile, signal: LabelSignal | None) -> tuple[s
 
 
 def _shared_table(profile: ColumnProfile, owners: Sequence[str], rows: pa.Table) -> str | None:
-    """The id column that a list's items come from: the one that most values overlap with."""
+    """The id column that a list's items come from: the one whose values overlap most."""
     if profile.distinct < _MIN_DISTINCT:
         return None
     items = pc.list_flatten(rows[profile.name]).unique()

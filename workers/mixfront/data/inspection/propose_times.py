@@ -20,7 +20,7 @@ _MAX_FUTURE = 0.01  # share of events after their row that differing clocks can 
 
 
 def match_times(profiles: Sequence[ColumnProfile], rows: pa.Table) -> dict[str, str]:
-    """List columns, and the list column with the times of each: of equal length in every row.
+    """Map list columns to the columns with the times of their events: as long in every row.
 
     If several columns match, the one whose name shares the longest prefix.
     """
