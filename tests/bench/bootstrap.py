@@ -10,7 +10,7 @@ RESAMPLES = 1000
 
 
 def resampled_counts(num_rows: int, seed: int = 0, resamples: int = RESAMPLES) -> Floats:
-    """How often each resample draws each row: (resamples, num_rows)."""
+    """How often each resample contains each row: (resamples, num_rows)."""
     rng = np.random.default_rng(seed)
     draws = (rng.integers(0, num_rows, num_rows) for _ in range(resamples))
     return np.stack([np.bincount(rows, minlength=num_rows) for rows in draws]).astype(np.float64)
@@ -20,9 +20,9 @@ def resampled_aucs(label: Floats, score: Floats, counts: Floats) -> Floats:
     """AUC of every resample (resamples,), from one sort of the scores; ties count as half."""
     order = np.argsort(score, kind="stable")
     starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
-    drawn, positive = counts[:, order], label[order]
-    positives = np.add.reduceat(drawn * positive, starts, axis=1)
-    negatives = np.add.reduceat(drawn * (1 - positive), starts, axis=1)
+    repeats, positive = counts[:, order], label[order]
+    positives = np.add.reduceat(repeats * positive, starts, axis=1)
+    negatives = np.add.reduceat(repeats * (1 - positive), starts, axis=1)
     below = np.cumsum(negatives, axis=1) - negatives
     won = (positives * (below + negatives / 2)).sum(1)
     aucs: Floats = won / (positives.sum(1) * negatives.sum(1))

@@ -41,9 +41,14 @@ def main() -> None:
     mixfront("search", "run", "kuairand", *_overrides(options, f"{options.name}"))
     best = best_on_validation(RecordStore(options.storage, options.name))
     enqueue = [best.config | {"seed": seed} for seed in SEEDS]
-    again = _overrides(options, f"{options.name}-seeds")
-    again += ["-o", f"search.enqueue={json.dumps(enqueue)}", "-o", f"search.trials={len(SEEDS)}"]
-    mixfront("search", "run", "kuairand", *again)
+    overrides = _overrides(options, f"{options.name}-seeds")
+    overrides += [
+        "-o",
+        f"search.enqueue={json.dumps(enqueue)}",
+        "-o",
+        f"search.trials={len(SEEDS)}",
+    ]
+    mixfront("search", "run", "kuairand", *overrides)
     retrained = RecordStore(options.storage, f"{options.name}-seeds").trials()
     report(options, best, [trial for trial in retrained if trial.model_url])
 

@@ -2,10 +2,10 @@
 
     python -m tests.bench.kuairand_families --data PATH_TO_KUAIRAND [--family NAME ...]
 
-`--beside NAME` adds the results that an earlier run of that name has for other families.
+`--beside NAME` adds the results of an earlier run for the families that this run leaves out.
 
 Each family trains with every setting in REGULARISATION. The best one on the validation day is
-retrained with three seeds, and the test day is scored once, for the table, which is printed as
+retrained with three seeds. The test day is scored once, for the table, which is printed as
 Markdown. An interrupted run resumes if it is started again.
 """
 
@@ -58,8 +58,8 @@ def main() -> None:
     settings = [setting | {"family": f} for f in families for setting in REGULARISATION]
     trials = _run_search(options, options.name, settings)
     best = {family: _best(trials, family) for family in families}
-    again = [trial.config | {"seed": seed} for trial in best.values() for seed in SEEDS]
-    finals = _run_search(options, f"{options.name}-seeds", again)
+    configs = [trial.config | {"seed": seed} for trial in best.values() for seed in SEEDS]
+    finals = _run_search(options, f"{options.name}-seeds", configs)
     for name in options.beside:
         known = {trial.family for trial in finals}
         earlier = RecordStore(options.storage, f"{name}-seeds").trials()
@@ -86,13 +86,13 @@ def table(
         "LightGBM": [fit_lightgbm(splits, schema)],
         "logistic regression": [fit_logistic_regression(splits, schema)],
     }
-    drawn = {f: mean_of_seeds(label, s, counts) for f, s in (scores | peers).items()}
+    resampled = {f: mean_of_seeds(label, s, counts) for f, s in (scores | peers).items()}
     yield "| " + " | ".join(COLUMNS) + " |"
     yield "|" + " --- |" * len(COLUMNS)
-    order = sorted(scores | peers, key=lambda f: -float(drawn[f].mean()))
+    order = sorted(scores | peers, key=lambda f: -float(resampled[f].mean()))
     for name in order:
         quality = _quality(label, user, (scores | peers)[name])
-        against = _against(drawn[name], drawn.get(BASELINE)) if name != BASELINE else ""
+        against = _against(resampled[name], resampled.get(BASELINE)) if name != BASELINE else ""
         cells = [_validation(trials.get(name, [])), *quality, against, *_cost(trials.get(name))]
         yield f"| {name} | " + " | ".join(cells) + " |"
 
@@ -104,10 +104,10 @@ def _quality(label: Floats, user: Any, scores: Sequence[Floats]) -> list[str]:
     ]
 
 
-def _against(drawn: Floats, baseline: Floats | None) -> str:
+def _against(resampled: Floats, baseline: Floats | None) -> str:
     if baseline is None:
         return ""
-    low, mid, high = interval(drawn - baseline)
+    low, mid, high = interval(resampled - baseline)
     return f"{mid:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 

@@ -1,4 +1,4 @@
-"""Forward and backward of mixings on one thread, as shares of the GEMM rate of the same run.
+"""Forward and backward of mixings on one thread, as shares of the GEMM rate in the same run.
 
 The GEMM rate is that of the largest product in the mixing, (n x n) @ (n x N B), in the same dtype.
 FLOPs are the closed forms: 2 (n^2 B + n B^2) per sample forward, three times that with backward.

@@ -1,11 +1,11 @@
-"""What raw rows cost beside encoded ones: the registered model through MLflow, and its network.
+"""Latency of raw rows compared with encoded rows: the registered model in MLflow, and its network.
 
-Raw: `mlflow.pyfunc.load_model(...).predict(frame)` on whole rows, labels and all, as pandas reads
-them from Parquet. Encoded: the same rows as tensors through the same model's
-`Scorer.probabilities`. The two take turns over 16 slices of rows; medians of CPU time with one
-thread, which others on the machine disturb least and which is wall time on a quiet one. Weights
-are random, which costs what trained ones cost. MIXFRONT_KUAIRAND names the data; without it a
-synthetic set stands in, and the heading says so.
+Raw: `mlflow.pyfunc.load_model(...).predict(frame)` on complete rows, including labels, as pandas
+reads them from Parquet. Encoded: the same rows as tensors through the same model's
+`Scorer.probabilities`. The two alternate over 16 slices of rows. Times are medians of CPU time
+with one thread: other processes disturb it least, and on a quiet machine it equals wall time.
+Weights are random, which takes as long as trained ones. MIXFRONT_KUAIRAND is the path of the
+data; without it the benchmark uses synthetic data and says so in its output.
 """
 
 import contextlib
@@ -38,22 +38,22 @@ from mixfront.training.tables.embedding import EmbeddingTables
 MODELS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("unimixer", {}),
     ("rankmixer", {"num_tokens": 16, "token_dim": 64}),
-    # the most parameters of docs/kuairand.md, and one of the fastest
+    # the one with the most parameters in docs/kuairand.md, and one of the fastest
     ("dcnv2", {"num_tokens": 46, "token_dim": 16, "rank": 0}),
     ("deepfm", {"num_tokens": 46, "token_dim": 16}),
 )
 SIZES = (1, 512, 4096)
 SLICES = 16
-SECONDS = 5.0  # for each model and number of rows
-MIN_TURNS = 3  # and one to warm up
+SECONDS = 5.0  # per model and number of rows
+MIN_TURNS = 3  # measured, after one to warm up
 
 
 def main() -> None:
-    """Print both latencies of every model and number of rows."""
+    """Print both latencies for every model and number of rows."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         config = _data(Path(folder))
-        with contextlib.chdir(folder):  # MLflow writes below it
+        with contextlib.chdir(folder):  # MLflow writes files there
             _compare(config, Path(folder))
 
 
@@ -62,7 +62,9 @@ def _compare(config: DataConfig, folder: Path) -> None:
     rows = dataset.head(SLICES * max(SIZES), config.validation)
     encoder = Encoder.fit(dataset, load_schema(config.schema_), config.train)
     print(f"{rows.num_columns} columns, {len(encoder.columns)} of them read")
-    table = Table("model", "dense params", "rows", "encoded ms", "raw ms", "more ms", "ratio")
+    table = Table(
+        "model", "dense params", "rows", "encoded ms", "raw ms", "difference ms", "ratio"
+    )
     for family, shape in MODELS:
         model = _registered(folder / family, family, shape, encoder, rows)
         for cells in _measured(model, rows):
@@ -84,7 +86,7 @@ def _data(folder: Path) -> DataConfig:
 def _registered(
     folder: Path, family: str, shape: dict[str, Any], encoder: Encoder, rows: pa.Table
 ) -> Any:
-    """The model that MLflow loads, of an export such as a trial writes."""
+    """The model as MLflow loads it, from an export like that of a trial."""
     folder.mkdir()
     final = folder / "final"
     sample = rows.slice(0, SAMPLE_ROWS).select(encoder.columns)
@@ -116,30 +118,30 @@ def _dense(family: str, shape: dict[str, Any], encoder: Encoder) -> str:
 
 
 def _measured(model: Any, rows: pa.Table) -> list[list[str]]:
-    """Cells of the table for every number of rows."""
-    found = []
+    """Cells of the table, one row per batch size."""
+    cells = []
     for size in SIZES:
         encoded, raw = _side_by_side(model, rows, size)
         milliseconds = (1e3 * encoded, 1e3 * raw, 1e3 * (raw - encoded))
-        found.append([f"{size}", *(f"{x:.2f}" for x in milliseconds), f"{raw / encoded:.2f}"])
-    return found
+        cells.append([f"{size}", *(f"{x:.2f}" for x in milliseconds), f"{raw / encoded:.2f}"])
+    return cells
 
 
 def _side_by_side(model: Any, rows: pa.Table, size: int) -> tuple[float, float]:
-    """Median seconds of encoded and of raw rows."""
+    """Median seconds for encoded and for raw rows."""
     predictor = model.unwrap_python_model().predictor
     starts = [index * (rows.num_rows - size) // (SLICES - 1) for index in range(SLICES)]
     frames = [rows.slice(start, size).to_pandas() for start in starts]
     batches = [as_batch(predictor.encoder.encode(frame)) for frame in frames]
-    taken: list[tuple[float, float]] = []
+    times: list[tuple[float, float]] = []
     deadline = time.monotonic() + SECONDS
     for batch, frame in cycle(zip(batches, frames, strict=True)):
-        taken.append(
+        times.append(
             (_seconds(predictor.scorer.probabilities, batch), _seconds(model.predict, frame))
         )
-        if len(taken) > MIN_TURNS and time.monotonic() > deadline:
+        if len(times) > MIN_TURNS and time.monotonic() > deadline:
             break
-    encoded, raw = zip(*islice(taken, 1, None), strict=True)
+    encoded, raw = zip(*islice(times, 1, None), strict=True)
     return statistics.median(encoded), statistics.median(raw)
 
 

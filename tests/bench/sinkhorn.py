@@ -19,7 +19,7 @@ Normalise = Callable[[Tensor, float, int], Tensor]
 
 
 def main() -> None:
-    """Print times of both, for forward alone and with backward."""
+    """Print the times of both: forward only, and forward with backward."""
     torch.set_num_threads(1)
     table = Table("shape", "std", "tau", "pass", "ours, ms", "loop, ms", "times faster")
     for shape in SHAPES:

@@ -1,4 +1,4 @@
-"""The AUC of resamples from a single sort equals scikit-learn's on the repeated rows."""
+"""The AUC of resamples, from a single sort, equals that of scikit-learn on the repeated rows."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_resampled_auc_equals_the_auc_of_repeated_rows() -> None:
         assert auc == pytest.approx(roc_auc_score(label[rows], score[rows]))
 
 
-def test_every_resample_draws_as_many_rows_as_there_are() -> None:
+def test_every_resample_has_as_many_rows_as_the_data() -> None:
     counts = resampled_counts(40, seed=3, resamples=7)
     assert counts.shape == (7, 40)
     assert (counts.sum(1) == 40).all()

@@ -40,10 +40,10 @@ def parse_yaml(text: str, source: str, error: type[UsageError]) -> Any:
     """Parse YAML text into plain data.
 
     Raises:
-        UsageError: As `error`, if it is not YAML, repeats a key, or tries to run code.
+        UsageError: Of class `error`, if it is not YAML, repeats a key, or tries to run code.
     """
     try:
-        return yaml.load(text, Loader=_StrictLoader)  # a SafeLoader, which the tests check
+        return yaml.load(text, Loader=_StrictLoader)  # a SafeLoader; the tests check it
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
@@ -55,7 +55,7 @@ def read_yaml(url: str, error: type[UsageError]) -> Any:
     """Read the YAML file at a path or fsspec URL into plain data.
 
     Raises:
-        UsageError: As `error`, if it cannot be read or is not plain YAML.
+        UsageError: Of class `error`, if it cannot be read or is not plain YAML.
     """
     try:
         with fsspec.open(url, "r") as file:
@@ -71,8 +71,8 @@ def validate(model: type[M], data: Any, source: str, error: type[UsageError]) ->
     """Validate plain data into a typed config.
 
     Raises:
-        UsageError: As `error`, one sentence on the first mistake; for an unknown key it names
-            the nearest valid one.
+        UsageError: Of class `error`; one sentence about the first mistake. For an unknown key
+            it names the nearest valid key.
     """
     try:
         return model.model_validate(data)

@@ -7,15 +7,15 @@
     │   └── UnknownNameError        a family, search, trial, metric or model that does not exist
     ├── DataError                   Parquet data that cannot be used
     ├── TrialError                  a trial cannot continue
-    │   ├── DivergedError           loss or gradients are not finite
+    │   ├── DivergedError           loss, gradients or scores are not finite
     │   └── AbortedError            stopped from outside, after a checkpoint
-    ├── LaneError                   the worker group of a lane
-    │   ├── LaneRestarted           it was replaced while a command was in flight
-    │   └── LaneTimeout             it did not respond in time
+    ├── LaneError                   a lane or its worker group cannot be used
+    │   ├── LaneRestarted           the group was replaced while a command was in flight
+    │   └── LaneTimeout             the lane did not respond in time
     ├── ClusterError                a Ray cluster that refuses a job or cannot be reached
     ├── TrackingError               MLflow refuses a request or cannot be reached
     ├── PromotionError              the promotion gate refuses a trial
-    └── MissingExtraError           a package that only an extra of mixfront brings
+    └── MissingExtraError           a package from an extra of mixfront is not installed
 
 A message says what was wrong, the value, and what to do.
 """
@@ -67,7 +67,7 @@ class TrialError(MixfrontError):
 
 
 class DivergedError(TrialError):
-    """Raised when the loss is not finite."""
+    """Raised when the loss, the gradients or the scores are not finite."""
 
 
 class AbortedError(TrialError):
@@ -99,7 +99,7 @@ class PromotionError(MixfrontError):
 
 
 class MissingExtraError(MixfrontError):
-    """Raised when a package is not installed that an extra of mixfront brings.
+    """Raised when a package from an extra of mixfront is not installed.
 
     Args:
         what: What needs it, e.g. "`mixfront search run`".

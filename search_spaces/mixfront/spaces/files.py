@@ -20,7 +20,7 @@ class SpaceFile(BaseModel):
     """The content of one YAML file.
 
     include    spaces to take families and shared parameters from: packaged names or paths
-    families   parameters by family, in addition to the included ones, which they override
+    families   parameters by family; they extend and override the included ones
     shared     parameters of every family
     """
 
@@ -37,7 +37,7 @@ def load_space(name_or_path: str) -> Space:
 
     Raises:
         UnknownNameError: If a bare name is not a packaged space, or a family does not exist.
-        SpecError: If the file is invalid; names the key.
+        SpecError: If the file is invalid; the message names the key.
     """
     space = _compose(name_or_path, _name_of(name_or_path), ())
     if not space.families:

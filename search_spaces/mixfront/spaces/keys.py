@@ -27,7 +27,7 @@ def check_key(key: str, family: str, source: str) -> None:
     """Check that the family or training has a key.
 
     Raises:
-        SpecError: If neither has it; names the nearest key.
+        SpecError: If neither has it; the message names the closest key.
         UnknownNameError: If there is no such family.
     """
     model_keys = get_family(family).config.model_fields

@@ -57,8 +57,11 @@ class Space:
         return self._walk(lambda name, _key, parameter: _suggest(trial, name, parameter))
 
     def extremes(self) -> list[dict[str, Any]]:
-        """Corners of the space: per family its largest and smallest configuration, and the
-        largest with each parameter in turn set to each of its values or bounds."""
+        """Corners of the space.
+
+        Per family: the largest and the smallest configuration, and the largest one with one
+        parameter at a time set to each of its values or bounds.
+        """
         corners = [c for family in self.families for c in self._corners(family)]
         return [c for i, c in enumerate(corners) if c not in corners[:i]]
 
@@ -154,7 +157,7 @@ def _narrow(parameter: Searched, config: Mapping[str, Any]) -> Searched | None:
 
 
 def _study_name(name: str, whole: Searched, narrowed: Searched) -> str:
-    """The Optuna name; a narrowed choice gets its own, as Optuna fixes the choices of a name."""
+    """The Optuna name. Optuna fixes the choices of a name, so a narrowed choice gets its own."""
     if isinstance(narrowed, Choice) and narrowed != whole:
         return f"{name}[{','.join(str(value) for value in narrowed.values)}]"
     return name

@@ -15,7 +15,7 @@ from mixfront.data.synthetic.writer import SyntheticReport, write_synthetic
 
 @pytest.fixture(scope="session")
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> SyntheticReport:
-    """2,003 synthetic impressions: a number that no world size divides."""
+    """2,003 synthetic impressions: a prime, which no world size divides."""
     return write_synthetic(tmp_path_factory.mktemp("data") / "logs", 2003, seed=3)
 
 
@@ -36,7 +36,7 @@ def encoder(config: DataConfig, dataset: ParquetDataset) -> Encoder:
 
 @pytest.fixture
 def days(tmp_path: Path) -> Path:
-    """Two days of four rows each, two row groups a day, written by hand."""
+    """Two days of four rows each, two row groups per day, written by hand."""
     root = tmp_path / "days"
     for date, first in ((20260101, 0), (20260102, 4)):
         folder = root / f"date={date}"

@@ -26,7 +26,7 @@ def test_partition_values_over_32_bits_stay_numbers(tmp_path: Path) -> None:
     assert table["hour"].to_pylist() == [2026010200]
 
 
-def test_partition_values_that_are_no_numbers_are_text(tmp_path: Path) -> None:
+def test_partition_values_that_are_not_numbers_are_text(tmp_path: Path) -> None:
     for country in ("de", "__HIVE_DEFAULT_PARTITION__"):
         (tmp_path / f"country={country}").mkdir()
         pq.write_table(pa.table({"x": [1]}), tmp_path / f"country={country}" / "a.parquet")
@@ -44,7 +44,7 @@ def test_columns_of_different_widths_and_new_columns(days: Path) -> None:
 
 
 def test_views_are_read_as_strings(tmp_path: Path) -> None:
-    """Arrow cannot filter rows that have a string_view."""
+    """Arrow cannot filter tables with a string_view column."""
     views = pa.table(
         {
             "text": pa.array(["a", "b", None], pa.string_view()),

@@ -1,4 +1,4 @@
-"""AUC against its definition: the share of pairs in the right order."""
+"""AUC compared with its definition: the share of pairs in the right order."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from mixfront.data.auc import auc, auc_by_group
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=2, max_size=30)
 
 
-def test_no_rows_have_no_auc() -> None:
+def test_the_auc_of_no_rows_is_nan() -> None:
     assert np.isnan(auc(np.zeros(0), np.zeros(0)))
     sizes, aucs = auc_by_group(np.zeros(0), np.zeros(0), np.zeros(0, int))
     assert (len(sizes), len(aucs)) == (0, 0)
@@ -42,9 +42,9 @@ def test_every_group_with_both_classes_has_the_auc_of_its_own_rows(
     groups = np.arange(len(rows)) % num_groups - 1
     expected = {}
     for group in np.unique(groups):
-        mine = groups == group
-        if not np.isnan(alone := auc(scores[mine], labels[mine])):
-            expected[group] = (int(mine.sum()), alone)
+        in_group = groups == group
+        if not np.isnan(group_auc := auc(scores[in_group], labels[in_group])):
+            expected[group] = (int(in_group.sum()), group_auc)
     sizes, aucs = auc_by_group(scores, labels, groups)
     assert list(zip(sizes.tolist(), aucs.tolist(), strict=True)) == list(expected.values())
 
@@ -55,7 +55,7 @@ def test_ties_count_half() -> None:
     assert aucs.tolist() == [0.5]
 
 
-def test_equal_scores_of_two_users_are_no_tie() -> None:
+def test_equal_scores_of_two_users_are_not_a_tie() -> None:
     scores = np.array([0.2, 0.9, 0.9, 0.1])
     _, aucs = auc_by_group(scores, np.array([0, 1, 0, 1]), np.array([1, 1, 2, 2]))
     assert aucs.tolist() == [1.0, 0.0]

@@ -27,7 +27,7 @@ def test_only_timed_sequences_have_ages() -> None:
     assert LAYOUT.num_ages() == 5 + 2
 
 
-def test_a_batch_moves_whole() -> None:
+def test_every_tensor_of_a_batch_moves() -> None:
     tensors = {f.name: torch.zeros(2) for f in fields(Batch) if f.name != "global_weight"}
     moved = Batch(**tensors, global_weight=2.0).to("meta")
     assert {str(getattr(moved, name).device) for name in tensors} == {"meta"}

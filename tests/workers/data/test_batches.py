@@ -1,4 +1,4 @@
-"""Batches: the same for every number of ranks, nothing lost, nothing twice, exact to resume."""
+"""Batches: the same for every number of ranks, every row once, and resumed exactly."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ LAYOUT = FeatureLayout(
 
 
 def split_of(num_rows: int) -> EncodedSplit:
-    """Rows that can be told apart: row k holds k everywhere."""
+    """Rows that can be distinguished: row k has k in every array (its label is k % 2)."""
     k = np.arange(num_rows)
     return EncodedSplit(
         num_rows=num_rows,
@@ -46,7 +46,7 @@ def real(batch: Batch) -> list[int]:
 
 
 def train(num_rows: int, batch_size: int, world_size: int, pass_index: int = 0) -> list[list[int]]:
-    """The real rows of every global batch, all ranks put together in order."""
+    """The real rows of every global batch, the ranks concatenated in order."""
     ranks = [
         list(
             TrainBatches(
@@ -55,13 +55,13 @@ def train(num_rows: int, batch_size: int, world_size: int, pass_index: int = 0) 
         )
         for r in range(world_size)
     ]
-    assert len({len(batches) for batches in ranks}) == 1, "as many steps on every rank"
-    for together in zip(*ranks, strict=True):
-        total = sum(float(batch.weight.sum()) for batch in together)
-        assert {batch.global_weight for batch in together} == {total}
-        assert {len(batch.label) for batch in together} == {-(-batch_size // world_size)}
+    assert len({len(batches) for batches in ranks}) == 1, "the same number of steps on every rank"
+    for shards in zip(*ranks, strict=True):
+        total = sum(float(batch.weight.sum()) for batch in shards)
+        assert {batch.global_weight for batch in shards} == {total}
+        assert {len(batch.label) for batch in shards} == {-(-batch_size // world_size)}
     return [
-        [row for batch in together for row in real(batch)] for together in zip(*ranks, strict=True)
+        [row for batch in shards for row in real(batch)] for shards in zip(*ranks, strict=True)
     ]
 
 
@@ -70,10 +70,10 @@ def train(num_rows: int, batch_size: int, world_size: int, pass_index: int = 0) 
 def test_global_batches_do_not_depend_on_the_number_of_ranks(
     num_rows: int, batch_size: int
 ) -> None:
-    alone = train(num_rows, batch_size, 1)
-    assert sorted(row for batch in alone for row in batch) == list(range(num_rows))
-    assert train(num_rows, batch_size, 2) == alone
-    assert train(num_rows, batch_size, 3) == alone
+    single = train(num_rows, batch_size, 1)
+    assert sorted(row for batch in single for row in batch) == list(range(num_rows))
+    assert train(num_rows, batch_size, 2) == single
+    assert train(num_rows, batch_size, 3) == single
 
 
 @settings(max_examples=40, deadline=None)
@@ -88,10 +88,8 @@ def test_evaluation_sees_every_row_once_in_order(
         for r in range(world_size)
     ]
     assert len({len(batches) for batches in ranks}) == 1
-    seen = [
-        row for together in zip(*ranks, strict=True) for batch in together for row in real(batch)
-    ]
-    assert seen == list(range(num_rows))
+    rows = [row for shards in zip(*ranks, strict=True) for batch in shards for row in real(batch)]
+    assert rows == list(range(num_rows))
 
 
 def test_rows_of_a_batch_belong_together() -> None:
@@ -130,7 +128,7 @@ def test_the_order_follows_seed_and_pass() -> None:
     assert order(1, 0) != list(range(50))
 
 
-def test_going_on_from_a_step() -> None:
+def test_resuming_from_a_step() -> None:
     batches = TrainBatches(split_of(50), batch_size=7, rank=1, world_size=2, seed=3)
     whole = [real(batch) for batch in batches.one_pass(2)]
     assert batches.steps_per_pass == len(whole) == 8
@@ -142,14 +140,14 @@ def test_a_cached_split(
     config: DataConfig, dataset: ParquetDataset, encoder: Encoder, tmp_path: Path
 ) -> None:
     split = open_split(dataset, config.train, encoder, tmp_path)
-    seen = 0.0
+    total_weight = 0.0
     clicks = 0.0
     for rank in range(3):
         for batch in TrainBatches(split, batch_size=100, rank=rank, world_size=3, seed=0).one_pass(
             0
         ):
             assert int(batch.ids.max()) < encoder.layout.num_rows
-            seen += float(batch.weight.sum())
+            total_weight += float(batch.weight.sum())
             clicks += float((batch.label * batch.weight).sum())
-    assert seen == split.num_rows
+    assert total_weight == split.num_rows
     assert clicks == pytest.approx(float(split.label.sum()))

@@ -1,4 +1,4 @@
-"""The node's copy of encoded rows: whole or not there, private, shared by all."""
+"""The node's cache of encoded rows: complete or absent, private, and shared by all processes."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def split(
     return open_split(dataset, config.validation, encoder, tmp_path)
 
 
-def test_it_holds_what_the_encoder_says(
+def test_it_has_the_output_of_the_encoder(
     split: EncodedSplit, config: DataConfig, dataset: ParquetDataset, encoder: Encoder
 ) -> None:
     columns = [*encoder.columns, "click"]
@@ -63,7 +63,7 @@ def test_arrays_are_mapped_read_only(split: EncodedSplit) -> None:
         split.ids[0] = 0
 
 
-def test_it_is_made_once(
+def test_it_is_built_once(
     split: EncodedSplit,
     config: DataConfig,
     dataset: ParquetDataset,
@@ -71,11 +71,11 @@ def test_it_is_made_once(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cache_module, "_build", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(cache_module, "_build", lambda *_: pytest.fail("built again"))
     assert_equal(open_split(dataset, config.validation, encoder, tmp_path), split)
 
 
-def test_a_change_of_rows_filter_or_encoder_makes_another(
+def test_a_change_of_rows_filter_or_encoder_builds_another_folder(
     config: DataConfig, dataset: ParquetDataset, encoder: Encoder, tmp_path: Path
 ) -> None:
     open_split(dataset, config.validation, encoder, tmp_path)
@@ -110,7 +110,7 @@ def test_a_full_disk(
 
 
 @pytest.mark.parametrize("damage", ["short", "gone", "no-manifest", "old"])
-def test_a_damaged_folder_is_made_again(
+def test_a_damaged_folder_is_rebuilt(
     split: EncodedSplit,
     config: DataConfig,
     dataset: ParquetDataset,
@@ -129,8 +129,8 @@ def test_a_damaged_folder_is_made_again(
     elif damage == "no-manifest":
         (folder / "split.json").write_text("{")
     else:
-        told = json.loads((folder / "split.json").read_text())
-        (folder / "split.json").write_text(json.dumps(told | {"format": 0}))
+        manifest = json.loads((folder / "split.json").read_text())
+        (folder / "split.json").write_text(json.dumps(manifest | {"format": 0}))
     again = open_split(dataset, config.validation, encoder, tmp_path)
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(again, name), expected[name])
@@ -150,7 +150,7 @@ open_split(open_dataset(path), rows, encoder, Path(cache))
 """
 
 
-def test_a_killed_build_leaves_nothing_that_passes_for_whole(
+def test_a_killed_build_does_not_look_complete(
     config: DataConfig, dataset: ParquetDataset, encoder: Encoder, tmp_path: Path
 ) -> None:
     folder, cache = tmp_path / "encoder", tmp_path / "cache"
@@ -158,15 +158,15 @@ def test_a_killed_build_leaves_nothing_that_passes_for_whole(
     arguments = [config.path, config.validation, str(folder), str(cache)]
     dead = subprocess.run([sys.executable, "-c", _DIE_WHILE_WRITING, *arguments], check=False)
     assert dead.returncode == 9
-    (left,) = folders(cache)
-    assert ".building-" in left.name
-    assert (left / "ids.npy").stat().st_size > 0
+    (partial,) = folders(cache)
+    assert ".building-" in partial.name
+    assert (partial / "ids.npy").stat().st_size > 0
     again = open_split(dataset, config.validation, encoder, cache)
     assert again.label.sum() > 0
     assert [".building-" in folder.name for folder in folders(cache)] == [False]
 
 
-def test_two_at_once_make_one_copy(
+def test_two_concurrent_calls_build_once(
     config: DataConfig,
     dataset: ParquetDataset,
     encoder: Encoder,
@@ -182,11 +182,11 @@ def test_two_at_once_make_one_copy(
 
     monkeypatch.setattr(cache_module, "_build", count)
     with ThreadPoolExecutor(2) as pool:
-        both = [
+        futures = [
             pool.submit(open_split, dataset, config.validation, encoder, tmp_path)
             for _ in range(2)
         ]
-    assert_equal(both[0].result(), both[1].result())
+    assert_equal(futures[0].result(), futures[1].result())
     assert len(built) == 1
 
 
@@ -218,7 +218,7 @@ def test_no_ids_and_no_sequences(tmp_path: Path) -> None:
         ([1, 1], "is 1 in all 2 rows"),
     ],
 )
-def test_labels_that_cannot_be_learnt(tmp_path: Path, clicks: list[Any], message: str) -> None:
+def test_labels_that_cannot_be_trained_on(tmp_path: Path, clicks: list[Any], message: str) -> None:
     dataset, encoder = _days(tmp_path, clicks)
     with pytest.raises(DataError, match=message):
         open_split(dataset, None, encoder, tmp_path)

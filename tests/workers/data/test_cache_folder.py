@@ -18,7 +18,7 @@ def test_it_is_private_even_if_it_was_not_before(tmp_path: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_the_environment_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_sets_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIXFRONT_CACHE", str(tmp_path / "elsewhere"))
     assert private_folder(None) == tmp_path / "elsewhere" / "encoded"
     monkeypatch.delenv("MIXFRONT_CACHE")

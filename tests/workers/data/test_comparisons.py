@@ -1,4 +1,4 @@
-"""Columns of every type against literals of every kind: the rows that Python's numbers select."""
+"""Comparing any column type with any literal selects the rows that Python's numbers select."""
 
 import datetime as dt
 import decimal
@@ -37,7 +37,7 @@ LITERALS = [
 
 
 def numbers(kind: Any) -> pa.Table:
-    """A column with the edges of an integer type, or with decimals, and a null."""
+    """A column with the limits of an integer type, or with decimals, and a null."""
     if pa.types.is_decimal(kind):
         values: list[Any] = [decimal.Decimal(text) for text in DECIMALS]
     else:
@@ -48,7 +48,7 @@ def numbers(kind: Any) -> pa.Table:
 
 
 def select(table: pa.Table, text: str) -> list[Any]:
-    """What a filter selects, by the scanner that reads data sets, and as a count."""
+    """The values that a filter selects in a scan, after checking their count."""
     comparison = parse(text)
     assert isinstance(comparison, Comparison)
     expression = comparison_expression(comparison, table.schema.field("x"), text)
@@ -134,7 +134,7 @@ def test_dictionaries_are_compared_by_their_values() -> None:
     assert select(whole, "x > 1.5") == [2, 3]
 
 
-def test_flags_stored_as_numbers_take_true_and_false_and_the_other_way_round() -> None:
+def test_numeric_flags_match_true_and_booleans_match_numbers() -> None:
     assert select(pa.table({"x": pa.array([0, 1, 1], pa.int8())}), "x == true") == [1, 1]
     assert select(pa.table({"x": [False, True]}), "x == 1") == [True]
 

@@ -1,4 +1,4 @@
-"""The `data:` part of a spec."""
+"""The `data:` section of a spec."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The grammar of filters: what is understood, and where errors are seen."""
+"""The grammar of filters: what it accepts, and where it reports errors."""
 
 import contextlib
 
@@ -10,7 +10,7 @@ from mixfront.data.filter_grammar import MAX_LIST, Comparison, Junction, parse
 from mixfront.exceptions import SpecError
 
 
-def test_and_binds_more_than_or() -> None:
+def test_and_binds_tighter_than_or() -> None:
     a, b, c = (Comparison(name, "==", (1,)) for name in "abc")
     assert parse("a == 1 or b == 1 and c == 1") == Junction("or", (a, Junction("and", (b, c))))
     assert parse("(a == 1 or b == 1) and c == 1") == Junction("and", (Junction("or", (a, b)), c))

@@ -79,12 +79,12 @@ FILTERS = st.recursive(
 @settings(max_examples=150, deadline=None)
 @given(FILTERS)
 def test_selects_the_rows_that_python_selects(text: str) -> None:
-    found = parse_filter(text)
-    selected = TABLE.filter(found.bind(TABLE.schema)).to_pylist()
-    assert selected == [row for row in ROWS if holds(found.root, row)]
+    row_filter = parse_filter(text)
+    selected = TABLE.filter(row_filter.bind(TABLE.schema)).to_pylist()
+    assert selected == [row for row in ROWS if holds(row_filter.root, row)]
 
 
-def test_it_knows_the_columns_that_it_reads() -> None:
+def test_it_lists_the_columns_that_it_reads() -> None:
     assert parse_filter("n >= 2 and (t == 'a' or n in [1, 2])").columns == {"n", "t"}
 
 

@@ -1,4 +1,4 @@
-"""The packaged KuaiRand schema on the real logs, where these are at hand."""
+"""The packaged KuaiRand schema on the real logs, if they are available."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 LOGS = ROOT.parent / "shared" / "data" / "kuairand"
 SCHEMA = ROOT / "search_spaces" / "mixfront" / "spaces" / "specs" / "kuairand.schema.yaml"
 
-pytestmark = pytest.mark.skipif(not LOGS.exists(), reason="the KuaiRand logs are not here")
+pytestmark = pytest.mark.skipif(not LOGS.exists(), reason="the KuaiRand logs are not available")
 
 
 def test_the_packaged_schema_encodes_it() -> None:
@@ -34,10 +34,10 @@ def test_the_packaged_schema_encodes_it() -> None:
 
 
 def test_inspect_leaves_the_other_labels_out() -> None:
-    found = inspect_data(str(LOGS), sample_rows=20_000)
-    names = {feature.name for feature in found.schema.features}
-    assert found.schema.label == "is_click"
+    inspection = inspect_data(str(LOGS), sample_rows=20_000)
+    names = {feature.name for feature in inspection.schema.features}
+    assert inspection.schema.label == "is_click"
     assert not names & {"is_click", "long_view", "is_like", "is_lowactive_period", "date"}
-    shares = {f.name: f.share for f in found.schema.features if f.kind == "sequence"}
+    shares = {f.name: f.share for f in inspection.schema.features if f.kind == "sequence"}
     assert shares["watch_seq"] == "video_id"
-    assert any(warning.startswith("is_live_streamer: '-124'") for warning in found.warnings)
+    assert any(warning.startswith("is_live_streamer: '-124'") for warning in inspection.warnings)

@@ -57,7 +57,7 @@ def test_a_damaged_row_group_is_named(days: Path) -> None:
     assert f"row group 2 of {file} is damaged" in str(caught.value)
     assert "\n" not in str(caught.value)
     other = open_dataset(str(days)).head(5, "date == 20260102", ["click"])
-    assert other.num_rows == 5, "columns that are not asked for are not read"
+    assert other.num_rows == 5, "columns that are not requested are not read"
 
 
 def test_counting_names_the_damaged_file_too(days: Path) -> None:

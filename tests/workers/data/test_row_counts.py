@@ -1,4 +1,4 @@
-"""What is checked of data before a search agrees with what the search then does with it."""
+"""The checks of the data before a search agree with what the search later does."""
 
 import datetime as dt
 from decimal import Decimal
@@ -84,7 +84,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def outcome(call: Any) -> Any:
-    """What a call returns, or its error's class and sentence; other errors are not caught."""
+    """The result of a call, or the class and message of its MixfrontError."""
     try:
         return call()
     except MixfrontError as error:
@@ -141,11 +141,11 @@ FILTERS = st.recursive(
 def test_filters_on_any_column_are_counted_and_scanned_alike(logs: Path, text: str) -> None:
     config = config_of(logs, schema_of(), validation=text)
 
-    def scanned() -> int:
+    def scan_rows() -> int:
         return sum(table.num_rows for table in open_dataset(str(logs)).scan(text, ["label"]))
 
     counted = outcome(lambda: count_rows(config)["validation"])
-    assert counted == outcome(scanned)
+    assert counted == outcome(scan_rows)
     assert "more than one line" not in str(counted)
 
 
@@ -199,7 +199,10 @@ ROLES: dict[str, Any] = {
     },
     "time_of_nothing": lambda column: {"time": column},
 }
-BY_VALUE = ("but a value is", "a text in")  # refusals of values that share a type with good ones
+BY_VALUE = (
+    "but a value is",
+    "a text in",
+)  # errors about values, which a check of the types cannot predict
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -210,12 +213,12 @@ def test_types_are_refused_as_the_encoder_refuses_them(
     schema = schema_of(**ROLES[role](column))
     config = config_of(tmp_path, schema).model_copy(update={"path": str(logs)})
 
-    def used() -> int:
+    def encode_split() -> int:
         dataset = open_dataset(str(logs))
         encoder = Encoder.fit(dataset, schema)
         return open_split(dataset, config.validation, encoder, tmp_path).num_rows
 
-    checked, encoded = outcome(lambda: count_rows(config)["validation"]), outcome(used)
+    checked, encoded = outcome(lambda: count_rows(config)["validation"]), outcome(encode_split)
     if isinstance(checked, int) and isinstance(encoded, tuple):
         error, message = encoded
         assert error is DataError or any(part in message for part in BY_VALUE)
@@ -238,7 +241,7 @@ def test_every_split_is_counted(days: Path) -> None:
 
 
 def test_no_row_is_read(days: Path) -> None:
-    """Counting by a partition's column needs the footers alone."""
+    """Counting by a partition column needs only the footers."""
     for file in days.rglob("*.parquet"):
         content = bytearray(file.read_bytes())
         content[4:100] = b"\0" * 96

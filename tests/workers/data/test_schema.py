@@ -101,5 +101,5 @@ def test_every_key_is_described() -> None:
 
 
 def test_plain_json_gives_the_same_schema() -> None:
-    told: dict[str, Any] = synthetic_schema().model_dump(mode="json")
-    assert Schema.model_validate(told) == synthetic_schema()
+    plain: dict[str, Any] = synthetic_schema().model_dump(mode="json")
+    assert Schema.model_validate(plain) == synthetic_schema()

@@ -13,10 +13,10 @@ from mixfront.data.storage import find_files
 from mixfront.exceptions import DataError
 
 
-class _ListingsKept(LocalFileSystem):  # type: ignore[misc]
-    """Keeps listings for the life of the process, as object stores' drivers may."""
+class _CachedListings(LocalFileSystem):  # type: ignore[misc]
+    """Caches listings for the life of the process, as drivers of object stores may."""
 
-    protocol = "kept"
+    protocol = "cached"
 
     def find(self, path: str, *arguments: Any, **options: Any) -> Any:
         path = str(self._strip_protocol(path))
@@ -33,11 +33,11 @@ def test_files_are_sorted_and_hidden_ones_left_out(tmp_path: Path) -> None:
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table({"x": [1]}), file)
-    found = find_files(str(tmp_path))
-    assert [Path(name).name for name in found.names] == ["a.pq", "b.parquet"]
+    files = find_files(str(tmp_path))
+    assert [Path(name).name for name in files.names] == ["a.pq", "b.parquet"]
 
 
-def test_the_digest_does_not_depend_on_where_the_folder_lies(tmp_path: Path) -> None:
+def test_the_digest_does_not_depend_on_the_folders_path(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     pq.write_table(pa.table({"x": [1]}), tmp_path / "one" / "a.parquet")
     before = find_files(str(tmp_path / "one")).digest()
@@ -54,14 +54,14 @@ def test_a_hidden_folder_above_the_data_does_not_matter(tmp_path: Path) -> None:
     assert len(find_files(str(folder)).names) == 1
 
 
-def test_a_new_listing_sees_new_files_though_the_driver_keeps_listings(
+def test_new_files_are_listed_even_if_the_driver_caches_listings(
     tmp_path: Path,
 ) -> None:
-    fsspec.register_implementation("kept", _ListingsKept, clobber=True)
+    fsspec.register_implementation("cached", _CachedListings, clobber=True)
     pq.write_table(pa.table({"x": [1]}), tmp_path / "a.parquet")
-    assert len(find_files(f"kept://{tmp_path}").names) == 1
+    assert len(find_files(f"cached://{tmp_path}").names) == 1
     pq.write_table(pa.table({"x": [1]}), tmp_path / "b.parquet")
-    assert len(find_files(f"kept://{tmp_path}").names) == 2
+    assert len(find_files(f"cached://{tmp_path}").names) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Parquet logs to batches: schema, filters, encoder, the node's cache of encoded rows."""
+"""From Parquet logs to batches: schema, filters, encoder, and the node's cache of encoded rows."""
 
 import lazy_loader
 

@@ -11,16 +11,16 @@ import pyarrow.dataset as pds
 from mixfront.data.parquet_errors import explain_read_error
 from mixfront.data.storage import ParquetFiles
 
-_INSPECTED = 32  # files whose columns are compared; a month of days, without opening thousands
+_INSPECTED = 32  # number of files whose columns are compared: a month of daily files
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True)
 class ArrowDataset:
-    """Parquet files as Arrow reads them."""
+    """An opened Arrow dataset, and the schema that its files have on disk."""
 
     dataset: Any  # pyarrow.dataset.Dataset
-    stored: Any  # pyarrow.Schema of the files; the data set's own has no views
+    stored: Any  # pyarrow.Schema of the files; may have views, unlike `dataset`
 
 
 def open_arrow_dataset(files: ParquetFiles) -> ArrowDataset:
@@ -28,10 +28,10 @@ def open_arrow_dataset(files: ParquetFiles) -> ArrowDataset:
 
     Folders called `key=value` become columns: int64 if every value is a whole number, else text.
     Columns that differ between files are widened (int32 to int64) or filled with nulls. Views
-    become plain strings, because Arrow cannot filter tables that have a string_view.
+    become plain strings, because Arrow cannot filter tables with a string_view column.
 
     Raises:
-        DataError: If a file is damaged; names it.
+        DataError: If a file is damaged; the message names it.
     """
     last = len(files.names) - 1
     inspected = sorted({round(i * last / (_INSPECTED - 1)) for i in range(_INSPECTED)})
@@ -55,7 +55,7 @@ def _factory(files: ParquetFiles, names: list[str]) -> Any:
 
 
 def _partition_columns(names: Sequence[str]) -> Any:
-    """Types of the `key=value` folders. Arrow infers text for numbers over int32."""
+    """Types of the `key=value` columns. Arrow would infer text for numbers beyond int32."""
     values: dict[str, set[str]] = {}
     for name in names:
         for part in name.split("/")[:-1]:

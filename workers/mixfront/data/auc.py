@@ -1,4 +1,4 @@
-"""AUC, of all rows or per group: exact, with ties counted half."""
+"""Exact AUC of all rows or per group, with ties counted half."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ def auc(scores: Floats, labels: Labels) -> float:
     """The probability that a positive scores above a negative, ties counting half; O(N log N).
 
     Args:
-        scores: (N,), higher for positive.
+        scores: (N,), higher means more likely positive.
         labels: (N,), 0 or 1.
 
     Returns:
@@ -28,7 +28,7 @@ def auc_by_group(
     """Sizes and AUCs of the groups that have both classes, in order of group number.
 
     Args:
-        scores: (N,), higher for positive.
+        scores: (N,), higher means more likely positive.
         labels: (N,), 0 or 1.
         groups: (N,), any integer per group.
     """
@@ -49,7 +49,7 @@ def auc_by_group(
 
 
 def _starts(changes: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Where runs begin, given where neighbours differ."""
+    """Start indices of runs; `changes` marks where neighbours differ."""
     return np.concatenate(([0], np.flatnonzero(changes) + 1))
 
 

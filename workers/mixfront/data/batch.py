@@ -27,7 +27,7 @@ class FeatureLayout(BaseModel):
     """What a model needs to know about encoded data.
 
     The embedding tables of all fields are concatenated into one fused table of `num_rows` rows;
-    encoded ids are row numbers of it.
+    encoded ids are its row numbers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,10 +56,10 @@ class Batch:
 
     ids: Tensor  # (N, C) int64, rows of the fused table
     numeric: Tensor  # (N, M) float32, scaled; NaN where null
-    sequences: Tensor  # (N, S) int64, a PAD row where there is no item
-    ages: Tensor  # (N, A) float32, seconds from an event to its row; 0 where there is none
+    sequences: Tensor  # (N, S) int64, padded with the PAD row
+    ages: Tensor  # (N, A) float32, seconds from each event to its row, padded with 0
     label: Tensor  # (N,) float32, 0 or 1
-    user: Tensor  # (N,) int64, group of UAUC
+    user: Tensor  # (N,) int64, group for UAUC
     weight: Tensor  # (N,) float32, 1 for a row, 0 for padding
     global_weight: float  # sum of `weight` over all ranks
 

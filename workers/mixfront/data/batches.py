@@ -23,9 +23,9 @@ class TrainBatches:
     Args:
         split: The encoded training rows.
         batch_size: Rows per global batch, over all ranks.
-        rank: Of this process, from 0.
+        rank: Rank of this process, from 0.
         world_size: Number of ranks; it only changes which rank gets which rows of a global batch.
-        seed: Of the order of rows.
+        seed: Seed of the row order.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ def eval_batches(
     Args:
         split: The encoded rows.
         batch_size: Rows per global batch, over all ranks.
-        rank: Of this process, from 0.
+        rank: Rank of this process, from 0.
         world_size: Number of ranks.
     """
     shards = _RankShards(split, batch_size, rank, world_size)
@@ -63,7 +63,7 @@ def eval_batches(
 
 
 def _order(num_rows: int, seed: int, pass_index: int) -> Order:
-    """A permutation (num_rows,) that depends on the seed and the pass alone."""
+    """A permutation (num_rows,) that depends only on the seed and the pass."""
     generator = np.random.Generator(np.random.PCG64([seed, pass_index]))
     dtype = np.uint32 if num_rows < 2**32 else np.uint64
     return generator.permutation(np.arange(num_rows, dtype=dtype))
@@ -91,7 +91,7 @@ class _RankShards:
         return -(-self.split.num_rows // self._batch_size)
 
     def batch(self, step: int, order: Order | None) -> Batch:
-        """This rank's rows of global batch `step`; `order` shuffles the rows, None keeps them."""
+        """This rank's rows of global batch `step`; `order` shuffles them, None does not."""
         first = step * self._batch_size
         count = min(self._batch_size, self.split.num_rows - first)
         start = first + count * self._rank // self._world_size
@@ -112,8 +112,8 @@ class _RankShards:
 
     def _take(self, array: Array, rows: Any, dtype: Any, padding: int) -> torch.Tensor:
         """Rows of an array as a tensor of `width` rows, padded at the end."""
-        taken = array[rows]
+        selected = array[rows]
         padded = np.empty((self._width, *array.shape[1:]), dtype)
-        padded[: len(taken)] = taken
-        padded[len(taken) :] = padding
+        padded[: len(selected)] = selected
+        padded[len(selected) :] = padding
         return torch.from_numpy(padded)

@@ -1,7 +1,8 @@
 """Encoded rows on the node's disk: written once, memory-mapped by every process that needs them.
 
-A split's folder is named by a digest of its files, filter and encoder. It is written under another
-name and renamed when it is complete, under a file lock; the arrays are plain `.npy` files.
+A split's folder is named by a digest of its files, filter and encoder. It is written under a
+temporary name and renamed when it is complete, under a file lock; the arrays are plain `.npy`
+files.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ from mixfront.data.encoding.labels import (
 )
 from mixfront.exceptions import DataError
 
-FORMAT = 2  # raise it when the files change
+FORMAT = 2  # increase it when the content of the files changes
 MANIFEST = "split.json"  # written last
 _DTYPES = {
     "ids": "<i4",
@@ -50,7 +51,7 @@ class EncodedSplit:
     ids: Array  # (N, C) int32, rows of the fused table
     numeric: Array  # (N, M) float32, NaN where null
     sequences: Array  # (N, S) int32
-    ages: Array  # (N, A) float32, seconds; of the timed sequences
+    ages: Array  # (N, A) float32, seconds; only of timed sequences
     label: Array  # (N,) float32
     user: Array  # (N,) int64, comparable within the split
     layout: FeatureLayout
@@ -62,11 +63,11 @@ def open_split(
     encoder: Encoder,
     cache_dir: Path | None = None,
 ) -> EncodedSplit:
-    """The encoded rows that a filter selects; encoded now unless this node has them already.
+    """The rows that a filter selects, encoded first if this node does not have them yet.
 
     Args:
         dataset: The raw rows.
-        filter_text: Which rows; None means all.
+        filter_text: Filter of the rows; None means all.
         encoder: Encodes them.
         cache_dir: Where encoded rows are kept; `$MIXFRONT_CACHE` or `~/.cache/mixfront` if None.
 
@@ -80,7 +81,7 @@ def open_split(
     folder = root / key
     if not _is_complete(folder):
         with FileLock(root / f"{key}.lock"):
-            if not _is_complete(folder):  # another process may have been quicker
+            if not _is_complete(folder):  # another process may have built it meanwhile
                 _build(folder, dataset, filter_text, encoder)
     return _open(folder, encoder.layout)
 
@@ -107,7 +108,7 @@ def _build(
 ) -> None:
     """Encode into a folder of this process, then rename it; the caller holds the lock."""
     for abandoned in folder.parent.glob(f"{folder.name}.building-*"):
-        remove(abandoned)  # by a process that was killed, as only the lock's holder builds
+        remove(abandoned)  # left by a killed process: only the lock's holder builds
     remove(folder)
     building = folder.with_name(f"{folder.name}.building-{os.getpid()}")
     building.mkdir(mode=0o700)
@@ -129,7 +130,7 @@ def _num_bytes(name: str, shape: tuple[int, ...]) -> int:
 
 
 def _check_labels(dataset: ParquetDataset, filter_text: str | None, label: str) -> int:
-    """The number of rows; one quick pass over the label alone, before the long one."""
+    """Check the labels and count the rows, in a quick pass over the label column only."""
     counts: Counter[Any] = Counter()
     for table in dataset.scan(filter_text, [label]):
         counts.update(count_labels(table[label], label))
@@ -177,12 +178,12 @@ def _write_arrays(
 
 def _changed(dataset: ParquetDataset) -> DataError:
     return DataError(
-        f"{dataset.path} changed while it was read; run again when nothing writes to it"
+        f"{dataset.path} changed while it was read; run again when nothing is writing to it"
     )
 
 
 def _new_array(file: Path, name: str, shape: tuple[int, ...]) -> Array:
-    if 0 in shape:  # nothing can be mapped there
+    if 0 in shape:  # an empty array cannot be mapped
         np.save(file, np.empty(shape, _DTYPES[name]))
         return np.empty(shape, _DTYPES[name])
     return np.lib.format.open_memmap(file, mode="w+", dtype=np.dtype(_DTYPES[name]), shape=shape)

@@ -1,9 +1,9 @@
-"""One comparison of a row filter as an Arrow expression that no value of the column breaks.
+"""One comparison of a row filter as an Arrow expression that no value of a column can break.
 
-Arrow casts a column to the type of its literal while it reads, and gives up at the first value
-that does not fit: `id > 1.5` at an id above 2^24, `hash != 0` at an unsigned hash above 2^63,
-any decimal against an integer. So literals take the type of the column instead. Where they cannot
-(3.5 for an integer, 300 for an int8), the comparison becomes the one that means the same.
+Arrow casts a column to the type of the literal while it reads, and fails at the first value that
+does not fit: `id > 1.5` at an id above 2^24, `hash != 0` at an unsigned hash above 2^63, a decimal
+compared with an integer at any value. So literals are converted to the column's type instead.
+Where that is impossible (3.5 for an integer, 300 for an int8), an equivalent comparison is used.
 """
 
 import datetime as dt
@@ -21,7 +21,10 @@ import pyarrow.compute as pc
 from mixfront.data.filter_grammar import Comparison, Value
 from mixfront.exceptions import SpecError
 
-_COMPARED_AS = {pa.float16(): pa.float32(), pa.string_view(): pa.string()}  # types without kernels
+_COMPARED_AS = {
+    pa.float16(): pa.float32(),
+    pa.string_view(): pa.string(),
+}  # Arrow cannot compare these directly
 _OPERATORS: dict[str, Any] = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 
 
@@ -29,7 +32,7 @@ def comparison_expression(comparison: Comparison, field: Any, text: str) -> Any:
     """A comparison as a `pyarrow.compute.Expression`.
 
     Args:
-        comparison: One column against one literal or a list.
+        comparison: One column compared with one literal or a list.
         field: The column's `pyarrow.Field`.
         text: The whole filter, for messages.
 
@@ -39,7 +42,7 @@ def comparison_expression(comparison: Comparison, field: Any, text: str) -> Any:
     column, kind = pc.field(field.name), _value_type(field.type)
     if comparison.values == (None,):
         if pa.types.is_dictionary(field.type):
-            column = column.cast(kind)  # else Arrow 25 takes a row group of only nulls for valid
+            column = column.cast(kind)  # else Arrow 25 treats a row group of only nulls as valid
         return column.is_null() if comparison.operator == "==" else column.is_valid()
     if kind in _COMPARED_AS:
         column = column.cast(_COMPARED_AS[kind])
@@ -55,7 +58,7 @@ def comparison_expression(comparison: Comparison, field: Any, text: str) -> Any:
 
 
 def _compare(column: Any, operator: str, value: Value, kind: Any) -> Any:
-    """The expression, or None where the literal does not go with the type."""
+    """The expression, or None if the literal cannot be compared with the type."""
     types = pa.types
     if isinstance(value, int | float) and (types.is_integer(kind) or types.is_decimal(kind)):
         return _compare_exactly(column, operator, value, kind)
@@ -63,7 +66,7 @@ def _compare(column: Any, operator: str, value: Value, kind: Any) -> Any:
     if literal is None:
         return None
     compared = _OPERATORS[operator](column, literal)
-    # NaN is unequal to all, but Arrow skips row groups whose other values all equal the literal
+    # NaN != x holds, but Arrow skips row groups whose other values all equal x: exclude all NaN
     return compared & ~pc.is_nan(column) if operator == "!=" and _is_float(kind) else compared
 
 
@@ -81,7 +84,7 @@ def _literal(value: Value, kind: Any) -> Any:
 
 
 def _compare_exactly(column: Any, operator: str, value: float, kind: Any) -> Any:
-    """A number against whole multiples of a unit: 1 for integers, 10^-scale for decimals."""
+    """Compare in whole multiples of a unit: 1 for integers, 10^-scale for decimals."""
     low, high, unit = _range(kind)
     below, exact = _floor(value, low, high, unit)
     if exact:
@@ -105,10 +108,10 @@ def _range(kind: Any) -> tuple[int, int, Fraction]:
 
 
 def _floor(value: float, low: int, high: int, unit: Fraction) -> tuple[int, bool]:
-    """A number in units, rounded down, from low - 1 to high + 1; whether a value can equal it."""
+    """A number in units, floored and clamped to [low - 1, high + 1]; and whether that is exact."""
     if math.isinf(value):
         return (high + 1 if value > 0 else low - 1), False
-    # by its decimal digits: 0.1 is a tenth, not the nearest binary number; true is 1
+    # from its decimal digits, so that 0.1 is exactly a tenth; `+ 0` turns true into 1
     units = Fraction(repr(value + 0)) / unit
     below = max(low - 1, min(math.floor(units), high + 1))
     return below, below == units and low <= below <= high
@@ -120,11 +123,11 @@ def _multiple(count: int, kind: Any) -> Any:
 
 
 def _moment(value: str, kind: Any) -> Any:
-    """A text in ISO 8601 as a scalar of a type of time; None where it is not one."""
+    """ISO 8601 text as a scalar of a temporal type; None if it is not valid."""
     try:
         if pa.types.is_time(kind):
             time = dt.time.fromisoformat(value)
-            scalar = pa.scalar(time, kind)  # drops a zone, and digits below the unit
+            scalar = pa.scalar(time, kind)  # loses a time zone, and digits below the unit
             return scalar if scalar.as_py() == time else None
         return pa.scalar(value).cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError):

@@ -29,7 +29,7 @@ def check_columns(columns: Sequence[str], schema: Any, path: str) -> None:
     """Make sure that the data has every one of these columns.
 
     Raises:
-        SchemaError: If one is missing; names it and the nearest.
+        SchemaError: If one is missing; the message names it and the closest match.
     """
     for column in columns:
         if column not in schema.names:
@@ -39,15 +39,15 @@ def check_columns(columns: Sequence[str], schema: Any, path: str) -> None:
 
 
 class ParquetDataset:
-    """A data set whose files were listed once, when it was opened.
+    """A data set whose files are listed once, when it is opened.
 
     Pass it on instead of its path, because a listing takes seconds on an object store. It never
     sees files that are added later: open the path again and compare digests to notice a change.
-    A file that is removed or overwritten while it is read fails with a DataError.
+    Removing or overwriting a file during a read causes a DataError.
 
     Attributes:
         path: As the user wrote it.
-        digest: Identifies the files by name, size and time of change or etag.
+        digest: Identifies the files by name, size, and modification time or ETag.
     """
 
     def __init__(self, files: ParquetFiles) -> None:
@@ -60,7 +60,7 @@ class ParquetDataset:
         """The `pyarrow.Schema` that all files share, partition columns last.
 
         Raises:
-            DataError: If a file is damaged; names it.
+            DataError: If a file is damaged; the message names it.
         """
         return self._arrow.dataset.schema
 
@@ -76,17 +76,18 @@ class ParquetDataset:
         columns: Sequence[str] | None = None,
         table_rows: int = TABLE_ROWS,
     ) -> Iterator[Any]:
-        """The rows that a filter selects, in the order of files and rows, as `pyarrow.Table`s.
+        """The rows that a filter selects, in file and row order, as `pyarrow.Table`s.
 
         Args:
-            filter_text: Which rows; None means all.
-            columns: The only ones that are read; None means all.
-            table_rows: Rows per table, about; no table is empty.
+            filter_text: Filter of the rows; None means all.
+            columns: Columns to read; None means all.
+            table_rows: Approximate number of rows per table; no table is empty.
 
         Raises:
             SchemaError: If a column is missing.
             SpecError: If the filter is wrong, or does not fit the types of the columns.
-            DataError: If a file is damaged (names it and its row group), or no row is selected.
+            DataError: If no row is selected, or a file is damaged; the message names the file and
+                its row group.
         """
         names = self.schema.names if columns is None else list(columns)
         check_columns(names, self.schema, self.path)
@@ -120,14 +121,14 @@ class ParquetDataset:
         return pa.concat_tables(tables).slice(0, num_rows)
 
     def count_rows(self, filter_text: str | None = None) -> int:
-        """How many rows a filter selects; reads only the filter's columns that files hold.
+        """How many rows a filter selects; reads only the filter's columns, no partition columns.
 
         Raises:
             SpecError, SchemaError, DataError: As `scan`.
         """
         rows, expression = self._bind(filter_text)
         with self._read_errors(list(rows.columns) if rows else []):
-            # Arrow 25's own count_rows trusts statistics: it counts NaN among the equal values
+            # Arrow 25's count_rows trusts statistics: it counts NaN as equal to the other values
             scanner = self._arrow.dataset.scanner(columns=[], filter=expression)
             num_rows = sum(int(batch.num_rows) for batch in scanner.to_batches())
         self._require_rows(num_rows, filter_text)
@@ -145,7 +146,7 @@ class ParquetDataset:
 
     @contextmanager
     def _read_errors(self, columns: list[str]) -> Iterator[None]:
-        """Turn what Arrow raises into one sentence that names the file."""
+        """Turn Arrow's errors into one sentence that names the file."""
         try:
             yield
         except (pa.ArrowException, OSError) as problem:
@@ -156,7 +157,7 @@ class ParquetDataset:
         if num_rows:
             return
         if filter_text is None:
-            raise DataError(f"there are no rows in {self.path}; check the path")
+            raise DataError(f"{self.path} has no rows; check the path")
         raise DataError(
             f"the filter {filter_text!r} selects no rows of {self.path}; "
             "change it or check the path"
@@ -164,7 +165,7 @@ class ParquetDataset:
 
 
 def _merge_batches(batches: Iterator[Any], table_rows: int) -> Iterator[Any]:
-    """Small record batches (one per row group) merged into tables of at least `table_rows`."""
+    """Merge small record batches (one per row group) into tables of at least `table_rows` rows."""
     pending: list[Any] = []
     num_rows = 0
     for batch in batches:

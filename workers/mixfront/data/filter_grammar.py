@@ -1,4 +1,4 @@
-"""The grammar of row filters: a hand-written parser, text to tree; nothing is evaluated.
+"""The grammar of row filters, and a hand-written parser into a tree; nothing is evaluated.
 
     filter      = conjunction ("or" conjunction)*
     conjunction = term ("and" term)*
@@ -58,7 +58,7 @@ def parse(text: str) -> Node:
     """Parse a filter into its tree.
 
     Raises:
-        SpecError: If it does not follow the grammar; gives the position and what was expected.
+        SpecError: If it breaks the grammar; the message says where, and what was expected.
     """
     return _Parser(text).parse()
 

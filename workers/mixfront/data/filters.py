@@ -1,6 +1,6 @@
 """Row filters of a spec, such as `date <= 20260105 and tab in [1, 2]`, as Arrow expressions.
 
-As in SQL, a null matches no comparison except `== null`; nor does NaN match any with a number.
+As in SQL, a null matches no comparison except `== null`. NaN matches no comparison with a number.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class Filter:
         """The filter as a `pyarrow.compute.Expression` on data of a `pyarrow.Schema`.
 
         Raises:
-            SchemaError: If a column is not in the data; names the nearest.
+            SchemaError: If a column is not in the data; the message names the closest match.
             SpecError: If a literal cannot be compared with its column.
         """
         for column in sorted(self.columns):
@@ -46,7 +46,7 @@ def parse_filter(text: str) -> Filter:
     """Parse a filter.
 
     Raises:
-        SpecError: If it does not follow the grammar; gives the position and what was expected.
+        SpecError: If it breaks the grammar; the message says where, and what was expected.
     """
     return Filter(text=text, root=parse(text))
 

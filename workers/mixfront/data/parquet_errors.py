@@ -1,4 +1,4 @@
-"""Which file of a data set cannot be read, and why; found only after a read has failed."""
+"""After a failed read, finds out which file of a data set cannot be read, and why."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,9 +17,9 @@ def explain_read_error(
 
     Args:
         files: The data set.
-        columns: Those that were read.
+        columns: The columns that were read.
         schema: The `pyarrow.Schema` that the files share, or None if it could not be read.
-        problem: What the read raised.
+        problem: The exception of the failed read.
     """
     for name in files.names:
         fault = _find_fault(files.filesystem, name, columns, schema)
@@ -41,19 +41,19 @@ def _find_fault(filesystem: Any, name: str, columns: Sequence[str], schema: Any)
 
 
 def _type_conflict(file: Any, name: str, columns: Sequence[str], schema: Any) -> str | None:
-    own = file.schema_arrow
+    file_schema = file.schema_arrow
     for column in columns:
-        if schema is None or column not in own.names or column not in schema.names:
+        if schema is None or column not in file_schema.names or column not in schema.names:
             continue
-        here, elsewhere = own.field(column).type, schema.field(column).type
+        here, elsewhere = file_schema.field(column).type, schema.field(column).type
         if here == elsewhere:
             continue
-        try:  # with its values, as a text of digits can be an integer
+        try:  # casts the values, because text of digits fits an integer column
             file.read(columns=[column])[column].cast(elsewhere)
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
             return (
                 f"the column {column!r} is {here} in {name} but {elsewhere} in other files; "
-                "write one type"
+                "write the same type to all files"
             )
     return None
 

@@ -1,4 +1,4 @@
-"""How many rows each split has, without reading them all: what can be checked of data cheaply."""
+"""Counts the rows of each split without reading them all: a cheap check of the data."""
 
 from mixfront.data.config import DataConfig
 from mixfront.data.dataset import open_dataset
@@ -9,8 +9,8 @@ from mixfront.data.schema import load_schema
 def count_rows(config: DataConfig) -> dict[str, int]:
     """Rows of every split, after checking the schema against the columns and their types.
 
-    What it refuses, `Encoder.fit` and `open_split` refuse in the same words. They can still
-    refuse values that it does not read: a label of 2, a user's age that is text, one class only.
+    `Encoder.fit` and `open_split` would raise the same errors. They also check values, which this
+    function does not read: a label of 2, a user's age that is text, a split with only one class.
 
     Raises:
         SchemaError: If the schema is wrong or does not fit the data.

@@ -13,13 +13,13 @@ TimeUnit = Literal["s", "ms", "us"]
 
 
 class _Feature(BaseModel):
-    """The keys of every kind of feature."""
+    """The keys that every kind of feature has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1)
     domain: str = Field(min_length=1, description="user, item, behaviour, context, cross, ...")
-    column: str | None = Field(None, description="Parquet column, if not the name")
+    column: str | None = Field(None, description="Parquet column, if it differs from the name")
 
     @property
     def source(self) -> str:
@@ -172,7 +172,7 @@ def load_schema(url: str) -> Schema:
     """Read the schema.yaml at a path or fsspec URL.
 
     Raises:
-        SchemaError: If it cannot be read or is wrong; says where and what to do.
+        SchemaError: If it cannot be read or is invalid; the message says where, and what to do.
     """
     return validate(Schema, read_yaml(url, SchemaError), url, SchemaError)
 

@@ -1,4 +1,4 @@
-"""Parquet files below a path or URL: their names, and what identifies their content."""
+"""Lists the Parquet files below a path or URL, with their names and versions."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class ParquetFiles:
     """The files of one data set, sorted by name, so that rows always come in the same order."""
 
     path: str  # as the user wrote it
-    root: str  # as its file system writes it
+    root: str  # the same location in its file system's notation
     names: tuple[str, ...]  # full names on `filesystem`
-    versions: tuple[str, ...]  # of each file: its size, and its time of change or etag
+    versions: tuple[str, ...]  # per file: size, and modification time or ETag
     filesystem: Any  # pyarrow.fs.FileSystem
 
     def digest(self) -> str:
@@ -32,7 +32,7 @@ class ParquetFiles:
 
 
 def find_files(path: str) -> ParquetFiles:
-    """List every Parquet file at or below `path`, as it is now.
+    """List every Parquet file at or below `path`, ignoring cached listings.
 
     Names that begin with `_` or `.` are left out, as in Hive and Spark.
 
@@ -42,7 +42,7 @@ def find_files(path: str) -> ParquetFiles:
     """
     try:
         source, root = fsspec.core.url_to_fs(path)
-        # fsspec keeps one file system per URL and process, and some keep their listings too
+        # fsspec caches file systems for the whole process, and some of them cache listings
         source.invalidate_cache()
         entries = source.find(root, detail=True)
     except (ImportError, ValueError) as problem:
@@ -79,5 +79,5 @@ def _version(info: dict[str, Any]) -> str:
 
 def _arrow_filesystem(source: Any) -> Any:
     if isinstance(source, fsspec.implementations.local.LocalFileSystem):
-        return pyarrow.fs.LocalFileSystem()  # reads through memory maps, without Python
+        return pyarrow.fs.LocalFileSystem()  # reads without calls into Python
     return pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(source))

@@ -4,7 +4,7 @@ model.json            family, model keys, layout, temperature, digests, metrics
 weights.safetensors   dense weights and the fused table, fp32
 encoder/              the fitted encoder
 sample.parquet        raw rows of the validation split
-sample_scores.json    what the model gave for them
+sample_scores.json    the model's scores for these rows
 """
 
 import io
@@ -17,16 +17,16 @@ import pyarrow.parquet as pq
 from mixfront.training.artifact_folder import ArtifactFolder
 from mixfront.training.predict import DENSE, TABLES, Predictor
 
-SAMPLE_ROWS = 32  # raw rows that are kept with a model, with its scores for them
+SAMPLE_ROWS = 32  # raw rows that are saved with a model and its scores
 
 
 def export_model(url: str, predictor: Predictor, sample: pa.Table) -> None:
-    """Write a model whole; `model.json` comes last.
+    """Write a complete model; `model.json` is written last.
 
     Args:
         url: The folder, replaced if it exists.
         predictor: The model; its `about` becomes model.json.
-        sample: Raw rows to keep with their scores.
+        sample: Raw rows to save with their scores.
     """
     folder = ArtifactFolder(url)
     folder.remove("model.json")

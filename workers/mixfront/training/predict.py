@@ -1,7 +1,7 @@
 """A trained model as a plain fp32 function: raw rows in, probabilities out.
 
-The registered model, the sample scores that lie beside it, and the final metrics of a trial all
-come from `Scorer.probabilities`.
+The registered model, the sample scores next to it, and the final metrics of a trial all come
+from `Scorer.probabilities`.
 """
 
 import json
@@ -34,8 +34,8 @@ class Scorer:
         family: Name of the family.
         model: Keys of its config.
         layout: Fields of the encoded rows.
-        weights: Whole dense weights, buffers such as the temperature included, those of
-            auxiliary heads left out.
+        weights: Full dense weights, including buffers such as the temperature, but without
+            those of auxiliary heads.
         rows: The fused table (num_rows, E).
     """
 
@@ -78,7 +78,7 @@ class Predictor:
 
         Raises:
             TrialError: If a file is missing or damaged.
-            DataError: If the encoder is.
+            DataError: If the encoder is missing or damaged.
         """
         folder = ArtifactFolder(url)
         about = json.loads(folder.read("model.json"))
@@ -94,11 +94,11 @@ class Predictor:
         return cls(encoder, scorer, about)
 
     def predict(self, rows: "pa.Table | pd.DataFrame") -> NDArray[np.float32]:
-        """Probabilities (N,) of raw rows, the columns of the Parquet data and any others.
+        """Probabilities (N,) of rows with the raw columns of the Parquet data; others are ignored.
 
         Raises:
-            SchemaError: If a column is missing or of a wrong type.
-            DataError: If an event has no time where it should, or an absurd one.
+            SchemaError: If a column is missing or has the wrong type.
+            DataError: If an event of a timed sequence has no time, or an impossible one.
         """
         encoded = self.encoder.encode(rows)
         batches = (as_batch(encoded, start) for start in range(0, len(rows), BATCH_SIZE))

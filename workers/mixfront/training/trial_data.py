@@ -7,11 +7,11 @@ from mixfront.training.request import DataRequest
 
 
 class TrialData:
-    """What a trial trains on and is evaluated on.
+    """The encoded rows on which a trial is trained and evaluated.
 
     The data set's files are listed once, here. A trial does not see later changes; the next trial
-    lists them again, and if they differ encodes them again. `digest` says which it was: compare
-    it with the digest in the search's record.
+    lists them again, and encodes them again if they differ. To see whether they differ, compare
+    `digest` with the digest in the search's record.
 
     Args:
         request: Where the rows are.
@@ -43,18 +43,18 @@ class TrialData:
 
     @property
     def validation(self) -> EncodedSplit:
-        """The rows that decide."""
+        """The rows that models are selected on."""
         return self._splits["validation"]
 
     @property
     def test(self) -> EncodedSplit | None:
-        """The rows that are only reported, if there are any."""
+        """The rows that are only reported on, if there are any."""
         return self._splits.get("test")
 
     def raw_sample(self, num_rows: int) -> Any:
-        """The first raw validation rows, the encoder's columns, as a `pyarrow.Table`."""
+        """The first raw validation rows, with the encoder's columns, as a `pyarrow.Table`."""
         return self._dataset.head(num_rows, self._request.validation, self.encoder.columns)
 
     def close(self) -> None:
-        """Let go of the splits, and with them of their memory maps."""
+        """Release the splits and their memory maps."""
         self._splits.clear()

@@ -1,4 +1,4 @@
-"""The same value in one form, however it arrives."""
+"""A value has the same form, whatever its source."""
 
 import datetime
 from decimal import Decimal
@@ -32,13 +32,13 @@ def test_forms_of_types(kind: Any, form: str) -> None:
     assert form_of(kind, "x") == form
 
 
-def test_times_are_no_categories() -> None:
+def test_times_are_not_categories() -> None:
     with pytest.raises(SchemaError, match="'x' is categorical but its column holds timestamp"):
         form_of(pa.timestamp("us"), "x")
 
 
 @pytest.mark.parametrize(
-    ("form", "given", "expected"),
+    ("form", "column", "expected"),
     [
         ("int64", pa.array([7, None], pa.int8()), [7, None]),
         ("int64", pa.array([7.0, float("nan"), 7.5, 1e300, float("inf")]), [7] + [None] * 4),
@@ -64,30 +64,30 @@ def test_times_are_no_categories() -> None:
         ("string", pa.nulls(1), [None]),
     ],
 )
-def test_values_in_canonical_form(form: Canonical, given: Any, expected: list[Any]) -> None:
-    found = canonical(pa.chunked_array([given]), form)
-    assert found.values.to_pylist() == expected
+def test_values_in_canonical_form(form: Canonical, column: Any, expected: list[Any]) -> None:
+    converted = canonical(pa.chunked_array([column]), form)
+    assert converted.values.to_pylist() == expected
 
 
-def test_unknown_is_not_absent() -> None:
-    found = canonical(pa.array(["x", None]), "int64")
-    assert found.values.to_pylist() == [None, None]
-    assert found.nulls.tolist() == [False, True]
+def test_unknown_is_not_missing() -> None:
+    converted = canonical(pa.array(["x", None]), "int64")
+    assert converted.values.to_pylist() == [None, None]
+    assert converted.nulls.tolist() == [False, True]
 
 
-def test_numbers_from_anything_that_is_one() -> None:
-    for given in (
+def test_numbers_of_every_type() -> None:
+    for column in (
         pa.array([1, None]),
         pa.array([1.0, float("inf")]),
         pa.array(["1", None]),
         pa.array([True, None]),
         pa.array([Decimal("1.0"), None]),
     ):
-        np.testing.assert_array_equal(numbers(given, "x"), [1.0, np.nan])
+        np.testing.assert_array_equal(numbers(column, "x"), [1.0, np.nan])
     assert np.isnan(numbers(pa.nulls(1), "x")).all()
 
 
-def test_what_is_no_number_is_refused_with_the_value() -> None:
+def test_values_that_are_not_numbers_are_refused() -> None:
     with pytest.raises(SchemaError, match="a value is 'cheap'"):
         numbers(pa.array(["1", "cheap"]), "price")
     with pytest.raises(SchemaError, match="'price' is numeric but its column holds list"):

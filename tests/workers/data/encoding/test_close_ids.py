@@ -1,4 +1,4 @@
-"""Ids that lie close together, looked up in arrays."""
+"""Integer ids from a narrow range, looked up in arrays."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ UNKNOWN, NULL = 1, 2
 def places(*ids: int) -> Places:
     """Rows 10, 11, ... for ids."""
     rows = 10 + np.arange(len(ids), dtype=np.int32)
-    found = place_ids(np.array(ids), rows, unknown=UNKNOWN, null=NULL)
-    assert found is not None
-    return found
+    placed = place_ids(np.array(ids), rows, unknown=UNKNOWN, null=NULL)
+    assert placed is not None
+    return placed
 
 
 def rows(known: Places, column: Any) -> list[int]:
-    found: list[int] = CloseIds([known]).rows([column], ["x"])[0].tolist()
-    return found
+    row_list: list[int] = CloseIds([known]).rows([column], ["x"])[0].tolist()
+    return row_list
 
 
 @pytest.mark.parametrize("first", [-(2**63), -3, 0, 2**60, 2**63 - 3])
@@ -57,17 +57,17 @@ def test_numpy_ids(dtype: str) -> None:
     assert rows(places(7, 9), np.array([9, 8, 7], dtype)) == [11, UNKNOWN, 10]
 
 
-def test_unsigned_ids_beyond_the_signed_ones_are_what_they_wrap_to() -> None:
+def test_large_unsigned_ids_wrap_around() -> None:
     column = np.array([2**63 + 5, 5], np.uint64)
     assert rows(places(5 - 2**63), column) == rows(places(5 - 2**63), pa.array(column))
     assert rows(places(5 - 2**63), column) == [10, UNKNOWN]
 
 
-def test_columns_have_places_of_their_own() -> None:
+def test_each_column_has_its_own_places() -> None:
     columns = [np.array([1, 2]), np.array([2.0, np.nan]), pa.array([None, 1])]
-    found = CloseIds([places(1, 2), places(2), places(1)]).rows(columns, ["a", "b", "c"])
-    assert found.tolist() == [[10, 11], [10, NULL], [NULL, 10]]
-    assert found.dtype == np.int32
+    table_rows = CloseIds([places(1, 2), places(2), places(1)]).rows(columns, ["a", "b", "c"])
+    assert table_rows.tolist() == [[10, 11], [10, NULL], [NULL, 10]]
+    assert table_rows.dtype == np.int32
 
 
 def test_no_rows() -> None:
@@ -79,7 +79,7 @@ def test_ids_far_apart_have_no_places() -> None:
     assert place_ids(two, np.array([1, 2], np.int32), unknown=UNKNOWN, null=NULL) is None
 
 
-def test_what_cannot_be_ids_is_refused_by_name() -> None:
+def test_a_column_that_cannot_be_ids_is_refused_by_name() -> None:
     columns = [np.array([1]), pa.array([[1]])]
     with pytest.raises(SchemaError, match="'b' is categorical but its column holds list"):
         CloseIds([places(1), places(1)]).rows(columns, ["a", "b"])

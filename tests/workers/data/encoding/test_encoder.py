@@ -1,4 +1,4 @@
-"""The encoder: learnt from training rows alone, the same ids from everywhere."""
+"""The encoder: fitted only on training rows, with the same ids from every source."""
 
 import json
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_layout_and_rows_by_hand(days: Path) -> None:
     assert dtypes == ["<i4", "<f4", "<i4"]
 
 
-def test_a_sequence_of_a_categorical_features_ids_has_it_as_target(days: Path) -> None:
+def test_a_sequence_that_shares_a_categorical_table_has_that_feature_as_target(days: Path) -> None:
     own = SequenceFeature(name="own", column="seen", domain="behaviour", length=2)
     again = SequenceFeature(name="again", column="seen", domain="behaviour", length=2, share="own")
     layout = fit(days, SEEN, ITEM, own, again).layout
@@ -73,7 +73,7 @@ def test_a_sequence_of_a_categorical_features_ids_has_it_as_target(days: Path) -
 
 
 def test_events_with_times_have_ages(encoder: Encoder, dataset: ParquetDataset) -> None:
-    """The history is the only sequence; its times and the rows' are read for it."""
+    """The history is the only sequence; its times and those of the rows are read, too."""
     assert encoder.columns[-2:] == ("history_ms", "time_ms")
     assert encoder.layout.num_ages() == 20
     raw = dataset.head(50, columns=encoder.columns)
@@ -87,8 +87,10 @@ def test_events_with_times_have_ages(encoder: Encoder, dataset: ParquetDataset) 
 def test_only_sequences_with_times_have_ages(days: Path) -> None:
     timed = SequenceFeature(name="again", column="seen", domain="x", length=3, times="seen")
     features = (SEEN, ITEM, timed)
-    given = Schema(label="click", user="user", time="item", time_unit="s", features=features)
-    encoder = Encoder.fit(open_dataset(str(days)), given)
+    timed_schema = Schema(
+        label="click", user="user", time="item", time_unit="s", features=features
+    )
+    encoder = Encoder.fit(open_dataset(str(days)), timed_schema)
     assert [field.timed for field in encoder.layout.fields] == [False, False, True]
     raw = open_dataset(str(days)).head(4, columns=encoder.columns)
     assert encoder.encode(raw).ages.tolist() == [[0, 0, 0], [0, 0, 0], [0, 0, 0], [20, 0, 10]]
@@ -96,7 +98,7 @@ def test_only_sequences_with_times_have_ages(days: Path) -> None:
         encoder.encode(raw.drop_columns(["item"]))
 
 
-def test_only_training_rows_are_learnt_from(days: Path) -> None:
+def test_only_training_rows_are_used_to_fit(days: Path) -> None:
     features = [
         ITEM,
         NumericFeature(name="price", domain="item"),
@@ -111,7 +113,7 @@ def test_only_training_rows_are_learnt_from(days: Path) -> None:
     assert narrow.digest != wide.digest
 
 
-def test_tables_lie_behind_one_another(encoder: Encoder, dataset: ParquetDataset) -> None:
+def test_tables_follow_one_another(encoder: Encoder, dataset: ParquetDataset) -> None:
     at = 0
     for table in encoder.state.tables:
         assert table.offset == at
@@ -148,7 +150,7 @@ def test_pandas_and_json_give_the_same_ids_as_parquet(
     assert_equal(encoder.encode(pd.DataFrame(through_json)), expected)
 
 
-def test_numbers_in_other_clothes_give_the_same_ids(days: Path) -> None:
+def test_floats_and_texts_give_the_same_ids(days: Path) -> None:
     encoder = fit(days, ITEM, SEEN, NumericFeature(name="price", domain="item"))
     expected = encoder.encode(
         pa.table({"item": [10, 20, None], "seen": [[10], [], None], "price": [1.0, None, 3.0]})
@@ -178,7 +180,7 @@ def test_a_column_may_be_missing_only_if_training_rows_had_nulls(days: Path) -> 
             encoder.encode(rows)
 
 
-def test_no_rows_are_encoded_as_no_rows(encoder: Encoder, dataset: ParquetDataset) -> None:
+def test_encoding_no_rows(encoder: Encoder, dataset: ParquetDataset) -> None:
     raw = dataset.head(5, columns=encoder.columns)
     rows = encoder.encode(raw.slice(0, 0))
     assert rows.ids.shape == (0, len(encoder.layout.of_kind("categorical")))
@@ -192,7 +194,7 @@ def test_labels_and_users(days: Path) -> None:
     assert user.tolist() == [0, 1, 2, 0]
 
 
-def test_saved_and_loaded_it_is_the_same(
+def test_a_loaded_encoder_is_the_same(
     encoder: Encoder, config: DataConfig, dataset: ParquetDataset, tmp_path: Path
 ) -> None:
     encoder.save(str(tmp_path / "encoder"))
@@ -252,13 +254,15 @@ def test_a_schema_that_does_not_fit_the_data(
         fit(days, feature)
 
 
-def test_times_that_do_not_exist_or_are_none(days: Path) -> None:
+def test_columns_of_times_that_are_missing_or_not_lists(days: Path) -> None:
     for times, message in (("sen", "did you mean 'seen'"), ("price", "which holds double")):
         timed = SEEN.model_copy(update={"times": times})
         features = (ITEM, timed)
-        given = Schema(label="click", user="user", time="item", time_unit="s", features=features)
+        timed_schema = Schema(
+            label="click", user="user", time="item", time_unit="s", features=features
+        )
         with pytest.raises(SchemaError, match=message):
-            Encoder.fit(open_dataset(str(days)), given)
+            Encoder.fit(open_dataset(str(days)), timed_schema)
 
 
 def test_a_label_that_does_not_exist(days: Path) -> None:

@@ -1,4 +1,4 @@
-"""How old events are when their row is shown."""
+"""Ages of events when their row is shown."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -19,7 +19,7 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def test_ages_of_the_last_events_by_hand() -> None:
-    """In seconds; 0 where there is no event, and of one that comes after its row."""
+    """In seconds; 0 after the last event, and for an event after its row."""
     ages = encode_ages(EVENTS, pa.array(TIMES), NOW, SEEN, "ms")
     assert ages.dtype == np.float32
     assert ages.tolist() == [[600, 100, 0.5], [0, 0, 0], [0, 0, 0], [0, 0, 0]]
@@ -43,7 +43,7 @@ def test_ages_of_the_first_events() -> None:
     ],
     ids=str,
 )
-def test_every_way_to_write_a_moment(moment: Any) -> None:
+def test_every_way_to_write_a_time(moment: Any) -> None:
     assert seconds(moment, "t", None).tolist() == [NOON.timestamp()]
 
 
@@ -62,12 +62,12 @@ def test_days_begin_at_midnight() -> None:
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (pa.array([1]), "the times in 't' are numbers; say their unit .* `time_unit:"),
-        (pa.array([True]), "the column 't' holds bool, no times"),
-        (pa.array(["noon"]), "a text in 't' is no time of ISO 8601"),
+        (pa.array([1]), "the times in 't' are numbers; set their unit .* `time_unit:"),
+        (pa.array([True]), "the column 't' holds bool, not times"),
+        (pa.array(["noon"]), "a text in 't' is not an ISO 8601 time"),
     ],
 )
-def test_what_is_no_moment_is_refused(column: Any, message: str) -> None:
+def test_values_that_are_not_times_are_refused(column: Any, message: str) -> None:
     with pytest.raises(SchemaError, match=message):
         seconds(column, "t", None)
 
@@ -78,13 +78,11 @@ def test_what_is_no_moment_is_refused(column: Any, message: str) -> None:
         ([[1], [], [], []], 0.0, "a row has 4 events in 'seen' and 1 times in 'seen_ms'"),
         ([[1, 1, None, 1], [], [], [1]], 0.0, "an event of 'seen' has no time in 'seen_ms'"),
         (TIMES, np.nan, "or its row has none"),
-        (TIMES, 4e9, "lies 127 years from its row; .* must have the same unit"),
-        (TIMES, 1.1e9, "lies 35 years from its row"),
+        (TIMES, 4e9, "is 127 years from its row; .* must have the same unit"),
+        (TIMES, 1.1e9, "is 35 years from its row"),
     ],
 )
-def test_events_without_a_time_that_can_be_are_refused(
-    times: Any, now: float, message: str
-) -> None:
+def test_events_without_a_plausible_time_are_refused(times: Any, now: float, message: str) -> None:
     with pytest.raises(DataError, match=message) as caught:
         encode_ages(EVENTS, pa.array(times), np.full(4, now), SEEN, "ms")
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Hashes: fixed for ever, and spread evenly."""
+"""Hashes: the same on every platform, and evenly spread."""
 
 import numpy as np
 import pyarrow as pa

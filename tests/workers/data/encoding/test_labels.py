@@ -19,7 +19,7 @@ def test_labels(column: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ([0, 1, 2, 2, 7], "in 3 rows, for example 2"),
         ([0, None], "in 1 row, for example null"),
@@ -27,10 +27,10 @@ def test_labels(column: Any) -> None:
         ([0.0, float("nan")], "in 1 row, for example nan"),
     ],
 )
-def test_other_labels_are_refused_with_value_and_count(values: list[Any], told: str) -> None:
+def test_other_labels_are_refused_with_value_and_count(values: list[Any], message: str) -> None:
     with pytest.raises(DataError) as caught:
         encode_label(pa.chunked_array([pa.array(values)]), "click")
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "'click'" in str(caught.value)
 
 
@@ -42,7 +42,7 @@ def test_labels_of_another_type_are_refused_without_rows(values: list[Any]) -> N
 
 
 @pytest.mark.parametrize("kind", [pa.float16(), pa.dictionary(pa.int8(), pa.int64())])
-def test_labels_in_types_that_arrow_does_not_count(kind: Any) -> None:
+def test_labels_in_types_that_arrow_cannot_count(kind: Any) -> None:
     assert encode_label(pa.chunked_array([pa.array([0, 1, 1], kind)]), "click").tolist() == [
         0,
         1,
@@ -50,7 +50,7 @@ def test_labels_in_types_that_arrow_does_not_count(kind: Any) -> None:
     ]
 
 
-def test_whole_numbers_stay_and_texts_are_numbered_over_tables() -> None:
+def test_integer_users_stay_and_texts_are_numbered_across_tables() -> None:
     assert UserCodes("user").codes(pa.array([7, 3, 7], pa.int32())).tolist() == [7, 3, 7]
     codes = UserCodes("user")
     assert codes.codes(pa.array(["b", "a", "b"])).tolist() == [0, 1, 0]

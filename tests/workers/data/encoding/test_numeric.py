@@ -43,7 +43,7 @@ def test_a_thinned_sample_keeps_every_kth_number(sizes: list[int]) -> None:
     np.testing.assert_array_equal(kept, stream[:: sample._stride])
 
 
-def test_edges_at_quantiles_fall_together_where_equal() -> None:
+def test_equal_quantiles_give_one_edge() -> None:
     sample = QuantileSample()
     sample.update(np.array([np.nan, *range(100)]))
     assert sample.edges(4) == (24.0, 49.0, 74.0)
@@ -57,12 +57,12 @@ def scaling(nulls: Literal["own", "mean", "zero"], log: bool = False) -> Numeric
     return NumericScaling(feature="x", log=log, mean=2.0, deviation=4.0, clip=3.0, nulls=nulls)
 
 
-def test_scaling_clips_and_treats_nulls_as_asked() -> None:
-    given = np.array([2.0, 6.0, 1e9, -1e9, np.nan])
-    np.testing.assert_array_equal(scaling("own").scale(given), [0, 1, 3, -3, np.nan])
-    np.testing.assert_array_equal(scaling("mean").scale(given), [0, 1, 3, -3, 0])
-    np.testing.assert_array_equal(scaling("zero").scale(given), [0, 1, 3, -3, -0.5])
-    assert scaling("own").scale(given).dtype == np.float32
+def test_scaling_clips_and_treats_nulls_as_configured() -> None:
+    values = np.array([2.0, 6.0, 1e9, -1e9, np.nan])
+    np.testing.assert_array_equal(scaling("own").scale(values), [0, 1, 3, -3, np.nan])
+    np.testing.assert_array_equal(scaling("mean").scale(values), [0, 1, 3, -3, 0])
+    np.testing.assert_array_equal(scaling("zero").scale(values), [0, 1, 3, -3, -0.5])
+    assert scaling("own").scale(values).dtype == np.float32
 
 
 def test_the_logarithm_keeps_the_sign() -> None:

@@ -12,7 +12,7 @@ from mixfront.data.encoding.raw_columns import raw_columns
 from mixfront.exceptions import SchemaError
 
 
-def test_only_what_is_named_and_there_is_read() -> None:
+def test_only_named_columns_that_exist_are_read() -> None:
     unreadable = [object(), object()]
     frame = pd.DataFrame({"a": [1, 2], "b": unreadable, "c": ["x", "y"]})
     assert raw_columns(frame, ["c", "z", "a"]).keys() == {"a", "c"}
@@ -46,7 +46,7 @@ def test_numbers_stay_what_they_are() -> None:
         ([None, None], object, pa.null()),
     ],
 )
-def test_the_rest_is_arrows(values: list[Any], dtype: Any, kind: Any) -> None:
+def test_other_columns_become_arrow_arrays(values: list[Any], dtype: Any, kind: Any) -> None:
     series = pd.Series(values, dtype=dtype)
     column = raw_columns(pd.DataFrame({"x": series}), ["x"])["x"]
     assert column.type == kind

@@ -37,7 +37,7 @@ def test_nothing_is_cut_where_no_list_is_too_long() -> None:
     assert cut.spread(cut.kept(np.array([5, 6, 7])), 0).tolist() == [[5, 6, 0], [0] * 3, [7, 0, 0]]
 
 
-def test_values_beside_the_items_go_to_the_same_places() -> None:
+def test_values_of_the_items_are_cut_like_the_items() -> None:
     cut = cut_lists(np.array([4, 0, 2]), 3, "last")
     values = np.array([0.5, 1.5, 2.5, 3.5, 8.5, 9.5], np.float32)
     spread = cut.spread(cut.kept(values), -1)
@@ -74,7 +74,7 @@ def test_fixed_size_lists() -> None:
     assert encode_sequence(column, "s", TABLE, 1, "last").tolist() == [[14], [10], [16]]
 
 
-def test_what_is_no_list_is_refused() -> None:
+def test_a_column_without_lists_is_refused() -> None:
     with pytest.raises(SchemaError, match="'s' is a sequence but its column holds int64"):
         items_of(pa.array([1]), "s")
 

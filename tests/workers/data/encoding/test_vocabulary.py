@@ -32,7 +32,7 @@ def test_parts_are_merged_when_they_grow(monkeypatch: pytest.MonkeyPatch) -> Non
     assert count(*columns) == expected
 
 
-def test_ids_that_a_null_made_floats_are_whole_again() -> None:
+def test_ids_stored_as_floats_become_integers_again() -> None:
     assert count(pa.array([7.0, None, 7.0]), form="float32") == [7]
     assert count(pa.array([7.0, 0.5, 0.5]), form="float32") == [0.5, 7.0]
 
@@ -51,13 +51,13 @@ def test_nothing_counted() -> None:
         pa.array([0.5, -1.0, 3.0], pa.float32()),
     ],
 )
-def test_index_is_the_place(values: Any) -> None:
+def test_the_index_is_the_position(values: Any) -> None:
     vocabulary = Vocabulary(values)
     assert vocabulary.index(values).tolist() == [0, 1, 2]
     assert vocabulary.index(pa.concat_arrays([values[2:], values[:1]])).tolist() == [2, 0]
 
 
-def test_unknown_and_null_have_no_place() -> None:
+def test_unknown_and_null_have_index_minus_1() -> None:
     assert Vocabulary(pa.array([4, 2])).index(pa.array([0, 3, 5, None, -(2**63)])).max() == -1
     far = Vocabulary(pa.array([-(2**62), 0, 2**62]))
     assert far.index(pa.array([1, None, 2**63 - 1])).tolist() == [-1, -1, -1]
@@ -75,7 +75,7 @@ def test_texts_in_vocabularies_of_any_size(size: int, kind: Any) -> None:
     assert vocabulary.index(many).tolist() == (np.arange(2000) % size).tolist()
 
 
-def test_texts_of_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_with_equal_hashes_are_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "mixfront.data.encoding.vocabulary._hashes", lambda texts: np.zeros(len(texts), np.int64)
     )

@@ -1,4 +1,4 @@
-"""Looking at whole data sets."""
+"""Inspecting whole data sets."""
 
 from pathlib import Path
 
@@ -18,14 +18,14 @@ from mixfront.exceptions import DataError, SchemaError
 def test_synthetic_logs(
     synthetic: SyntheticReport, dataset: ParquetDataset, tmp_path: Path
 ) -> None:
-    found = inspect_data(synthetic.path)
-    schema = found.schema
+    inspection = inspect_data(synthetic.path)
+    schema = inspection.schema
     assert (schema.label, schema.user, schema.time) == ("click", "user_id", "time_ms")
     kinds = {feature.name: feature.kind for feature in schema.features}
     expected = {f.name: f.kind for f in load_schema(synthetic.schema).features}
     assert kinds == expected | {"follows": kinds["follows"]}
-    assert found.num_rows == found.sampled == synthetic.num_rows
-    assert found.warnings == ()
+    assert inspection.num_rows == inspection.sampled == synthetic.num_rows
+    assert inspection.warnings == ()
     assert schema.time_unit == "ms"
     assert [f.times for f in schema.features if isinstance(f, SequenceFeature)] == ["history_ms"]
     file = tmp_path / "proposed.yaml"
@@ -59,9 +59,9 @@ def logs(tmp_path: Path) -> str:
     return str(tmp_path / "logs")
 
 
-def test_what_is_odd_is_warned_of_and_left_out(logs: str) -> None:
-    found = inspect_data(logs)
-    warnings = dict(warning.split(": ", 1) for warning in found.warnings)
+def test_suspicious_columns_cause_warnings(logs: str) -> None:
+    inspection = inspect_data(logs)
+    warnings = dict(warning.split(": ", 1) for warning in inspection.warnings)
     assert warnings.keys() == {"same", "leak", "is_like", "sparse", "age", "seen_ts", "opened"}
     assert "AUC 1.000: a leak" in warnings["leak"]
     assert "another outcome" in warnings["is_like"]
@@ -69,7 +69,7 @@ def test_what_is_odd_is_warned_of_and_left_out(logs: str) -> None:
     assert "'-1'" in warnings["age"]
     assert "no column has the times of the rows; name it with --time" in warnings["seen_ts"]
     assert "no other list has as many items" in warnings["opened"]
-    names = {feature.name for feature in found.schema.features}
+    names = {feature.name for feature in inspection.schema.features}
     assert names == {"uid", "item", "seen", "sparse", "age"}
 
 
@@ -83,7 +83,7 @@ def test_label_and_user_may_be_named(logs: str) -> None:
     assert (schema.label, schema.user) == ("is_like", "item")
 
 
-def test_what_cannot_be_guessed_is_asked_for(logs: str) -> None:
+def test_roles_that_are_wrong_or_cannot_be_guessed_are_refused(logs: str) -> None:
     with pytest.raises(SchemaError, match="did you mean 'is_click'"):
         inspect_data(logs, label="isclick")
     with pytest.raises(DataError, match="neither 0 nor 1"):

@@ -18,42 +18,44 @@ def signal(values: Any) -> LabelSignal | None:
     return label_signal(profile_column("x", column), column, LABEL)
 
 
-def of(values: Any) -> LabelSignal:
-    found = signal(values)
-    assert found is not None
-    return found
+def existing_signal(values: Any) -> LabelSignal:
+    result = signal(values)
+    assert result is not None
+    return result
 
 
-def test_the_label_itself_leaks_in_any_clothes() -> None:
+def test_the_label_itself_leaks_in_any_encoding() -> None:
     for values in (
         LABEL,
         1 - LABEL,
         np.where(LABEL == 1, "yes", "no"),
-        LABEL * 1000 + RNG.normal(0, 1, 4000),  # a number of many values
+        LABEL * 1000 + RNG.normal(0, 1, 4000),  # a number with many values
         np.where(LABEL == 1, 3.0, np.nan),
     ):
-        assert of(values).leaks
+        assert existing_signal(values).leaks
 
 
 def test_noise_does_not_leak() -> None:
-    assert of(RNG.integers(10, size=4000)).auc == pytest.approx(0.5, abs=0.05)
-    assert not of(np.arange(4000)).leaks, "ids that occur once tell nothing of other rows"
-    assert not of([f"u{i}" for i in range(4000)]).leaks
+    assert existing_signal(RNG.integers(10, size=4000)).auc == pytest.approx(0.5, abs=0.05)
+    assert not existing_signal(np.arange(4000)).leaks, (
+        "ids that occur once predict nothing about other rows"
+    )
+    assert not existing_signal([f"u{i}" for i in range(4000)]).leaks
 
 
 def test_a_good_feature_is_not_called_a_leak() -> None:
-    found = of(LABEL + RNG.normal(0, 1, 4000))
-    assert 0.6 < found.auc < 0.9
-    assert not found.leaks
+    result = existing_signal(LABEL + RNG.normal(0, 1, 4000))
+    assert 0.6 < result.auc < 0.9
+    assert not result.leaks
 
 
-def test_a_flag_that_decides_the_label_is_told() -> None:
-    found = of(np.where(RNG.random(4000) < 0.5, LABEL, 0))
-    assert found.purity == 1.0
-    assert not found.leaks
+def test_a_flag_that_decides_the_label_has_purity_1() -> None:
+    result = existing_signal(np.where(RNG.random(4000) < 0.5, LABEL, 0))
+    assert result.purity == 1.0
+    assert not result.leaks
 
 
-def test_what_cannot_be_asked() -> None:
+def test_constants_and_lists_have_no_signal() -> None:
     assert signal([1] * 4000) is None
     assert signal([[1]] * 4000) is None
 

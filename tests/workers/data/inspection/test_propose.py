@@ -46,7 +46,7 @@ def test_kinds_by_type_and_count() -> None:
 
 def test_rare_values_of_large_vocabularies_are_dropped() -> None:
     assert propose("item_id", [*range(2000)] * 3).min_count == 2
-    assert propose("item_id", range(2000)).min_count == 1, "else none would be left"
+    assert propose("item_id", range(2000)).min_count == 1, "otherwise no value would be left"
 
 
 def test_long_tails_get_a_logarithm() -> None:
@@ -61,6 +61,6 @@ def test_lists() -> None:
     assert propose("seen", [list(range(500))]).length == 50
 
 
-def test_nothing_can_be_made_of_constants_and_structures() -> None:
+def test_constants_and_structures_do_not_become_features() -> None:
     assert propose("x", [1, 1]) is None
     assert propose("x", [{"a": 1}, {"a": 2}]) is None

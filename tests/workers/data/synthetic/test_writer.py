@@ -1,4 +1,4 @@
-"""Synthetic logs: written whole, the same each time, with what was promised in them."""
+"""Synthetic logs: complete, reproducible, and with the planted effects."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def test_the_layout_on_disk(synthetic: SyntheticReport) -> None:
     assert not list(Path(synthetic.path).parent.glob(".*"))
 
 
-def test_every_filter_selects_rows_and_together_all(synthetic: SyntheticReport) -> None:
+def test_the_filters_together_select_all_rows(synthetic: SyntheticReport) -> None:
     dates = {"train": 5, "validation": 1, "test": 1}
     total = 0
     for name, text in FILTERS.items():
@@ -44,7 +44,7 @@ def test_every_filter_selects_rows_and_together_all(synthetic: SyntheticReport) 
     assert total == synthetic.num_rows == 2003
 
 
-def test_columns_are_as_real_logs_are(rows: pa.Table) -> None:
+def test_columns_look_like_real_logs(rows: pa.Table) -> None:
     assert rows["price"].null_count > 0
     assert pc.min(pc.list_value_length(rows["history"])).as_py() == 0
     assert pc.max(pc.list_value_length(rows["history"])).as_py() <= 20
@@ -53,14 +53,14 @@ def test_columns_are_as_real_logs_are(rows: pa.Table) -> None:
     assert 0.25 < pc.mean(rows["click"]).as_py() < 0.35
 
 
-def test_times_lie_in_their_day_and_hour(rows: pa.Table) -> None:
+def test_times_match_their_day_and_hour(rows: pa.Table) -> None:
     hours = rows["time_ms"].to_numpy() // 3_600_000
     np.testing.assert_array_equal(hours % 24, rows["hour"].to_numpy())
     days = hours // 24
     np.testing.assert_array_equal(days - days.min(), rows["date"].to_numpy() - 20260101)
 
 
-def test_histories_happened_before_the_first_day_in_order(rows: pa.Table) -> None:
+def test_histories_are_in_order_and_end_before_the_first_day(rows: pa.Table) -> None:
     first = pc.min(rows["time_ms"]).as_py() // 86_400_000 * 86_400_000
     for items, times in zip(
         rows["history"].to_pylist(), rows["history_ms"].to_pylist(), strict=True
@@ -86,8 +86,8 @@ def test_the_best_auc_is_above_the_additive_one(synthetic: SyntheticReport) -> N
     assert synthetic.additive_auc < synthetic.bayes_auc - 0.05
 
 
-def test_third_order_effects_show_in_no_pair() -> None:
-    """The planted product of signs has mean zero, whatever two of its features are."""
+def test_third_order_effects_do_not_show_in_pairs() -> None:
+    """With any two of its features fixed, the planted product of signs has mean zero."""
     signs = World(MIN_ROWS, seed=5)._effects.signs
     cube = signs[0][:, None, None] * signs[1][None, :, None] * signs[2][None, None, :]
     for axis in range(3):

@@ -1,1 +1,1 @@
-"""Raw rows to numbers: vocabularies, scalings, sequences, and the fitted encoder."""
+"""Encodes raw rows as numbers: vocabularies, scalings, sequences, and the fitted encoder."""

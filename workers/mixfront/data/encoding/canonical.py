@@ -1,7 +1,7 @@
-"""One form for a value however it arrives: 7 from Parquet, 7.0 from pandas, "7" from JSON.
+"""One form per value, whatever its source: 7 from Parquet, 7.0 from pandas, "7" from JSON.
 
-A feature's form is chosen when the encoder is fitted. A value that cannot be brought into it (a
-word where whole numbers stood) becomes null in `values` but not in `nulls`: unknown, not absent.
+A feature's form is chosen when the encoder is fitted. A value that cannot be converted to
+it (a word among whole numbers) is null in `values` but not in `nulls`: unknown, not missing.
 """
 
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 _WHOLE = r"^[-+]?\d{1,19}$"
 _NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
 _LIMIT = 2.0**63
-_DIGITS = pa.decimal128(19, 0)  # those of every int64, and of more
+_DIGITS = pa.decimal128(19, 0)  # enough for every int64
 _LOWEST = pa.scalar(Decimal(-(2**63)), _DIGITS)
 _HIGHEST = pa.scalar(Decimal(2**63 - 1), _DIGITS)
 
 
 @dataclass(frozen=True)
 class Values:
-    """A column in one form; `values` is also null where a value does not fit the form."""
+    """A column in canonical form; `values` is also null where a value does not fit the form."""
 
-    values: Any  # pyarrow.Array of the canonical type, (N,); texts may be large_string
-    nulls: Mask  # (N,), True where nothing was given
+    values: Any  # pyarrow.Array of the canonical type, (N,); text may be large_string
+    nulls: Mask  # (N,), True where the value was missing
 
 
 def form_of(kind: Any, feature: str) -> Canonical:
-    """The form for a column's Arrow type; a float column may turn out whole when it is read.
+    """The form for a column's Arrow type; float ids may later turn out to be whole numbers.
 
     Raises:
         SchemaError: If values of that type cannot be categories.
@@ -61,7 +61,7 @@ def canonical(column: Any, form: Canonical) -> Values:
 
 
 def readable(column: Any, form: Canonical, feature: str) -> Values:
-    """As `canonical`, for served rows, whose types nothing has checked before.
+    """Like `canonical`, but for served rows, whose types have not been checked yet.
 
     Raises:
         SchemaError: If values of the column's type cannot be categories.
@@ -78,13 +78,13 @@ def readable(column: Any, form: Canonical, feature: str) -> Values:
 
 
 def plain(column: Any) -> Any:
-    """One pyarrow array of a column that may be in chunks or NumPy's, without a dictionary."""
+    """A column (NumPy, or pyarrow in chunks or not) as one pyarrow array without a dictionary."""
     if isinstance(column, np.ndarray):
         return pa.array(column)
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     array = column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
-    # Arrow has no kernels for float16 but casts.
+    # Arrow has no kernels for float16 except casts.
     return array.cast(pa.float32()) if pa.types.is_float16(array.type) else array
 
 
@@ -92,7 +92,7 @@ def nulls_of(array: Any) -> Mask:
     """Where an array has nulls or NaN, (N,)."""
     if pa.types.is_floating(array.type):
         return np.asarray(np.isnan(array.to_numpy(zero_copy_only=False)))
-    if array.null_count == 0:  # a tenth of what asking Arrow for a mask takes
+    if array.null_count == 0:  # takes a tenth of the time of Arrow's mask
         return np.zeros(len(array), np.bool_)
     return np.asarray(array.is_null().to_numpy(zero_copy_only=False))
 
@@ -101,7 +101,7 @@ def numbers(column: Any, feature: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     """A column as float64 (N,), NaN where null or infinite.
 
     Raises:
-        SchemaError: If it holds what is not a number.
+        SchemaError: If a value is not a number.
     """
     flat = column if isinstance(column, np.ndarray) else _floats(plain(column), feature)
     flat = np.asarray(flat, np.float64)
@@ -122,13 +122,13 @@ def _floats(array: Any, feature: str) -> Any:
 
 
 def whole(flat: Any) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Mask]:
-    """Floats as int64, 0 where they are not whole; and where they are."""
+    """Floats as int64 (0 where they are not whole), and the mask of whole ones."""
     known = (np.floor(flat) == flat) & (np.abs(flat) < _LIMIT)
     return np.where(known, flat, 0).astype(np.int64), known
 
 
 def is_whole(array: Any) -> bool:
-    """Whether every number of a float array is whole (nulls aside)."""
+    """Whether every number of a float array is whole; nulls are ignored."""
     flat = array.to_numpy(zero_copy_only=False)
     finite = flat[np.isfinite(flat)]
     return bool(np.all((np.floor(finite) == finite) & (np.abs(finite) < 2**53)))
@@ -147,16 +147,16 @@ def _int64(array: Any) -> Any:
         return pa.array(ids, mask=~known)
     if _is_text(kind):
         return _whole_texts(array)
-    # unsigned numbers over 2^63 wrap: still one code for one value
+    # unsigned numbers from 2^63 on wrap around; values keep distinct codes
     return array.cast(pa.int64(), safe=False)
 
 
 def _whole_texts(array: Any) -> Any:
-    """Ids may be texts in JSON, where numbers above 2^53 are not safe."""
+    """Parse ids that are text, as in JSON, where numbers above 2^53 are not safe."""
     fits = pc.match_substring_regex(array, _WHOLE)
     exact = pc.if_else(fits, array, None).cast(_DIGITS)
-    held = pc.and_(pc.greater_equal(exact, _LOWEST), pc.less_equal(exact, _HIGHEST))
-    return pc.if_else(held, exact, None).cast(pa.int64())
+    in_range = pc.and_(pc.greater_equal(exact, _LOWEST), pc.less_equal(exact, _HIGHEST))
+    return pc.if_else(in_range, exact, None).cast(pa.int64())
 
 
 def _float32(array: Any) -> Any:
@@ -165,12 +165,14 @@ def _float32(array: Any) -> Any:
         array = pc.if_else(fits, array, None)
     decimal = pa.types.is_decimal(array.type)
     narrow = (array.cast(pa.float64()) if decimal else array).cast(pa.float32(), safe=False)
-    return pc.if_else(pc.is_finite(narrow), pc.add(narrow, np.float32(0.0)), None)  # -0.0 is 0.0
+    return pc.if_else(
+        pc.is_finite(narrow), pc.add(narrow, np.float32(0.0)), None
+    )  # -0.0 becomes 0.0
 
 
 def _string(array: Any) -> Any:
     if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-        return array  # pandas has large ones, and a cast takes as long as the lookup
+        return array  # pandas uses large_string, and a cast takes as long as the lookup
     if pa.types.is_floating(array.type) and is_whole(array):
         array = _int64(array)
     return array.cast(pa.string())

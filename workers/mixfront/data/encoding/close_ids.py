@@ -1,6 +1,6 @@
-"""Whole-number ids that lie close together: looked up in arrays, many columns at once.
+"""Looks up integer ids from a narrow range in arrays, many columns at once.
 
-Most columns of a served row are such ids. One at a time, their overhead takes longer than the
+Most columns of a served row hold such ids. Looking them up column by column takes longer than the
 model does.
 """
 
@@ -19,15 +19,15 @@ Ids = np.ndarray[Any, np.dtype[np.int64]]
 
 @dataclass(frozen=True)
 class Places:
-    """Rows of the fused table by id."""
+    """Rows of the fused table for a narrow range of ids."""
 
-    first: int  # id of the first row
-    rows: Rows  # of the ids from `first` on, and one more: of every other id
+    first: int  # the smallest id
+    rows: Rows  # of the ids from `first` on; the last entry is for all other ids
     null_row: int
 
 
 def place_ids(ids: Ids, rows: Rows, *, unknown: int, null: int) -> Places | None:
-    """Places of ids (K,) with their rows (K,); None if an array of them would be mostly holes."""
+    """`Places` of ids (K,) and their rows (K,); None if the ids are too far apart for an array."""
     first, last = int(ids.min()), int(ids.max())
     if last - first > 8 * len(ids) + 65_536:
         return None
@@ -37,10 +37,10 @@ def place_ids(ids: Ids, rows: Rows, *, unknown: int, null: int) -> Places | None
 
 
 class CloseIds:
-    """Looks up columns, each in places of its own.
+    """Looks up C columns at once, each in its own `Places`.
 
     Args:
-        places: For each of C columns.
+        places: One per column.
     """
 
     def __init__(self, places: Sequence[Places]) -> None:
@@ -52,14 +52,14 @@ class CloseIds:
         """Rows (C, N) of the fused table.
 
         Args:
-            columns: C columns of N ids each, of pyarrow or NumPy.
-            features: Whose they are.
+            columns: C arrays of N ids each, pyarrow or NumPy.
+            features: The feature of each column.
 
         Raises:
-            SchemaError: If a column holds what cannot be ids; names its feature.
+            SchemaError: If a column's values cannot be ids; the message names its feature.
         """
         ids, special = _whole_numbers(columns, features)
-        # What lies below the first id wraps to a huge number: it falls on the last entry too.
+        # Ids below the first one wrap to huge numbers, so they get the last entry, too.
         distance = ids.view(np.uint64)
         distance -= self._first
         np.minimum(distance, self._last, out=distance)
@@ -75,29 +75,30 @@ class CloseIds:
 def _whole_numbers(
     columns: Sequence[Any], features: Sequence[str]
 ) -> tuple[Ids, dict[int, tuple[Mask, Mask]]]:
-    """Columns as int64 (C, N); by column that has others, where numbers are, and where nulls."""
+    """Columns as int64 (C, N); for columns with other values, masks of whole numbers and nulls."""
     ids = np.empty((len(columns), len(columns[0])), np.int64)
     special: dict[int, tuple[Mask, Mask]] = {}
     floats: dict[int, Any] = {}
     for at, column in enumerate(columns):
         numbers = _numbers(column)
         if numbers is None:
-            given = readable(column, "int64", features[at])
-            ids[at] = given.values.fill_null(0).to_numpy()
-            special[at] = given.values.is_valid().to_numpy(zero_copy_only=False), given.nulls
-        elif numbers.dtype.kind == "f":  # pandas has no other integers beside nulls
+            converted = readable(column, "int64", features[at])
+            ids[at] = converted.values.fill_null(0).to_numpy()
+            known = converted.values.is_valid().to_numpy(zero_copy_only=False)
+            special[at] = known, converted.nulls
+        elif numbers.dtype.kind == "f":  # pandas stores integers with nulls as floats
             floats[at] = numbers
         else:
             ids[at] = numbers
     if floats:
         flat = np.stack(list(floats.values()), dtype=np.float64)
-        ids[list(floats)], known = whole(flat)
-        special |= zip(floats, zip(known, np.isnan(flat), strict=True), strict=True)
+        ids[list(floats)], are_whole = whole(flat)
+        special |= zip(floats, zip(are_whole, np.isnan(flat), strict=True), strict=True)
     return ids, special
 
 
 def _numbers(column: Any) -> Any:
-    """A column that NumPy can hold exactly as it is; None if it cannot."""
+    """The column as a NumPy array, if NumPy can represent it exactly; else None."""
     if isinstance(column, np.ndarray):
         return column
     array = plain(column)

@@ -1,4 +1,4 @@
-"""Raw rows to numbers: fitted on training rows, the same for training and for serving."""
+"""Encodes raw rows as numbers: fitted on training rows, the same for training and serving."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 class Encoder:
-    """Encodes raw rows by what was learnt from the training rows.
+    """Encodes raw rows with vocabularies and scalings of the training rows.
 
     Attributes:
-        schema: What it was fitted for.
+        schema: The schema that it was fitted for.
         layout: The fields, and the fused table's rows, that a model is built for.
-        columns: Raw columns that it reads, in schema order; those of times behind them.
+        columns: Raw columns that it reads: those of features in schema order, then those of times.
         digest: Changes with anything that changes an encoded value.
     """
 
@@ -46,7 +46,7 @@ class Encoder:
 
     @classmethod
     def fit(cls, dataset: ParquetDataset, schema: Schema, train: str | None = None) -> Self:
-        """Learn vocabularies, scalings and buckets from the training rows alone.
+        """Learn vocabularies, scalings and buckets only from the training rows.
 
         Args:
             dataset: The raw rows.
@@ -59,7 +59,7 @@ class Encoder:
         """
         cls.check(schema, dataset)
         fit = start_fit(schema, dataset.schema)
-        # with nothing to learn (hashes only) there is still the count, and the error of no rows
+        # if there is nothing to learn (only hashes), this still counts rows and fails without any
         for table in dataset.scan(train, fit.columns or [schema.label]):
             fit.update(table)
         return cls(*fit.finish(train))
@@ -68,7 +68,7 @@ class Encoder:
     def check(cls, schema: Schema, dataset: ParquetDataset) -> None:
         """Refuse missing columns, and types that `fit` or `encode` would refuse; reads no row.
 
-        It fits and encodes a table without rows, so it cannot disagree with them.
+        It fits and encodes a table without rows, so it always agrees with them.
 
         Raises:
             SchemaError: If a column is missing, or its type does not fit the schema.
@@ -82,22 +82,22 @@ class Encoder:
         encoder.encode_labels(empty)
 
     def encode(self, rows: "pa.Table | pd.DataFrame") -> EncodedRows:
-        """The features of raw rows, from Parquet, pandas or JSON alike.
+        """Encode raw rows that come from Parquet, pandas or JSON.
 
-        A column may be left out only where training rows had nulls in it; columns that no
-        feature is made of are not looked at.
+        A column may be missing only if it had nulls in the training rows. Columns that no feature
+        uses are ignored.
 
         Raises:
-            SchemaError: If a column is missing, or holds what its feature cannot be.
-            DataError: If an event has no time where it should, or an absurd one.
+            SchemaError: If a column is missing, or its values do not fit the feature.
+            DataError: If an event of a timed sequence has no time, or an impossible one.
         """
         columns = raw_columns(rows, self.columns)
         for name in self.columns:
             if name in columns:
                 continue
             if name not in self.state.optional_columns:
-                there = map(str, column_names(rows))
-                raise SchemaError(f"the rows have no column {name!r}: {nearest(name, there)}")
+                names = map(str, column_names(rows))
+                raise SchemaError(f"the rows have no column {name!r}: {nearest(name, names)}")
             columns[name] = pa.nulls(len(rows))
         return self._features.encode(columns, len(rows))
 
@@ -115,15 +115,15 @@ class Encoder:
         return label, UserCodes(self.schema.user).codes(table[self.schema.user])
 
     def save(self, url: str) -> None:
-        """Write it to a folder: JSON and Parquet, which `load` reads anywhere."""
+        """Write it to a folder as JSON and Parquet, which `load` reads on any machine."""
         write_encoder(url, self.state, self._tables, self.digest)
 
     @classmethod
     def load(cls, url: str) -> Self:
-        """Read what `save` wrote.
+        """Read an encoder that `save` wrote.
 
         Raises:
-            DataError: If the folder is missing, incomplete or changed since.
+            DataError: If the folder is missing or incomplete, or was changed.
         """
         return cls(*read_encoder(url))
 
@@ -134,17 +134,17 @@ def _all_columns(schema: Schema) -> list[str]:
 
 
 def _columns(schema: Schema) -> tuple[str, ...]:
-    """What the features are made of."""
+    """The columns that the features are read from."""
     times = [f.times for f in schema.features if isinstance(f, SequenceFeature) and f.times]
-    now = [schema.time] if times and schema.time else []
-    return tuple(dict.fromkeys([*(f.source for f in schema.features), *times, *now]))
+    row_time = [schema.time] if times and schema.time else []
+    return tuple(dict.fromkeys([*(f.source for f in schema.features), *times, *row_time]))
 
 
 def _layout(schema: Schema, tables: tuple[IdTable, ...]) -> FeatureLayout:
     num_rows = sum(table.state.num_rows for table in tables)
     if num_rows >= 2**31:
         raise SchemaError(
-            f"the embedding tables have {num_rows} rows together, more than 2^31; "
+            f"the embedding tables have {num_rows} rows in total, 2^31 or more; "
             "raise min_count, or set max_size or fewer buckets"
         )
     candidates = {f.name for f in schema.features if isinstance(f, CategoricalFeature)}

@@ -1,4 +1,4 @@
-"""A fitted encoder in a folder: `encoder.json`, and one Parquet file a vocabulary. No pickle."""
+"""A fitted encoder in a folder: `encoder.json`, and one Parquet file per vocabulary. No pickle."""
 
 import hashlib
 import io
@@ -17,18 +17,18 @@ from mixfront.data.encoding.vocabulary import Vocabulary
 from mixfront.data.schema import Schema
 from mixfront.exceptions import DataError
 
-FORMAT = 1  # goes up when old readers would misread
+FORMAT = 1  # increase it when older versions would misread the files
 
 
 class EncoderState(BaseModel):
-    """All of an encoder but the values of its vocabularies."""
+    """Everything in an encoder except the values of its vocabularies."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = FORMAT
     schema_: Schema
     train: str | None  # filter of the rows that it was fitted on
-    num_rows: int  # how many these were
+    num_rows: int  # number of these rows
     tables: tuple[TableState, ...]
     scalings: tuple[NumericScaling, ...]
     optional_columns: tuple[str, ...]
@@ -45,7 +45,7 @@ def content_digest(state: EncoderState, tables: tuple[IdTable, ...]) -> str:
 
 
 def write_encoder(url: str, state: EncoderState, tables: tuple[IdTable, ...], digest: str) -> None:
-    """Write an encoder's folder; the JSON last, so that a folder that has it is whole."""
+    """Write an encoder's folder; the JSON last, so that a folder with it is complete."""
     storage, root = fsspec.core.url_to_fs(url)
     storage.makedirs(root, exist_ok=True)
     for table in tables:
@@ -53,28 +53,28 @@ def write_encoder(url: str, state: EncoderState, tables: tuple[IdTable, ...], di
             content = pa.BufferOutputStream()
             pq.write_table(pa.table({"value": table.vocabulary.values}), content)
             storage.pipe_file(_vocabulary_file(root, table.state), content.getvalue().to_pybytes())
-    told = {"digest": digest, "state": json.loads(_json(state))}
-    storage.pipe_file(f"{root}/encoder.json", json.dumps(told, indent=1).encode())
+    document = {"digest": digest, "state": json.loads(_json(state))}
+    storage.pipe_file(f"{root}/encoder.json", json.dumps(document, indent=1).encode())
 
 
 def read_encoder(url: str) -> tuple[EncoderState, tuple[IdTable, ...]]:
-    """What `write_encoder` wrote.
+    """Read what `write_encoder` wrote.
 
     Raises:
-        DataError: If the folder is missing, incomplete, of another format or changed since.
+        DataError: If the folder is missing, incomplete, of a different format, or was changed.
     """
     try:
         storage, root = fsspec.core.url_to_fs(url)
-        told = json.loads(storage.cat_file(f"{root}/encoder.json"))
-        state = EncoderState.model_validate(told["state"])
+        document = json.loads(storage.cat_file(f"{root}/encoder.json"))
+        state = EncoderState.model_validate(document["state"])
         tables = tuple(_read_table(storage, root, table) for table in state.tables)
     except (OSError, ImportError, ValueError, KeyError, TypeError, pa.ArrowException) as problem:
         what = "unknown content" if isinstance(problem, ValidationError) else str(problem)
         raise DataError(f"cannot read the encoder at {url}: {what}; fit it again") from None
-    if state.format != FORMAT or content_digest(state, tables) != told["digest"]:
+    if state.format != FORMAT or content_digest(state, tables) != document["digest"]:
         raise DataError(
-            f"the encoder at {url} was changed after it was written, or by another version of "
-            "mixfront; fit it again"
+            f"the encoder at {url} was changed after it was written, or is from a different "
+            "version of mixfront; fit it again"
         )
     return state, tables
 

@@ -1,4 +1,4 @@
-"""When events happened: how old every event of a sequence is when its row is shown."""
+"""Ages of the events of a sequence: the time from each event until its row was shown."""
 
 from typing import Any
 
@@ -14,17 +14,17 @@ Seconds = np.ndarray[Any, np.dtype[np.float64]]
 
 _PER_SECOND: dict[TimeUnit, float] = {"s": 1.0, "ms": 1e3, "us": 1e6}
 _YEAR = 365.25 * 86_400
-# No log goes back so far. Seconds that are taken for milliseconds lie in January 1970.
+# No log goes back that far. Seconds that are read as milliseconds are in January 1970.
 _FARTHEST = 30 * _YEAR
 
 
 def seconds(column: Any, name: str, unit: TimeUnit | None) -> Seconds:
-    """Moments (N,) in seconds since 1970, NaN where null.
+    """Times (N,) in seconds since 1970, NaN where null.
 
-    Timestamps and dates say what they mean, as do texts in ISO 8601; numbers are in `unit`.
+    Timestamps, dates and ISO 8601 text need no unit; numbers are in `unit`.
 
     Raises:
-        SchemaError: If the column holds no moments, or numbers and there is no unit.
+        SchemaError: If the column does not hold times, or holds numbers and `unit` is None.
     """
     array = plain(column)
     types, kind = pa.types, array.type
@@ -33,14 +33,16 @@ def seconds(column: Any, name: str, unit: TimeUnit | None) -> Seconds:
     if types.is_integer(kind) or types.is_floating(kind):
         if unit is None:
             raise SchemaError(
-                f"the times in {name!r} are numbers; say their unit in the schema, "
+                f"the times in {name!r} are numbers; set their unit in the schema: "
                 "`time_unit: s | ms | us`"
             )
         return _floats(array) / _PER_SECOND[unit]
     if types.is_string(kind) or types.is_large_string(kind):
         array = _parsed(array, name)
     elif not (types.is_timestamp(kind) or types.is_date(kind)):
-        raise SchemaError(f"the column {name!r} holds {kind}, no times; name another")
+        raise SchemaError(
+            f"the column {name!r} holds {kind}, not times; choose a different column"
+        )
     zone = array.type.tz if types.is_timestamp(array.type) else None
     moments = array.cast(pa.timestamp("us", tz=zone), safe=False)
     return _floats(moments.cast(pa.int64())) / 1e6
@@ -49,20 +51,20 @@ def seconds(column: Any, name: str, unit: TimeUnit | None) -> Seconds:
 def encode_ages(
     events: Any, times: Any, now: Seconds, feature: SequenceFeature, unit: TimeUnit | None
 ) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Age in seconds of every event that is kept, (N, length), 0 where there is none.
+    """Age in seconds of every kept event, (N, length), followed by zeros.
 
-    An event that comes after its row has age 0: clocks differ.
+    An event after its row has age 0, because clocks differ.
 
     Args:
-        events: The sequence's own column.
-        times: Lists as long, of moments.
+        events: The column of the sequence.
+        times: Lists of the same lengths, with the times of the events.
         now: (N,), when each row was shown.
-        feature: Of the sequence.
-        unit: Of moments that are numbers.
+        feature: The sequence.
+        unit: Unit of times that are numbers.
 
     Raises:
-        SchemaError: If `times` holds no lists of moments.
-        DataError: If there are more or fewer times than events, or one is not known or absurd.
+        SchemaError: If `times` does not hold lists of times.
+        DataError: If events and times of a row differ in number, or a time is missing or absurd.
     """
     _, counts = items_of(events, feature.name)
     moments, lengths = _moments(times, feature)
@@ -92,11 +94,11 @@ def _check(ages: Seconds, feature: SequenceFeature) -> None:
     if np.isnan(ages).any():
         raise DataError(
             f"an event of {feature.name!r} has no time in {feature.times!r}, or its row has none; "
-            "fill them in, or leave such events out"
+            "fill in the times, or remove such events"
         )
     if len(ages) and (farthest := np.abs(ages).max()) > _FARTHEST:
         raise DataError(
-            f"an event of {feature.name!r} lies {farthest / _YEAR:,.0f} years from its row; the "
+            f"an event of {feature.name!r} is {farthest / _YEAR:,.0f} years from its row; the "
             f"times in {feature.times!r} and those of the rows must have the same unit"
         )
 
@@ -107,10 +109,10 @@ def _floats(array: Any) -> Seconds:
 
 
 def _parsed(array: Any, name: str) -> Any:
-    """Texts as timestamps, with a zone or without."""
+    """Text as timestamps, with or without a time zone."""
     for zone in (None, "UTC"):
         try:
             return array.cast(pa.timestamp("us", tz=zone))
         except pa.ArrowInvalid:
             continue
-    raise SchemaError(f"a text in {name!r} is no time of ISO 8601; write 2026-01-31T12:00:00")
+    raise SchemaError(f"a text in {name!r} is not an ISO 8601 time; write 2026-01-31T12:00:00")

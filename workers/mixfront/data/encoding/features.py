@@ -1,4 +1,4 @@
-"""Raw columns to the features of a model, by fitted tables and scalings."""
+"""Encodes raw columns as the features of a model, with fitted tables and scalings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,24 +21,24 @@ Columns = Mapping[str, Any]  # pyarrow arrays, chunked or not
 
 @dataclass(frozen=True, kw_only=True)
 class EncodedRows:
-    """N rows of features; C categorical, M numeric fields, S the sequences' lengths together.
+    """N rows of features, of C categorical and M numeric fields.
 
-    A of these S are of sequences whose events have times.
+    S is the total length of all sequences, and A that of the sequences with times.
     """
 
     ids: np.ndarray[Any, np.dtype[np.int32]]  # (N, C), rows of the fused table
     numeric: np.ndarray[Any, np.dtype[np.float32]]  # (N, M), scaled; NaN where null
-    sequences: np.ndarray[Any, np.dtype[np.int32]]  # (N, S), a PAD row where there is nothing
-    ages: np.ndarray[Any, np.dtype[np.float32]]  # (N, A) seconds; 0 where there is nothing
+    sequences: np.ndarray[Any, np.dtype[np.int32]]  # (N, S), padded with the PAD row
+    ages: np.ndarray[Any, np.dtype[np.float32]]  # (N, A) seconds, padded with 0
 
 
 @dataclass(frozen=True)
 class _Close:
-    """The columns of close ids: where they go, and where they come from."""
+    """The lookup of all columns with close ids."""
 
     ids: CloseIds
-    at: list[int]
-    sources: Sequence[str]
+    at: list[int]  # positions among the categorical fields
+    sources: Sequence[str]  # Parquet columns
     features: Sequence[str]
 
 
@@ -47,8 +47,8 @@ class FeatureEncoder:
 
     Args:
         schema: The features, in the order of the encoded fields.
-        tables: Of the features that have one of their own.
-        scalings: Of the other numbers.
+        tables: Tables of the features that have their own.
+        scalings: Scalings of the numeric features without a table.
     """
 
     def __init__(
@@ -70,8 +70,8 @@ class FeatureEncoder:
         """The features of N rows.
 
         Raises:
-            SchemaError: If a column holds what its feature cannot be.
-            DataError: If an event has no time where it should, or an absurd one.
+            SchemaError: If a column's values do not fit its feature.
+            DataError: If an event of a timed sequence has no time, or an impossible one.
         """
         sequences, ages = self._encode_sequences(columns, num_rows)
         return EncodedRows(
@@ -82,7 +82,7 @@ class FeatureEncoder:
         )
 
     def _encode_ids(self, columns: Columns, num_rows: int) -> Array:
-        """(N, C)."""
+        """Rows of the fused table (N, C)."""
         ids = np.empty((num_rows, len(self._ids)), np.int32)
         for at, (source, table) in enumerate(self._ids):
             if table.places is None:
@@ -95,15 +95,15 @@ class FeatureEncoder:
 
     @cached_property
     def _close(self) -> _Close | None:
-        """Of all tables with close ids; built when first needed, which training mostly is not."""
-        found = [(at, s, t, t.places) for at, (s, t) in enumerate(self._ids) if t.places]
-        if not found:
+        """All tables with close ids; built on first use, because cached rows need no encoding."""
+        entries = [(at, s, t, t.places) for at, (s, t) in enumerate(self._ids) if t.places]
+        if not entries:
             return None
-        at, sources, tables, places = zip(*found, strict=True)
+        at, sources, tables, places = zip(*entries, strict=True)
         return _Close(CloseIds(places), list(at), sources, [t.state.feature for t in tables])
 
     def _encode_numbers(self, columns: Columns, num_rows: int) -> Array:
-        """(N, M)."""
+        """Scaled numbers (N, M)."""
         numeric = np.empty((num_rows, len(self._scaled)), np.float32)
         for at, (source, scaling) in enumerate(self._scaled):
             numeric[:, at] = scaling.scale(numbers(columns[source], scaling.feature))
@@ -122,8 +122,8 @@ class FeatureEncoder:
         return np.concatenate(rows, 1), np.concatenate(ages, 1)
 
     def _ages(self, columns: Columns, feature: SequenceFeature, times: str) -> Array:
-        """(N, length)."""
+        """Ages (N, length) of one sequence."""
         unit, time = self._schema.time_unit, self._schema.time
-        assert time is not None  # the schema refuses times without it
+        assert time is not None  # the schema refuses `times` without `time`
         now = seconds(columns[time], time, unit)
         return encode_ages(columns[feature.source], columns[times], now, feature, unit)

@@ -1,4 +1,4 @@
-"""What an encoder learns from the training rows, feature by feature, in one stream of tables."""
+"""Fits an encoder to the training rows, feature by feature, in one pass over their tables."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class TableFit(ABC):
 
     @abstractmethod
     def update(self, column: Any) -> None:
-        """Take in a column of training rows."""
+        """Add a column of training rows."""
 
     @abstractmethod
     def finish(self, offset: int) -> IdTable:
-        """The table, its first row at `offset` of the fused table."""
+        """The table; `offset` is its first row in the fused table."""
 
 
 class _ValuesFit(TableFit):
@@ -100,19 +100,19 @@ class _BucketsFit(TableFit):
 
 
 class ScalingFit:
-    """Mean and deviation of a numeric feature, after the logarithm where it has one."""
+    """Mean and standard deviation of a numeric feature, of its logarithm with `encoding: log`."""
 
     def __init__(self, feature: NumericFeature) -> None:
         self._feature = feature
         self._moments = Moments()
 
     def update(self, column: Any) -> None:
-        """Take in a column of training rows."""
+        """Add a column of training rows."""
         flat = numbers(column, self._feature.name)
         self._moments.update(signed_log(flat) if self._feature.encoding == "log" else flat)
 
     def finish(self) -> NumericScaling:
-        """The scaling that was learnt."""
+        """The fitted scaling."""
         return NumericScaling(
             feature=self._feature.name,
             log=self._feature.encoding == "log",
@@ -125,7 +125,7 @@ class ScalingFit:
 
 @dataclass
 class EncoderFit:
-    """All features of a schema while they are learnt."""
+    """All features of a schema during a fit."""
 
     schema: Schema
     tables: dict[str, TableFit]
@@ -136,27 +136,27 @@ class EncoderFit:
 
     @property
     def columns(self) -> list[str]:
-        """The columns to read; a sequence with a shared table has nothing to learn."""
+        """The columns to read; sequences with a shared table have nothing to learn."""
         return sorted({self.sources[name] for name in (*self.tables, *self.scalings)})
 
     def update(self, table: Any) -> None:
-        """Take in a `pyarrow.Table` of training rows."""
+        """Add a `pyarrow.Table` of training rows."""
         self.num_rows += table.num_rows
         self.optional |= {name for name in table.column_names if table[name].null_count}
-        for name, learning in self.tables.items():
-            learning.update(table[self.sources[name]])
+        for name, table_fit in self.tables.items():
+            table_fit.update(table[self.sources[name]])
         for name, scaling in self.scalings.items():
             scaling.update(table[self.sources[name]])
 
     def finish(self, train: str | None) -> tuple[EncoderState, tuple[IdTable, ...]]:
-        """What an encoder consists of.
+        """The state and the tables of the fitted encoder.
 
         Args:
-            train: Filter of the rows that were taken in.
+            train: Filter of the training rows.
         """
         tables: list[IdTable] = []
         for table in self.tables.values():
-            offset = sum(before.state.num_rows for before in tables)
+            offset = sum(previous.state.num_rows for previous in tables)
             tables.append(table.finish(offset))
         state = EncoderState(
             schema_=self.schema,
@@ -170,10 +170,10 @@ class EncoderFit:
 
 
 def start_fit(schema: Schema, columns: Any) -> EncoderFit:
-    """Ready to learn `schema` from a data set whose `pyarrow.Schema` is `columns`.
+    """Start to fit `schema` to a data set whose `pyarrow.Schema` is `columns`.
 
     Raises:
-        SchemaError: If a column's type does not go with its feature's kind.
+        SchemaError: If a column's type does not fit its feature's kind.
     """
     fit = EncoderFit(schema, {}, {}, {f.name: f.source for f in schema.features}, set())
     for feature in schema.features:

@@ -20,7 +20,7 @@ def mix64(words: Hashes) -> Hashes:
 
 
 def hash_values(values: Any) -> Hashes:
-    """64-bit hashes (N,) of an int64, float32 or string pyarrow array; anything where null."""
+    """64-bit hashes (N,) of an int64, float32 or string pyarrow array; arbitrary where null."""
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         unique = values.cast(pa.string()).dictionary_encode()
         codes = unique.indices.fill_null(0).to_numpy(zero_copy_only=False)

@@ -1,4 +1,4 @@
-"""One embedding table's part of the encoder: values of a column to rows of the fused table.
+"""One embedding table in the encoder: maps values of a column to rows of the fused table.
 
 A table's first rows are PAD, UNKNOWN and NULL; then come its values, hash or quantile buckets.
 """
@@ -17,22 +17,22 @@ from mixfront.data.encoding.vocabulary import Vocabulary
 
 
 class TableState(BaseModel):
-    """What identifies a table, without the values of its vocabulary."""
+    """Everything about a table except the values of its vocabulary."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    feature: str  # whose table it is; sequences may share it
+    feature: str  # the feature that owns the table; sequences may share it
     kind: Literal["vocabulary", "hash", "buckets"]
-    form: Canonical  # of the values; of no account for buckets
+    form: Canonical  # of the values; not used for buckets
     size: int  # rows after the reserved ones
     offset: int  # its first row in the fused table
     null_row: Literal["own", "unknown"] = "own"
-    edges: tuple[float, ...] = ()  # of buckets
-    fill: float | None = None  # what a null number becomes before it is put into a bucket
+    edges: tuple[float, ...] = ()  # between buckets
+    fill: float | None = None  # replaces null numbers before they are put into buckets
 
     @property
     def num_rows(self) -> int:
-        """All rows, the reserved ones included."""
+        """All rows, including the reserved ones."""
         return RESERVED_ROWS + self.size
 
 
@@ -45,17 +45,17 @@ class IdTable:
 
     @property
     def pad_row(self) -> int:
-        """The row that stands for nothing at all."""
+        """The row for padding."""
         return self.state.offset + PAD
 
     @property
     def null_row(self) -> int:
-        """The row of a null."""
+        """The row for nulls."""
         return self.state.offset + (NULL if self.state.null_row == "own" else UNKNOWN)
 
     @cached_property
     def places(self) -> Places | None:
-        """Its rows by id, if its values are whole numbers that lie close together."""
+        """Its rows by id, if its values are integers from a narrow range."""
         vocabulary, state = self.vocabulary, self.state
         if vocabulary is None or vocabulary.form != "int64" or not len(vocabulary):
             return None
@@ -72,21 +72,21 @@ class IdTable:
 
         Args:
             column: The values.
-            feature: Whose column it is; the table's own by default.
+            feature: The feature of the column; by default the owner of the table.
 
         Raises:
-            SchemaError: If it holds what the feature cannot be.
+            SchemaError: If its values do not fit the feature.
         """
         feature = feature or self.state.feature
         if self.state.kind == "buckets":
             return self._bucket_rows(column, feature)
         if self._close is not None:
             return np.asarray(self._close.rows([column], [feature])[0])
-        given = readable(column, self.state.form, feature)
-        index = self._index(given.values)
+        converted = readable(column, self.state.form, feature)
+        index = self._index(converted.values)
         rows = index.astype(np.int32) + np.int32(self.state.offset + RESERVED_ROWS)
         rows[index < 0] = self.state.offset + UNKNOWN
-        rows[given.nulls] = self.null_row
+        rows[converted.nulls] = self.null_row
         return rows
 
     def _index(self, values: Any) -> np.ndarray[Any, np.dtype[np.signedinteger[Any]]]:

@@ -1,4 +1,4 @@
-"""Labels and users of rows: checked, and as numbers."""
+"""Checks labels and users, and encodes them as numbers."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def encode_label(column: Any, name: str) -> np.ndarray[Any, np.dtype[np.float32]
 
     Raises:
         SchemaError: If its type is neither boolean nor numeric.
-        DataError: If a value is neither 0 nor 1; gives the value and how many rows are wrong.
+        DataError: If a value is neither 0 nor 1; the message has an example and a count.
     """
     wrong = {v: n for v, n in count_labels(column, name).items() if not is_label(v)}
     if wrong:
@@ -36,10 +36,10 @@ def count_labels(column: Any, name: str) -> dict[Any, int]:
     kind = kind.value_type if types.is_dictionary(kind) else kind
     if not (types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind)):
         raise SchemaError(
-            f"the label {name!r} holds {kind}; choose a column of 0 and 1, or write it so"
+            f"the label {name!r} holds {kind}; choose a column of 0 and 1, or convert it"
         )
     if types.is_float16(kind):
-        column = column.cast(pa.float32())  # Arrow counts no float16
+        column = column.cast(pa.float32())  # Arrow cannot count float16
     return {count["values"]: count["counts"] for count in pc.value_counts(column).to_pylist()}
 
 
@@ -65,13 +65,13 @@ def is_label(value: Any) -> bool:
 
 
 class UserCodes:
-    """Integers for users, one per user, over all tables of a split.
+    """Integer codes for users, the same in all tables of a split.
 
-    Integers are kept; other users are numbered in order of appearance. A row without a user is a
-    group of its own, which has a single class and so counts in no UAUC.
+    Integers are kept; other users are numbered in order of appearance. A row without a user is its
+    own group, which has only one class and so does not count in UAUC.
 
     Args:
-        name: Column of the users.
+        name: Name of the user column.
     """
 
     def __init__(self, name: str) -> None:
@@ -94,7 +94,7 @@ class UserCodes:
         nulls = array.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
         if pa.types.is_integer(array.type):
             filled = array.fill_null(0).to_numpy(zero_copy_only=False)
-            codes = filled.astype(np.int64)  # unsigned ones may wrap: still one for each
+            codes = filled.astype(np.int64)  # unsigned ones may wrap around, but stay distinct
         else:
             codes = self._numbered(array)
         return self._null_groups(codes, nulls)
@@ -111,10 +111,10 @@ class UserCodes:
 
     def _null_groups(self, codes: Codes, nulls: Any) -> Codes:
         count = int(nulls.sum())
-        own = _NO_USER + self._num_nulls + np.arange(count, dtype=np.int64)
+        group_codes = _NO_USER + self._num_nulls + np.arange(count, dtype=np.int64)
         self._num_nulls += count
         grouped = codes.copy()
-        grouped[nulls] = own
+        grouped[nulls] = group_codes
         return grouped
 
 

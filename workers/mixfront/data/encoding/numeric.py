@@ -1,4 +1,4 @@
-"""Numbers for a model: moments and quantiles of the training rows, and scaling by them."""
+"""Numeric features: moments and quantiles of the training rows, and scaling by them."""
 
 from typing import Any, Literal
 
@@ -9,12 +9,12 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def signed_log(values: Floats) -> Floats:
-    """sign(x) * log(1 + |x|): a logarithm that takes zero and negative numbers too."""
+    """sign(x) * log(1 + |x|): a logarithm that also accepts zero and negative numbers."""
     return np.sign(values) * np.log1p(np.abs(values))
 
 
 class Moments:
-    """Mean and variance of a stream, merged part by part (Chan et al., 1979); NaN left out."""
+    """Mean and variance of a stream, merged part by part (Chan et al., 1979); ignores NaN."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -22,7 +22,7 @@ class Moments:
         self._squares = 0.0
 
     def update(self, values: Floats) -> None:
-        """Take in one part of the stream."""
+        """Add one part of the stream."""
         part = values[~np.isnan(values)]
         if not len(part):
             return
@@ -35,13 +35,13 @@ class Moments:
 
     @property
     def deviation(self) -> float:
-        """The standard deviation; 1 where nothing varies, so that scaling by it is harmless."""
+        """The standard deviation; 1 if all values are equal, so that scaling by it is harmless."""
         spread = float(np.sqrt(self._squares / self.count)) if self.count else 0.0
         return spread if spread > 1e-12 * max(1.0, abs(self.mean)) else 1.0
 
 
 class QuantileSample:
-    """Every k-th number of a stream, k doubling as it grows: the same for the same stream."""
+    """A deterministic sample: every k-th number of a stream, with k doubling as it grows."""
 
     def __init__(self, limit: int = 2_000_000) -> None:
         self._limit = limit
@@ -50,7 +50,7 @@ class QuantileSample:
         self._kept: Floats = np.empty(0)
 
     def update(self, values: Floats) -> None:
-        """Take in one part of the stream; NaN left out."""
+        """Add one part of the stream; ignores NaN."""
         part = values[~np.isnan(values)]
         self._kept = np.concatenate([self._kept, part[self._skip :: self._stride]])
         self._skip = (self._skip - len(part)) % self._stride
@@ -60,11 +60,11 @@ class QuantileSample:
             self._stride *= 2
 
     def edges(self, buckets: int) -> tuple[float, ...]:
-        """At most `buckets` - 1 inner edges, at quantiles; equal ones fall together."""
+        """At most `buckets` - 1 inner edges at quantiles, without duplicates."""
         if not len(self._kept):
             return ()
         inner = np.quantile(self._kept, np.arange(1, buckets) / buckets, method="inverted_cdf")
-        # nothing seen lies over an edge at the maximum: its bucket would never be trained
+        # no number is above an edge at the maximum, so the last bucket would never be trained
         return tuple(float(edge) for edge in np.unique(inner[inner < self._kept.max()]))
 
 
@@ -81,7 +81,7 @@ class NumericScaling(BaseModel):
     nulls: Literal["own", "mean", "zero"]
 
     def scale(self, values: Floats) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """float64 (N,) as float32 (N,): scaled, clipped, and NaN where a null is kept."""
+        """Scale and clip float64 (N,) to float32 (N,); NaN where a null is kept."""
         if self.nulls == "zero":
             values = np.where(np.isnan(values), 0.0, values)
         logged = signed_log(values) if self.log else values

@@ -1,4 +1,4 @@
-"""Lists of values, cut to a length and laid out as a rectangle of ids."""
+"""Truncates and pads lists of values to a rectangle of ids."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,17 +13,17 @@ from mixfront.exceptions import SchemaError
 
 
 def is_list(kind: Any) -> bool:
-    """Whether an Arrow type is one of its kinds of list."""
+    """Whether an Arrow type is a kind of list."""
     types = pa.types
     plain = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
     return bool(plain or types.is_list_view(kind) or types.is_large_list_view(kind))
 
 
 def items_of(column: Any, feature: str) -> tuple[Any, np.ndarray[Any, np.dtype[np.int64]]]:
-    """All items of a list column behind one another, and how many each row has (N,).
+    """All items of a list column, concatenated, and the number per row (N,).
 
     Raises:
-        SchemaError: If the column holds no lists.
+        SchemaError: If the column does not hold lists.
     """
     array = plain(column)
     if pa.types.is_null(array.type):
@@ -43,14 +43,14 @@ class Cut:
     """Which items of N lists are kept, and where in a rectangle (N, length) they go."""
 
     filled: np.ndarray[Any, np.dtype[np.bool_]]  # (N, length)
-    items: np.ndarray[Any, np.dtype[np.int64]] | None  # places of those kept; None: all are
+    items: np.ndarray[Any, np.dtype[np.int64]] | None  # indices of the kept items; None means all
 
     def kept(self, values: Any) -> Any:
-        """Those of a pyarrow or NumPy array of all items that are kept, row by row."""
+        """The kept elements, row by row, of a pyarrow or NumPy array with one element per item."""
         return values if self.items is None else values.take(self.items)
 
     def spread(self, kept: Any, padding: Any) -> np.ndarray[Any, np.dtype[Any]]:
-        """A value of every kept item -> (N, length), `padding` behind the kept ones."""
+        """One value per kept item -> (N, length), followed by `padding`."""
         spread = np.full(self.filled.shape, padding, kept.dtype)
         spread[self.filled] = kept
         return spread
@@ -59,7 +59,7 @@ class Cut:
 def cut_lists(
     lengths: np.ndarray[Any, np.dtype[np.int64]], length: int, keep: Literal["last", "first"]
 ) -> Cut:
-    """The last or first `length` items of lists that lie behind one another."""
+    """Keep the last or first `length` items of lists that are concatenated."""
     kept = np.minimum(lengths, length)
     filled = np.arange(length) < kept[:, None]
     if kept.sum() == lengths.sum():
@@ -73,7 +73,7 @@ def cut_lists(
 def encode_sequence(
     column: Any, feature: str, table: IdTable, length: int, keep: Literal["last", "first"]
 ) -> Rows:
-    """The last or first `length` items of every list as rows (N, length), PAD behind them."""
+    """The last or first `length` items of every list as rows (N, length), then PAD."""
     items, lengths = items_of(column, feature)
     form_of(items.type, feature)  # refuses items that cannot be ids
     cut = cut_lists(lengths, length, keep)

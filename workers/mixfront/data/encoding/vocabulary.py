@@ -18,11 +18,11 @@ _TYPES: dict[Canonical, Any] = {
     "string": pa.string(),
 }
 _FORMS = {kind: form for form, kind in _TYPES.items()}
-_COMPACT_AT = 2_000_000  # distinct values counted apart before they are merged
+_COMPACT_AT = 2_000_000  # distinct values that are counted before the counts are merged
 # Arrow hashes the whole vocabulary in every call: 300 ms for a million texts, even to look up one.
-# A vocabulary larger than this keeps hashes of its own between calls.
+# A vocabulary larger than this keeps its own hashes between calls.
 _SMALL = 1000
-_FEW = 64  # so few texts are found sooner in a dict of a small vocabulary
+_FEW = 64  # for at most this many texts, a dict of a small vocabulary is faster
 
 
 class ValueCounter:
@@ -62,14 +62,14 @@ class ValueCounter:
 
 
 def _whole_if_possible(values: Any) -> Any:
-    """Ids that pandas made floats of (because of a null) are whole numbers again."""
+    """Convert ids that pandas stored as floats (because of a null) back to integers."""
     if pa.types.is_floating(values.type) and is_whole(values):
         return values.cast(pa.int64())
     return values
 
 
 class Vocabulary:
-    """Values in a fixed order; a value's index is its place."""
+    """Values in a fixed order; a value's index is its position."""
 
     def __init__(self, values: Any) -> None:
         self.values = values
@@ -83,15 +83,15 @@ class Vocabulary:
         return _FORMS[self.values.type]
 
     def index(self, values: Any) -> Index:
-        """The place (N,) of every value of a canonical pyarrow array; -1 if unknown or null."""
+        """The index (N,) of every value of a canonical pyarrow array; -1 if unknown or null."""
         if len(self) == 0:
             return np.full(len(values), -1, np.int32)
         if self.form == "string":
             return self._index_texts(values)
         if values.null_count == 0:
             return self._index_numbers(values.to_numpy())
-        found = self._index_numbers(values.fill_null(0).to_numpy())
-        return np.where(values.is_valid().to_numpy(zero_copy_only=False), found, np.int32(-1))
+        index = self._index_numbers(values.fill_null(0).to_numpy())
+        return np.where(values.is_valid().to_numpy(zero_copy_only=False), index, np.int32(-1))
 
     def _index_texts(self, values: Any) -> Index:
         if len(self) > max(_SMALL, 2 * len(values)) and self._hashed is not None:
@@ -99,8 +99,8 @@ class Vocabulary:
         if len(self) <= _SMALL and len(values) <= _FEW:
             places = self._place_of
             return np.array([places.get(text, -1) for text in values.to_pylist()], np.int32)
-        found = pc.index_in(values.cast(pa.string()), value_set=self.values)
-        return np.asarray((found.fill_null(-1) if found.null_count else found).to_numpy())
+        index = pc.index_in(values.cast(pa.string()), value_set=self.values)
+        return np.asarray((index.fill_null(-1) if index.null_count else index).to_numpy())
 
     def _index_hashed(self, values: Any, ordered: Hashes, order: Index) -> Index:
         place = np.minimum(np.searchsorted(ordered, _hashes(values)), len(ordered) - 1)
@@ -126,7 +126,7 @@ class Vocabulary:
 
     @cached_property
     def _hashed(self) -> tuple[Hashes, Index] | None:
-        """Python's own hashes of the texts in order, and whose they are; None if two are equal."""
+        """Sorted Python hashes of the texts, and the index of each; None if two are equal."""
         hashes = _hashes(self.values)
         order = np.argsort(hashes).astype(np.int32)
         ordered = hashes[order]

@@ -1,1 +1,1 @@
-"""Parquet without a schema yet: its columns, leaks, and a proposed schema."""
+"""Inspects Parquet data that has no schema yet: columns, leaks, and a proposed schema."""

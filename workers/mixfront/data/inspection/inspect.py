@@ -21,7 +21,7 @@ from mixfront.exceptions import SchemaError
 SAMPLE_ROWS = 500_000
 HIGH_NULLS = 0.5
 _MIN_DISTINCT = 100  # with fewer values, lists and id columns overlap by chance
-_MIN_JACCARD = 0.25  # overlap of the values of a list and of an id column
+_MIN_JACCARD = 0.25  # least overlap of a list's items with an id column to share its table
 _ROLE_NAMES = {
     "label": r"(^|_)(click|clicked|label|target|is_click|conversion)$",
     "user": r"^(user|user_?id|uid|member_?id)$",
@@ -139,7 +139,7 @@ def _add_times(
     time: str | None,
     unit: TimeUnit | None,
 ) -> tuple[list[Feature], list[str]]:
-    """The features, sequences with the columns of their events' times, and warnings about them."""
+    """The features, with `times` for the sequences that have some, and warnings about times."""
     timed, warnings = [], []
     for feature in features:
         if not isinstance(feature, SequenceFeature) or feature.name not in times:
@@ -161,13 +161,13 @@ def _check_column(profile: ColumnProfile, signal: LabelSignal | None) -> tuple[s
     if profile.shape == "list" and "timestamp" in profile.type:
         return "no other list has as many items as these times; left out", False
     if signal is not None and signal.leaks:
-        return f"predicts the label alone with AUC {signal.auc:.3f}: a leak; left out", False
+        return f"alone predicts the label with AUC {signal.auc:.3f}: a leak; left out", False
     if looks_like_outcome(profile):
         alone = f" (AUC {signal.auc:.3f} alone)" if signal else ""
         return f"looks like another outcome, known only afterwards{alone}; left out", False
     if signal is not None and signal.purity and signal.purity > 0.99 and signal.auc > 0.55:
         return (
-            f"one of its values decides the label in {signal.purity:.1%} of rows; check it",
+            f"one of its values has the same label in {signal.purity:.1%} of its rows; check it",
             True,
         )
     if profile.null_share > HIGH_NULLS:
@@ -178,7 +178,7 @@ def _check_column(profile: ColumnProfile, signal: LabelSignal | None) -> tuple[s
 
 
 def _shared_table(profile: ColumnProfile, owners: Sequence[str], rows: pa.Table) -> str | None:
-    """The id column that a list's items come from: the one with the largest overlap of values."""
+    """The id column that a list's items come from: the one whose values overlap most."""
     if profile.distinct < _MIN_DISTINCT:
         return None
     items = pc.list_flatten(rows[profile.name]).unique()

@@ -30,17 +30,17 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class LabelSignal:
     """How well one column alone predicts the label."""
 
-    auc: float  # max(a, 1 - a) of the label's rate per value, learnt on other rows
-    purity: float | None  # of a binary column: the largest share of one label at one value
+    auc: float  # max(a, 1 - a) of the label's rate per value, learned on other rows
+    purity: float | None  # binary columns: the largest share of one label among rows of one value
 
     @property
     def leaks(self) -> bool:
-        """Whether it is too good to be known before the outcome."""
+        """Whether the AUC is too high for a column that is known before the outcome."""
         return self.auc > LEAK_AUC
 
 
 def looks_like_outcome(profile: ColumnProfile) -> bool:
-    """Whether name and values of a column suggest that it is known only after the impression."""
+    """Whether a column's name and values suggest that it is known only after the impression."""
     if profile.shape != "number":
         return False
     return (profile.binary and bool(_OUTCOME.search(profile.name))) or bool(
@@ -51,11 +51,11 @@ def looks_like_outcome(profile: ColumnProfile) -> bool:
 def label_signal(profile: ColumnProfile, column: Any, label: Array) -> LabelSignal | None:
     """How well a column predicts the label; None for constants, lists and structures.
 
-    The label's rate per value (per quantile for numbers with many values) is learnt on even rows
-    and scored on odd rows, and the other way round, so that ids that occur once predict nothing.
+    The label's rate per value (per quantile for numbers with many values) is learned on even
+    rows and scored on odd rows, and vice versa, so that ids that occur once predict nothing.
 
     Args:
-        profile: Of the column.
+        profile: Profile of the column.
         column: `pyarrow.ChunkedArray` (N,).
         label: (N,) 0 or 1.
     """

@@ -1,4 +1,4 @@
-"""What a column of raw Parquet looks like, counted over a sample of rows."""
+"""Statistics of a column of raw Parquet, over a sample of rows."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,7 +21,7 @@ class ColumnProfile:
     type: str
     shape: Shape
     null_share: float
-    distinct: int  # values; of a list, its items
+    distinct: int  # number of distinct values; for lists, of distinct items
     example: str
     constant: bool
     whole: bool  # numbers without a fraction
@@ -61,7 +61,7 @@ def profile_column(name: str, column: Any) -> ColumnProfile:
 
 
 def _countable(items: Any) -> Any:
-    """The items in a type whose distinct values Arrow can count."""
+    """The items, cast to a type whose distinct values Arrow can count."""
     if pa.types.is_dictionary(items.type):
         return items.cast(items.type.value_type)
     small = pa.types.is_decimal32(items.type) or pa.types.is_decimal64(items.type)

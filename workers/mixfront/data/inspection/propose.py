@@ -1,4 +1,4 @@
-"""A first schema.yaml for a data set, from names, types and counts; to be edited by hand."""
+"""Proposes a first schema.yaml from names, types and counts; to be edited by hand."""
 
 import re
 
@@ -46,7 +46,7 @@ def propose_feature(
     """A feature for one column; None for constants and types that cannot be features.
 
     Args:
-        profile: Of the column.
+        profile: Profile of the column.
         num_rows: Number of sampled rows.
         share: The feature whose ids a list holds.
     """

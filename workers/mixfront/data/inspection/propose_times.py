@@ -1,4 +1,4 @@
-"""Which list columns hold the times of the events in other list columns."""
+"""Finds list columns that hold the times of the events in other list columns."""
 
 import re
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ _MAX_FUTURE = 0.01  # share of events after their row that differing clocks can 
 
 
 def match_times(profiles: Sequence[ColumnProfile], rows: pa.Table) -> dict[str, str]:
-    """List column -> the list column with the times of its events, of equal length in every row.
+    """Map list columns to the columns with the times of their events: as long in every row.
 
-    Among several candidates, the one with the longest common prefix of names.
+    If several columns match, the one whose name shares the longest prefix.
     """
     lists = [profile for profile in profiles if profile.shape == "list"]
     times = [profile.name for profile in lists if _looks_like_times(profile)]
@@ -35,7 +35,7 @@ def match_times(profiles: Sequence[ColumnProfile], rows: pa.Table) -> dict[str, 
 
 
 def time_unit(moments: Any) -> TimeUnit | None:
-    """The unit of a column of numeric times, by their size; None if not numeric, or none fits."""
+    """The unit of numeric times, inferred from their size; None if not numeric or if none fits."""
     kind = moments.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         return None
@@ -69,7 +69,7 @@ def check_times(
 
 
 def _looks_like_times(profile: ColumnProfile) -> bool:
-    """By its type, or by its name and numbers too large for durations."""
+    """Judges by the type, or by the name and numbers that are too large for durations."""
     if "timestamp" in profile.type:
         return True
     late = profile.low is not None and profile.low >= _EARLIEST["s"]
@@ -77,7 +77,7 @@ def _looks_like_times(profile: ColumnProfile) -> bool:
 
 
 def _common_prefix(one: str, other: str) -> int:
-    """Length of the common prefix."""
+    """Length of the common prefix of two names."""
     return len(list(takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))))
 
 

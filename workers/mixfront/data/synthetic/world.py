@@ -1,4 +1,4 @@
-"""A made-up app whose click probabilities are known: what synthetic logs are drawn from."""
+"""A simulated app with known click probabilities, from which synthetic logs are sampled."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ _CLICK_RATE = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class Impressions:
-    """N logged impressions, and the truth behind them."""
+    """N logged impressions, and their true logits."""
 
     user: Ints
     item: Ints
@@ -27,17 +27,17 @@ class Impressions:
     hour: Ints
     day: Ints
     logit: Floats  # of the true click probability
-    click: Ints  # drawn from it
+    click: Ints  # sampled from it
 
 
 class World:
-    """Users, items and how they like one another.
+    """Users, items, and the effects that make users click on items.
 
-    Planted in the logit: one-feature effects (every user's and item's own rate, device, page,
-    hour); second order (age x genre, device x page, price x city, the share of a user's history
-    that has the item's genre); third order (device x genre x half of the day, page x city x age),
-    products of three signs. A user has 200 rows in the mean and an item 400, so that their rates
-    can be learned, and what tells models apart is the interactions.
+    The logit is a sum of effects. First order: a rate per user and per item, device, page, hour.
+    Second order: age x genre, device x page, price x city, the share of a user's history that has
+    the item's genre. Third order: device x genre x half of the day, page x city x age, as products
+    of three signs. A user has 200 rows on average and an item 400, so that their rates can be
+    learned and models differ by the interactions that they learn.
     """
 
     def __init__(self, num_rows: int, seed: int) -> None:
@@ -56,13 +56,13 @@ class World:
         self.user_rate = rng.normal(0.0, 0.4, self.num_users)
         self.item_rate = rng.normal(0.0, 0.4, self.num_items)
         self.item_share = _heavy_tail(self.num_items, 1.05)
-        self.history = self._histories()  # (num_users, MAX_HISTORY), -1 behind the last
+        self.history = self._histories()  # (num_users, MAX_HISTORY), -1 after the last
         self._effects = _Effects(rng)
-        # Of a generator of its own: nothing else that is drawn changes with it.
+        # A separate generator, so that no other random number depends on the ages.
         self.history_ages = _ages(np.random.default_rng([seed, NUM_DAYS]), self.history.shape)
 
     def log(self, num_rows: int) -> Impressions:
-        """So many impressions, in no order."""
+        """Sample this many impressions, in no particular order."""
         rng = self._rng
         user = rng.choice(self.num_users, num_rows, p=_heavy_tail(self.num_users, 0.8))
         item = rng.choice(self.num_items, num_rows, p=self.item_share)
@@ -84,7 +84,7 @@ class World:
         )
 
     def _histories(self) -> Ints:
-        """Three in five items of a history are of the user's taste."""
+        """Past items per user; three in five are chosen from the user's favorite genre."""
         rng, shape = self._rng, (self.num_users, MAX_HISTORY)
         history = rng.choice(self.num_items, shape, p=self.item_share)
         for genre in range(NUM_GENRES):
@@ -92,8 +92,8 @@ class World:
             fans = np.flatnonzero(self.taste == genre)
             if len(liked) and len(fans):
                 swap = rng.random((len(fans), MAX_HISTORY)) < 0.6
-                drawn = rng.choice(liked, (len(fans), MAX_HISTORY))
-                history[fans] = np.where(swap, drawn, history[fans])
+                favorites = rng.choice(liked, (len(fans), MAX_HISTORY))
+                history[fans] = np.where(swap, favorites, history[fans])
         lengths = np.minimum(rng.poisson(10, self.num_users), MAX_HISTORY)
         lengths[rng.random(self.num_users) < 0.1] = 0  # new users
         return np.where(np.arange(MAX_HISTORY) < lengths[:, None], history, -1)
@@ -113,18 +113,18 @@ class World:
         return logit
 
     def _genre_share(self, user: Ints, genre: Ints) -> Floats:
-        """What share of each user's history has the genre of the item shown; 1/8 if empty."""
-        there = self.history >= 0
-        of_genre = np.where(there, self.genre[self.history], -1)
+        """The share of each user's history with the item's genre; 1/8 if the history is empty."""
+        present = self.history >= 0
+        of_genre = np.where(present, self.genre[self.history], -1)
         counts = np.stack([(of_genre == g).sum(1) for g in range(NUM_GENRES)], axis=1)
-        lengths = np.maximum(there.sum(1, keepdims=True), 1)
-        share = np.where(there.any(1, keepdims=True), counts / lengths, 1 / NUM_GENRES)
+        lengths = np.maximum(present.sum(1, keepdims=True), 1)
+        share = np.where(present.any(1, keepdims=True), counts / lengths, 1 / NUM_GENRES)
         chosen: Floats = share[user, genre]
         return chosen
 
 
 def _ages(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-    """Days before the first day, the oldest first, a week in the mean."""
+    """Ages in days before the first day, oldest first, a week on average."""
     ages: Floats = -np.sort(-rng.exponential(7.0, shape), axis=1)
     return ages
 
@@ -142,9 +142,9 @@ class _Effects:
 
 
 def _of_size(rng: np.random.Generator, size: float, *shape: int) -> Floats:
-    """Normal draws with exactly this standard deviation, so that no seed is easier than others."""
-    drawn = rng.normal(size=shape)
-    scaled: Floats = (drawn - drawn.mean()) * (size / drawn.std())
+    """Normal samples with exactly this standard deviation, so that all seeds are equally hard."""
+    samples = rng.normal(size=shape)
+    scaled: Floats = (samples - samples.mean()) * (size / samples.std())
     return scaled
 
 
@@ -153,14 +153,14 @@ def _balanced_signs(rng: np.random.Generator, size: int) -> Floats:
 
 
 def _heavy_tail(size: int, exponent: float) -> Floats:
-    """Probabilities of Zipf's law: the k-th most frequent has a share of 1 / k^exponent."""
+    """Zipf's law: the probability of the k-th most frequent is proportional to 1 / k^exponent."""
     share = 1.0 / np.arange(1, size + 1) ** exponent
     normalised: Floats = share / share.sum()
     return normalised
 
 
 def _intercept(logit: Floats) -> float:
-    """What to add so that the mean probability is the click rate, by bisection."""
+    """The constant that makes the mean probability the click rate, by bisection."""
     low, high = -20.0, 20.0
     for _ in range(50):
         middle = (low + high) / 2

@@ -1,4 +1,4 @@
-"""Synthetic logs as Parquet, with their schema and the best AUC that anyone could reach."""
+"""Writes synthetic logs as Parquet, with their schema and the best possible AUC."""
 
 import shutil
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _DAY_MS = 86_400_000
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticReport:
-    """What was written, and what can be learnt from it."""
+    """What was written, and the best AUCs that models can reach on it."""
 
     path: str
     schema: str  # path of schema.yaml
@@ -75,7 +75,7 @@ def write_synthetic(out: Path, num_rows: int, seed: int) -> SyntheticReport:
 
 
 def synthetic_schema() -> Schema:
-    """The schema of what `write_synthetic` writes."""
+    """The schema of the data that `write_synthetic` writes."""
     return Schema(
         label="click",
         user="user_id",
@@ -144,7 +144,7 @@ def _table(world: World, rows: Impressions, chosen: Any, rng: np.random.Generato
 
 
 def _history_ms(world: World) -> Any:
-    """When the events of every user's history happened, before the first day."""
+    """Times of the events of every user's history; all are before the first day."""
     return _FIRST_MS - (world.history_ages * _DAY_MS).astype(np.int64)
 
 
@@ -171,10 +171,10 @@ def _report(out: Path, world: World, rows: Impressions) -> SyntheticReport:
 
 
 def _additive(rows: Impressions) -> Floats:
-    """The sum of one-feature effects nearest to the true logit, by backfitting.
+    """The sum of one-feature effects that is closest to the true logit, by backfitting.
 
-    Age, city and history belong to the user, genre and price to the item: their effects are in
-    the user's and the item's.
+    Age, city and history depend only on the user, and genre and price on the item, so the effects
+    of user and item include theirs.
     """
     features = (rows.user, rows.item, rows.device, rows.page, rows.hour)
     effects = [np.zeros(len(rows.logit)) for _ in features]
