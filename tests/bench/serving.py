@@ -1,11 +1,11 @@
-"""What raw rows cost beside encoded ones: the registered model through MLflow, and its network.
+"""Compares the cost of scoring raw rows with that of scoring encoded ones.
 
-Raw: `mlflow.pyfunc.load_model(...).predict(frame)` on whole rows, labels and all, as pandas reads
-them from Parquet. Encoded: the same rows as tensors through the same model's
-`Scorer.probabilities`. The two take turns over 16 slices of rows; medians of CPU time with one
-thread, which others on the machine disturb least and which is wall time on a quiet one. Weights
-are random, which costs what trained ones cost. MIXFRONT_KUAIRAND names the data; without it a
-synthetic set stands in, and the heading says so.
+Raw: `mlflow.pyfunc.load_model(...).predict(frame)` on whole rows, including labels, as pandas
+reads them from Parquet. Encoded: the same rows as tensors, through the same model's
+`Scorer.probabilities`. The two alternate over 16 slices of rows. The results are medians of CPU
+time with one thread, because it depends least on the machine's load, and equals wall time on an
+idle machine. Weights are random, which costs the same as trained ones. The data are those at
+MIXFRONT_KUAIRAND, or else a synthetic set; the heading says which.
 """
 
 import contextlib
@@ -38,14 +38,14 @@ from mixfront.training.tables.embedding import EmbeddingTables
 MODELS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("unimixer", {}),
     ("rankmixer", {"num_tokens": 16, "token_dim": 64}),
-    # the most parameters of docs/kuairand.md, and one of the fastest
+    # the model with the most parameters in docs/kuairand.md, and one of the fastest
     ("dcnv2", {"num_tokens": 46, "token_dim": 16, "rank": 0}),
     ("deepfm", {"num_tokens": 46, "token_dim": 16}),
 )
 SIZES = (1, 512, 4096)
 SLICES = 16
-SECONDS = 5.0  # for each model and number of rows
-MIN_TURNS = 3  # and one to warm up
+SECONDS = 5.0  # per model and number of rows
+MIN_TURNS = 3  # plus one to warm up
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         config = _data(Path(folder))
-        with contextlib.chdir(folder):  # MLflow writes below it
+        with contextlib.chdir(folder):  # MLflow writes to it
             _compare(config, Path(folder))
 
 
@@ -84,7 +84,7 @@ def _data(folder: Path) -> DataConfig:
 def _registered(
     folder: Path, family: str, shape: dict[str, Any], encoder: Encoder, rows: pa.Table
 ) -> Any:
-    """The model that MLflow loads, of an export such as a trial writes."""
+    """The model as loaded by MLflow, from an export like that of a trial."""
     folder.mkdir()
     final = folder / "final"
     sample = rows.slice(0, SAMPLE_ROWS).select(encoder.columns)
@@ -116,30 +116,30 @@ def _dense(family: str, shape: dict[str, Any], encoder: Encoder) -> str:
 
 
 def _measured(model: Any, rows: pa.Table) -> list[list[str]]:
-    """Cells of the table for every number of rows."""
-    found = []
+    """The table's cells for every number of rows."""
+    table_rows = []
     for size in SIZES:
         encoded, raw = _side_by_side(model, rows, size)
         milliseconds = (1e3 * encoded, 1e3 * raw, 1e3 * (raw - encoded))
-        found.append([f"{size}", *(f"{x:.2f}" for x in milliseconds), f"{raw / encoded:.2f}"])
-    return found
+        table_rows.append([f"{size}", *(f"{x:.2f}" for x in milliseconds), f"{raw / encoded:.2f}"])
+    return table_rows
 
 
 def _side_by_side(model: Any, rows: pa.Table, size: int) -> tuple[float, float]:
-    """Median seconds of encoded and of raw rows."""
+    """Median seconds for encoded and for raw rows."""
     predictor = model.unwrap_python_model().predictor
     starts = [index * (rows.num_rows - size) // (SLICES - 1) for index in range(SLICES)]
     frames = [rows.slice(start, size).to_pandas() for start in starts]
     batches = [as_batch(predictor.encoder.encode(frame)) for frame in frames]
-    taken: list[tuple[float, float]] = []
+    timings: list[tuple[float, float]] = []
     deadline = time.monotonic() + SECONDS
     for batch, frame in cycle(zip(batches, frames, strict=True)):
-        taken.append(
+        timings.append(
             (_seconds(predictor.scorer.probabilities, batch), _seconds(model.predict, frame))
         )
-        if len(taken) > MIN_TURNS and time.monotonic() > deadline:
+        if len(timings) > MIN_TURNS and time.monotonic() > deadline:
             break
-    encoded, raw = zip(*islice(taken, 1, None), strict=True)
+    encoded, raw = zip(*islice(timings, 1, None), strict=True)
     return statistics.median(encoded), statistics.median(raw)
 
 

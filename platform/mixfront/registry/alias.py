@@ -77,7 +77,7 @@ class Alias:
                 return now, version
         raise PromotionError(
             f"version {now} of {self.model!r} is the first with the alias {self.alias!r}, "
-            "so there is no earlier version to roll back to; promote another trial instead"
+            "so it cannot be rolled back; promote another trial instead"
         )
 
     def _registered(self) -> "RegisteredModel":

@@ -28,7 +28,7 @@ def rollback(model: str, *, alias: str = "champion", uri: str) -> Rollback:
 
     Raises:
         UnknownNameError: If no such model is registered.
-        PromotionError: If there is no earlier version to roll back to.
+        PromotionError: If no version has the alias, or no earlier one had it.
         TrackingError: If MLflow cannot be reached or refuses.
     """
     check_name("model name", model)
