@@ -74,8 +74,8 @@ def make_data() -> float:
     print(
         f"{made['num_rows']:,} impressions of {made['num_users']} users and {made['num_items']} "
         f"items. The true probabilities have an AUC of {optimum:.4f} on the\nvalidation day: no "
-        f"model can do better. The best sum of one-feature effects has {made['additive_auc']:.4f}:"
-        "\nmore needs interactions."
+        f"model can do better. The best sum of one-feature effects has {made['additive_auc']:.4f};"
+        "\na higher AUC needs interactions."
     )
     return optimum
 
@@ -158,7 +158,7 @@ def what_next(installing: str, seconds: float) -> None:
     """Print the times, and what to try next."""
     print(
         f"""
-Installing took {installing} (once), the demo {seconds / 60:.1f} minutes. What to try next:
+Installing took {installing} (once), and the demo {seconds / 60:.1f} minutes. What to try next:
 
   cd {HOME} && source ../.venv/bin/activate
   open front.html                                        the front, interactive

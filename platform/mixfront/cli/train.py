@@ -37,7 +37,7 @@ def train(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="Name of the new search; by default, the spec's plus -train."),
+        typer.Option(help="Name of the new search; by default, the spec's name with -train."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

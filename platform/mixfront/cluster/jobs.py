@@ -85,7 +85,7 @@ class SearchJobs:
             spec: The search's spec.
             env: Names of environment variables to pass to the job. Those of the tracking server
                 and the study are only passed to its driver.
-            shared: Whether the cluster has this machine's files; None = only if it is this machine.
+            shared: Whether the cluster has this machine's files; None = if it is this machine.
             resume: Resume an interrupted search.
 
         Raises:

@@ -43,7 +43,7 @@ def check_gpus() -> Finding:
         )
     return failed(
         f"torch {torch.__version__} is built for CUDA {torch.version.cuda} but finds no GPU",
-        "check the driver with `nvidia-smi`, it may be too old, and check CUDA_VISIBLE_DEVICES",
+        "check CUDA_VISIBLE_DEVICES, and with `nvidia-smi` whether the driver is too old",
     )
 
 

@@ -1,7 +1,7 @@
 """Runs each check in its own process, with a timeout.
 
 Unlike a thread, a process can be killed: a database driver may retry for minutes, and a broken
-CUDA driver may hang or crash. It also isolates the imports of each check.
+CUDA driver may hang or crash. Processes also isolate the imports of each check.
 """
 
 import contextlib

@@ -18,7 +18,9 @@ def check_packages() -> Finding:
     info = metadata.metadata("mixfront")
     lines = metadata.requires("mixfront") or []
     if not lines:
-        return skipped("this mixfront is a cluster job's wheel, which lists no dependencies")
+        return skipped(
+            "this mixfront is from a wheel that lists no dependencies, as cluster jobs use"
+        )
     requirements = [Requirement(line) for line in lines]
     problems = [
         *_python_problem(info["Requires-Python"]),
@@ -26,15 +28,15 @@ def check_packages() -> Finding:
         *_out_of_bounds(r for extra in (None, *EXTRAS) for r in _needed_by(extra, requirements)),
     ]
     if problems:
-        missing = " ".join(f"'{requirement}'" for _, requirement in problems)
-        return failed("; ".join(seen for seen, _ in problems), f"pip install {missing}")
+        packages = " ".join(f"'{requirement}'" for _, requirement in problems)
+        return failed("; ".join(seen for seen, _ in problems), f"pip install {packages}")
     complete = [e for e in EXTRAS if not _missing(_needed_by(e, requirements))]
     versions = ", ".join(f"{name} {version}" for name, version in installed_versions().items())
     return ok(f"{versions}; complete extras: {', '.join(complete) or 'none'}")
 
 
 def _needed_by(extra: str | None, requirements: Iterable[Requirement]) -> list[Requirement]:
-    """Requirements that an extra adds to the base package, or with None, those of the base."""
+    """Requirements that an extra adds, or with None, those of the base package."""
     return [r for r in requirements if _applies(r, extra)]
 
 

@@ -18,7 +18,7 @@ def check_study_storage() -> Finding:
     """Check that the storage can be reached; no table is created."""
     url = os.environ.get(VARIABLE)
     if not url:
-        return _default()
+        return _check_default()
     if url.startswith(_SQLITE):
         return _sqlite(Path(url.removeprefix(_SQLITE)).absolute())
     require("optuna", "sqlalchemy")
@@ -27,7 +27,7 @@ def check_study_storage() -> Finding:
     return _database(url)
 
 
-def _default() -> Finding:
+def _check_default() -> Finding:
     storage = default_storage()
     if is_local(storage):
         return ok(f"{VARIABLE} is not set; a study is an SQLite file in its search's folder")

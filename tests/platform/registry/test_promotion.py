@@ -107,7 +107,7 @@ def test_different_scores_do_not_move_the_alias(
 ) -> None:
     promote(exported, "0", model="ranker", uri=uri, code=stand_in)
     export("1", [score + 1e-4 for score in scores])
-    with pytest.raises(PromotionError, match=r"version 2 .* refused .* differ by 0\.0001"):
+    with pytest.raises(PromotionError, match=r"version 2 .* refused, .* differ by 0\.0001"):
         promote(exported, "1", model="ranker", uri=uri, code=stand_in)
     with registry(uri) as client:
         assert client.get_registered_model("ranker").aliases == {"champion": 1}
