@@ -1,4 +1,4 @@
-"""Python in a fresh process in which some packages seem not to be installed."""
+"""Runs Python in a new process in which some packages cannot be imported."""
 
 import subprocess
 import sys

@@ -17,7 +17,7 @@ FILES = [
     *sorted((ROOT / "search_spaces").rglob("*.yaml")),
 ]
 NAMED = re.compile(r"mixfront (?:--debug )?([a-z]+)(?: ([a-z]+))?")
-# What follows the name of the tool in a sentence and is not a command.
+# Words that follow `mixfront` in a sentence and are not commands.
 PROSE = {
     "and",
     "are",
@@ -51,7 +51,7 @@ PROSE = {
 
 
 def commands() -> dict[str, set[str]]:
-    """Sub-commands by command; none where it has none."""
+    """Command -> its sub-commands, if any."""
     group = typer.main.get_group(app)
     return {name: set(getattr(c, "commands", {})) for name, c in group.commands.items()}
 

@@ -1,4 +1,4 @@
-"""Where files lie: what must never shadow the standard library, and how full a folder may be."""
+"""The layout of the source tree: packages, files per folder, and where tests are."""
 
 import subprocess
 import sys
@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE_ROOTS = ["platform", "search_spaces", "workers", "dashboards"]
-MOST_FILES = 24  # in one folder; with more it is about more than one thing
-MIRRORED = 0.9  # share of test files that lie where their module does
+MAX_FILES = 24  # per folder; one with more files covers more than one topic
+MIRRORED = 0.9  # share of test files whose path mirrors that of their module
 
 
 def test_stdlib_platform_wins_at_the_root() -> None:
@@ -35,14 +35,14 @@ def test_every_sub_package_is_typed(root: str) -> None:
     assert untyped == []
 
 
-def test_no_folder_is_about_everything() -> None:
+def test_no_folder_is_too_full() -> None:
     files = [path for root in SOURCE_ROOTS for path in (ROOT / root).rglob("*.py")]
     counts = Counter(path.parent for path in files if path.parent.name != "families")
-    full = {str(folder): count for folder, count in counts.items() if count > MOST_FILES}
+    full = {str(folder): count for folder, count in counts.items() if count > MAX_FILES}
     assert full == {}
 
 
-def test_tests_lie_where_their_modules_do() -> None:
+def test_tests_mirror_their_modules() -> None:
     tests = {
         path: ROOT / root / "mixfront" / path.relative_to(ROOT / "tests" / root)
         for root in SOURCE_ROOTS

@@ -76,12 +76,12 @@ def offences(line: str) -> list[str]:
     "path", [*DOCUMENTS, *SPACES, *CODE], ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_plain_english(path: Path) -> None:
-    found = [
+    broken_lines = [
         f"{path.relative_to(ROOT)}:{number}: {', '.join(broken)}: {line.strip()}"
         for number, line in prose_of(path)
         if (broken := offences(line))
     ]
-    assert found == [], "\n".join(found)
+    assert broken_lines == [], "\n".join(broken_lines)
 
 
 @pytest.mark.parametrize(

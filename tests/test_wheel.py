@@ -1,4 +1,4 @@
-"""The command line works from a wheel alone, in an empty directory."""
+"""The command line works from only a wheel, in an empty directory."""
 
 import json
 import os
@@ -13,8 +13,8 @@ from mixfront.installation.wheel import build_wheel
 
 ROOT = Path(__file__).parents[1]
 
-# site-packages is put on the path by hand, without running its .pth files: the editable
-# install is one of those, and would be found before the wheel is missed.
+# site-packages is added to the path without running its .pth files, because one of them is the
+# editable install, which would hide a broken wheel.
 _RUN = """
 import sys
 wheel, libraries, *words = sys.argv[1:]
@@ -30,7 +30,7 @@ main()
 
 @pytest.fixture(scope="module", params=["hatch", "build_wheel"])
 def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with nothing but the installed wheel."""
+    """A folder with only the installed wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     wheel = _hatch_wheel(folder) if request.param == "hatch" else build_wheel(folder)
     target = folder / "installed"

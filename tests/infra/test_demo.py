@@ -1,4 +1,4 @@
-"""What `make demo` demands of its front."""
+"""The requirements of `make demo` for its front."""
 
 import importlib.util
 from pathlib import Path
@@ -26,7 +26,7 @@ def point(family: str, auc: float, flops: float) -> dict[str, Any]:
 
 
 def front() -> list[dict[str, Any]]:
-    """One that just passes."""
+    """A front that just passes."""
     return [
         point("rankmixer", 0.8401, 1e8),
         point("rankmixer", 0.83, 5e7),
@@ -35,15 +35,15 @@ def front() -> list[dict[str, Any]]:
     ]
 
 
-def test_a_front_that_is_as_promised(demo: ModuleType) -> None:
+def test_a_front_that_passes(demo: ModuleType) -> None:
     assert demo.fault_of(front(), OPTIMUM) is None
 
 
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ([], "it has 0 points, and 4 are wanted"),
-        (front()[1:], "it has 3 points, and 4 are wanted"),
+        ([], "it has 0 points, but needs 4"),
+        (front()[1:], "it has 3 points, but needs 4"),
         ([p | {"family": "fat"} for p in front()], "all its points are of fat"),
         ([*front()[:3], point("unimixer", 0.8, 1.1e7)], "has 9.1 times the FLOPs"),
         (
@@ -52,22 +52,22 @@ def test_a_front_that_is_as_promised(demo: ModuleType) -> None:
         ),
     ],
 )
-def test_what_a_front_lacks(demo: ModuleType, wrong: list[dict[str, Any]], sentence: str) -> None:
+def test_a_front_that_fails(demo: ModuleType, wrong: list[dict[str, Any]], sentence: str) -> None:
     assert sentence in demo.fault_of(wrong, OPTIMUM)
 
 
-def test_the_demo_ends_with_1_and_a_sentence(
+def test_a_failing_front_ends_the_demo_with_one_sentence(
     demo: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "mixfront", lambda *_, **__: '{"front": []}')
-    with pytest.raises(SystemExit, match="not what the demo promises: it has 0 points"):
+    with pytest.raises(SystemExit, match="misses the demo's requirements: it has 0 points"):
         demo.check_front(OPTIMUM)
 
 
-def test_the_stamp_of_an_installation(demo: ModuleType, tmp_path: Path) -> None:
+def test_the_installation_time(demo: ModuleType, tmp_path: Path) -> None:
     stamp = tmp_path / ".installed"
     assert demo.installing_took(stamp) == "an unknown time"
-    stamp.touch()  # what earlier Makefiles left
+    stamp.touch()  # an empty file, as earlier Makefiles wrote
     assert demo.installing_took(stamp) == "an unknown time"
     stamp.write_text("150\n")
     assert demo.installing_took(stamp) == "2.5 minutes"

@@ -175,7 +175,7 @@ def test_a_submitted_search_is_in_mlflow_afterwards(folder: Path, tmp_path: Path
     }
     words = [word for key, value in overrides.items() for word in ("-o", f"{key}={value}")]
     output = _mixfront("search", "submit", "demo", *words, "--env", "MIXFRONT_TEST_KEY")
-    assert "The search 'sent' is job mixfront-sent of http://127.0.0.1" in output
+    assert "Search 'sent' runs as job mixfront-sent on http://127.0.0.1" in output
     status = _wait("sent", 480)
     assert status == "SUCCEEDED", _mixfront("search", "logs", "sent")
     store = RecordStore(str(tmp_path / "searches"), "sent")

@@ -1,4 +1,4 @@
-"""The command `mixfront`: one sub-command a file; errors become one sentence here."""
+"""The command `mixfront`, which prints every error as one sentence."""
 
 import os
 import sys
@@ -54,7 +54,7 @@ for _command in (
 ):
     _command.register(app)
 app.add_typer(search_app)
-GROUPS = ("data", "search")  # commands that have commands
+GROUPS = ("data", "search")  # commands with sub-commands
 
 
 @app.callback()
@@ -69,7 +69,7 @@ def _options(
 
 
 def main() -> None:
-    """Entry point: every error ends as one sentence and an exit status."""
+    """Run the command line; an error becomes one sentence and an exit status."""
     try:
         with extras_named(command_in(sys.argv[1:])):
             app()
@@ -95,6 +95,6 @@ def _unexpected(error: Exception) -> str:
 
 
 def command_in(words: Sequence[str]) -> list[str]:
-    """The command among the words after `mixfront`: `["search", "run"]`, without arguments."""
+    """The command in the words after `mixfront`, such as `["search", "run"]`."""
     names = [word for word in words if not word.startswith("-")]
     return names[: 2 if names and names[0] in GROUPS else 1]

@@ -12,7 +12,7 @@ from mixfront.exceptions import SpecError
 if TYPE_CHECKING:
     from mixfront.models import ModelCost
 
-CHUNK_DIM = "chunk_dim"  # of the assumed data, no key of any family
+CHUNK_DIM = "chunk_dim"  # a property of the assumed data, not a key of a family
 
 
 def register(app: typer.Typer) -> None:
@@ -21,14 +21,14 @@ def register(app: typer.Typer) -> None:
 
 
 def cost(
-    family: Annotated[str, typer.Argument(help="A family, as `mixfront families` lists them.")],
+    family: Annotated[str, typer.Argument(help="A family listed by `mixfront families`.")],
     option: Annotated[
         list[str] | None,
         typer.Option(
             "-o", metavar="KEY=VALUE", help="A hyperparameter, or chunk_dim; repeatable."
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Rows of a training step.")] = 2048,
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows per training step.")] = 2048,
     as_json: AsJson = False,
 ) -> None:
     """Count a configuration's parameters, FLOPs and activations; nothing is trained or allocated.
@@ -36,8 +36,8 @@ def cost(
     Without data, the tokenizer is assumed to get `num_tokens` chunks of width `chunk_dim`
     (`token_dim` by default), and embedding tables are left out. For a model that reads events,
     the last chunk is a behaviour sequence of `seq_len` events, or 50 if the family has no such
-    key. One multiply-add is 2 FLOPs. Activations are what a training step keeps for its backward
-    pass, in fp32.
+    key. One multiply-add is 2 FLOPs. Activations are the values that a training step keeps for
+    its backward pass, in fp32.
 
     Example: `mixfront cost unimixer -o num_tokens=32 -o token_dim=128 -o block_size=4`
     """
@@ -59,7 +59,7 @@ def parse_options(options: Iterable[str]) -> dict[str, Any]:
     """`key=value` pairs as a mapping; values are YAML, and the last value of a key wins.
 
     Raises:
-        SpecError: If one has no `=`, or its value is not YAML.
+        SpecError: If an option has no `=`, or its value is not YAML.
     """
     from mixfront.config_file import parse_yaml
 
@@ -75,7 +75,7 @@ def parse_options(options: Iterable[str]) -> dict[str, Any]:
 def _chunk_dim(value: object) -> int | None:
     if value is None or (type(value) is int and value > 0):
         return value
-    raise SpecError(f"chunk_dim is {value!r}: give a whole number of at least 1")
+    raise SpecError(f"chunk_dim is {value!r}, but must be a whole number of at least 1")
 
 
 def _print_table(counted: "ModelCost") -> None:
@@ -100,11 +100,11 @@ def _print_table(counted: "ModelCost") -> None:
             f"\nActivations kept for the backward pass: {human(sample)}B per sample, "
             f"{human(batch)}B per batch of {size:,}, in fp32."
         )
-    console.print("\nEmbedding tables are not counted: their size depends on the data.")
+    console.print("\nEmbedding tables are not counted, because their size depends on the data.")
 
 
 def human(number: int) -> str:
-    """A count with three digits after the point and a unit, such as `6.363 M`."""
+    """A count with three decimals and a unit prefix, such as `6.363 M`."""
     for unit, scale in (("P", 10**15), ("T", 10**12), ("G", 10**9), ("M", 10**6), ("k", 10**3)):
         if number >= scale:
             return f"{number / scale:.3f} {unit}"

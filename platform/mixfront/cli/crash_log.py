@@ -1,4 +1,4 @@
-"""Where the traceback of an unexpected error goes: a private file, without secrets."""
+"""Writes the traceback of an unexpected error to a private file, without secrets."""
 
 import os
 import sys
@@ -11,10 +11,10 @@ from mixfront.records.scrub import scrub_text
 
 
 def write_crash_log(error: BaseException) -> Path:
-    """Write command line, versions and traceback of an error.
+    """Write the command line, the versions and the traceback of an error.
 
     Returns:
-        The file, below `$MIXFRONT_CACHE` or `~/.cache/mixfront`, readable by its owner alone.
+        The file, in `$MIXFRONT_CACHE` or `~/.cache/mixfront`; only its owner can read it.
 
     Raises:
         OSError: If it cannot be written.
@@ -32,7 +32,7 @@ def write_crash_log(error: BaseException) -> Path:
 
 
 def one_line(error: BaseException) -> str:
-    """What an error says, cut to one line, with its type."""
+    """The type of an error and the first line of its message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = scrub_text(lines[0])[:300] if lines else ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -18,13 +18,13 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds that one check may take.")] = 10,
+    timeout: Annotated[float, typer.Option(min=1, help="Maximum seconds per check.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check what works on this machine, and say how to fix what does not.
 
-    It looks at the installed packages, the compiler, DeepSpeed, GPUs, Ray, MLflow, the storage of
-    searches and studies, and the cache. The exit status is 1 if a check failed.
+    The checks cover the installed packages, the compiler, DeepSpeed, GPUs, Ray, MLflow, the
+    storage of searches and studies, and the cache. The exit status is 1 if a check failed.
 
     Example: `mixfront doctor`
     """

@@ -1,4 +1,4 @@
-"""What `search run`, `search resume`, `train` and `reproduce` share: a driver on a cluster."""
+"""Drives a search, for `search run`, `search resume`, `train` and `reproduce`."""
 
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ def prepare_and_drive(
 
     Args:
         spec: The search.
-        console: Where progress is shown.
+        console: Console for the progress.
         encoder: URL of a fitted encoder to use instead of fitting one.
     """
     from mixfront.search.cpu_op_build import compiling_cpu_op
@@ -30,7 +30,7 @@ def prepare_and_drive(
 
 
 def drive(store: "RecordStore", record: "SearchRecord", console: Console) -> "SearchResult":
-    """Run a prepared or interrupted search, here or on the cluster that RAY_ADDRESS names."""
+    """Run a prepared or interrupted search on this machine, or the cluster at RAY_ADDRESS."""
     from mixfront.cluster.connection import connect
     from mixfront.search.precision import resolve_precision
     from mixfront.search.run import run_search
@@ -41,7 +41,7 @@ def drive(store: "RecordStore", record: "SearchRecord", console: Console) -> "Se
     with ExitStack() as stack:
         with waiting(console, "connecting to Ray"):
             cluster = stack.enter_context(connect(trial))
-        with waiting(console, "looking at the lanes' devices"):
+        with waiting(console, "checking the lanes' devices"):
             resolve_precision(store, record, console)
         where = "on this machine" if cluster.local else f"on Ray at {cluster.address}"
         lanes = "1 lane" if cluster.num_lanes == 1 else f"{cluster.num_lanes} lanes"
@@ -55,13 +55,13 @@ def drive(store: "RecordStore", record: "SearchRecord", console: Console) -> "Se
 
 
 def print_end(result: "SearchResult", console: Console) -> None:
-    """How the search ended, and whether MLflow knows."""
+    """Print how the search ended, and whether MLflow received everything."""
     search = result.search
     console.print(f"{search.state}: {search.ended_because}", highlight=False, soft_wrap=True)
     if not result.delivered:
         console.print(
             "MLflow has not received everything; `mixfront search resume "
-            f"{search.name}` delivers the rest once the server is back",
+            f"{search.name}` sends the rest once the server is back",
             highlight=False,
             soft_wrap=True,
         )

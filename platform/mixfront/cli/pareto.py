@@ -24,10 +24,12 @@ def pareto(
     storage: Storage = None,
     as_json: AsJson = False,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write an interactive page.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write an interactive HTML page to this file."),
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a picture: .svg, .png or .pdf.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a picture to this file (.svg, .png or .pdf)."),
     ] = None,
 ) -> None:
     """Show the Pareto front of a search: the trials that no other trial dominates.
@@ -55,7 +57,7 @@ def pareto(
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write the page to the file that the user named.
+    """Write the page to a file.
 
     Raises:
         UsageError: If the file cannot be written.

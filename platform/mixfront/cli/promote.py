@@ -1,4 +1,4 @@
-"""`mixfront promote`: a point of the front into the registry."""
+"""`mixfront promote`: register the model of a trial on the front."""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ def promote(
     trial: Annotated[str | None, typer.Option(help="Id of a trial on the front.")] = None,
     pick: Annotated[
         str | None,
-        typer.Option(help="A point of the front: knee, best:METRIC or max:METRIC<=VALUE."),
+        typer.Option(help="Pick a trial on the front: knee, best:METRIC or max:METRIC<=VALUE."),
     ] = None,
     alias: Annotated[
         str, typer.Option(help="Alias that marks the version in production.")
@@ -35,8 +35,8 @@ def promote(
 ) -> None:
     """Register the model of a Pareto-optimal trial and give it the alias, if every check passes.
 
-    The alias moves last: only after the registered model was loaded back and gave the same scores
-    as the trained one.
+    The alias moves last, after the registered model has been loaded back and has given the same
+    scores as the trained one.
 
     Example: `mixfront promote kuairand-front --pick 'max:flops<=1e11' --name feed-ranker`
     """
@@ -63,10 +63,10 @@ def _chosen(store: "RecordStore", trial: str | None, pick: str | None) -> str:
     """The trial's id.
 
     Raises:
-        UsageError: If none or two ways of choosing are given, or the pick finds nothing.
+        UsageError: If not exactly one of the two is given, or the pick matches no trial.
     """
     if (trial is None) == (pick is None):
-        raise UsageError("name the trial: give either --trial ID or --pick knee|best:..|max:..")
+        raise UsageError("choose one trial: give either --trial ID or --pick knee|best:..|max:..")
     if pick is None:
         return str(trial)
     from mixfront.pareto import front_of, pick_trial

@@ -1,4 +1,4 @@
-"""`mixfront reproduce`: one trial again, from its record."""
+"""`mixfront reproduce`: train a trial again from its record."""
 
 import json
 from dataclasses import asdict
@@ -25,15 +25,15 @@ def register(app: typer.Typer) -> None:
 
 def reproduce(
     search: SearchName,
-    trial: Annotated[str, typer.Argument(help="Id of a trial, as `mixfront trials` lists it.")],
+    trial: Annotated[str, typer.Argument(help="Id of a trial, as listed by `mixfront trials`.")],
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a trial again from its record, and say what differs.
+    """Train a trial again from its record, and report what differs.
 
-    Configuration, seed, filters, encoder and resources are those of the record. With the same
-    data, versions and one CPU worker, the weights are the same bit for bit. The result is a
-    search of one trial, from which the model can be promoted.
+    The configuration, seed, filters, encoder and resources come from the record. With the same
+    data, the same versions and one CPU worker, the weights are identical bit for bit. The result
+    is a search with one trial, whose model can be promoted.
 
     Example: `mixfront reproduce kuairand-front 17`
     """
@@ -91,4 +91,4 @@ def _print_verdict(comparison: "Comparison", console: Console) -> None:
         for sentence in differences:
             console.print(f"differs: {sentence}", highlight=False, soft_wrap=True)
     else:
-        console.print("the same to the last bit: data, versions, weights and metrics")
+        console.print("data, versions, weights and metrics are identical")

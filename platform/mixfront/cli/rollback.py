@@ -19,14 +19,14 @@ def rollback(
     alias: Annotated[str, typer.Option(help="Alias to move back.")] = "champion",
     search: Annotated[
         str | None,
-        typer.Option(help="A search whose MLflow has the model; MLFLOW_TRACKING_URI wins."),
+        typer.Option(help="A search whose MLflow server has the model; MLFLOW_TRACKING_URI wins."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Move a model's alias back to the version that had it before.
 
-    Each call undoes one more promotion. The server is MLFLOW_TRACKING_URI, else the one of
-    --search, else ./mixfront.db, the default of a search.
+    Each call undoes one more promotion. The MLflow server is the one at MLFLOW_TRACKING_URI, or
+    else that of --search, or else ./mixfront.db, the default of a search.
 
     Example: `mixfront rollback feed-ranker`
     """

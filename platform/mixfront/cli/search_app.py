@@ -1,4 +1,4 @@
-"""The group `mixfront search`; each of its commands is in a file of its own."""
+"""The group `mixfront search`; its commands are defined in other files."""
 
 import typer
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the sub-app `search`; `app` gets nothing itself."""
+    """Add the commands to the sub-app `search`, not to `app` itself."""
     del app
     search_app.command("run")(run)
     search_app.command("resume")(resume)
@@ -27,10 +27,10 @@ def register(app: typer.Typer) -> None:
 
 
 def run(spec: SpecSource, override: Override = None) -> None:
-    """Run a search here, or on the Ray cluster that RAY_ADDRESS names, until it ends.
+    """Run a search on this machine, or on the Ray cluster at RAY_ADDRESS, until it ends.
 
-    Ctrl-C stops it after a checkpoint of every running trial; `mixfront search resume NAME`
-    continues it.
+    Ctrl-C stops it after every running trial has written a checkpoint; resume it with
+    `mixfront search resume NAME`.
 
     Example: `mixfront search run kuairand -o data.path=s3://logs/kuairand -o search.trials=40`
     """
@@ -41,7 +41,7 @@ def run(spec: SpecSource, override: Override = None) -> None:
 
 
 def resume(search: SearchName, storage: Storage = None) -> None:
-    """Continue a search that was interrupted or killed; finished trials are not run again.
+    """Resume a search that was interrupted or killed; finished trials are not run again.
 
     Example: `mixfront search resume kuairand-front`
     """

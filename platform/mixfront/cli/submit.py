@@ -20,7 +20,7 @@ _POLL_S = 0.5
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the sub-app `search`; `app` gets nothing itself."""
+    """Add the commands to the sub-app `search`, not to `app` itself."""
     del app
     search_app.command("submit")(submit)
     search_app.command("status")(status)
@@ -33,21 +33,21 @@ def submit(
     override: Override = None,
     env: Annotated[
         list[str] | None,
-        typer.Option(help="Environment variable to send; its value is never shown."),
+        typer.Option(help="Environment variable to send; its value is never shown; repeatable."),
     ] = None,
     shared_filesystem: Annotated[
         bool | None,
         typer.Option(
             "--shared-filesystem/--no-shared-filesystem",
-            help="Whether the cluster sees this machine's files; by default if it is this one.",
+            help="Whether the cluster has this machine's files; by default, if it is local.",
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option(help="Continue an interrupted search.")] = False,
+    resume: Annotated[bool, typer.Option(help="Resume an interrupted search.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Submit a search to the Ray cluster that RAY_API_SERVER_ADDRESS or RAY_ADDRESS names.
+    """Submit a search to the Ray cluster at RAY_API_SERVER_ADDRESS or RAY_ADDRESS.
 
-    The spec is the one that `search run` takes; mixfront itself is sent along as a wheel.
+    The spec is the same as for `search run`; mixfront itself is sent as a wheel.
 
     Example: `mixfront search submit kuairand.yaml -o data.path=s3://logs/kuairand
     --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY`
@@ -61,7 +61,7 @@ def submit(
     if as_json:
         typer.echo(json.dumps(_job_json(job), indent=1))
         return
-    typer.echo(f"Search {job.search!r} is job {job.submission_id} on {jobs.address}.")
+    typer.echo(f"Search {job.search!r} runs as job {job.submission_id} on {jobs.address}.")
     typer.echo(f"Follow it with: mixfront search logs {job.search} --follow")
     typer.echo(f"Its runs appear in the MLflow experiment {resolved.tracking.experiment!r}.")
 
@@ -133,7 +133,7 @@ def stop(
 
 
 def _stop_driver(store: "RecordStore", timeout: float) -> None:
-    """Ask a driver that was not submitted to stop, and wait for it.
+    """Ask the driver of a search that was not submitted to stop, and wait for it.
 
     Raises:
         ClusterError: If it does not stop in time.
@@ -146,16 +146,16 @@ def _stop_driver(store: "RecordStore", timeout: float) -> None:
         if time.monotonic() > deadline:
             raise ClusterError(
                 f"the driver of {store.name!r} did not stop within {timeout:g} s; if its process "
-                f"is gone, continue with `mixfront search resume {store.name}`"
+                f"is gone, resume with `mixfront search resume {store.name}`"
             )
         time.sleep(_POLL_S)
 
 
 def _find(search: str, storage: str | None) -> "tuple[Job | None, RecordStore | None]":
-    """A search's last job, if a cluster is named, and its records, if they can be read.
+    """The latest job of a search, if a cluster is set, and its records, if they exist.
 
     Raises:
-        UnknownNameError: If there is neither.
+        UnknownNameError: If the search has neither.
     """
     from mixfront.cluster.jobs import SearchJobs, is_configured
     from mixfront.records.locate import locate_search
@@ -173,7 +173,7 @@ def _find(search: str, storage: str | None) -> "tuple[Job | None, RecordStore | 
 
 
 def _name_of(search: str) -> str:
-    """The name of a search that was given by name, folder or spec file.
+    """The name of a search, given its name, folder or spec file.
 
     Raises:
         SpecError: If it is a spec file that cannot be read.

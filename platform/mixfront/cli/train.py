@@ -1,4 +1,4 @@
-"""`mixfront train`: one configuration, by the path that every trial takes."""
+"""`mixfront train`: train one configuration, in the same way as any trial."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,14 +36,15 @@ def train(
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Name of the new search; SPEC's name and -train by default.")
+        str | None,
+        typer.Option(help="Name of the new search; by default, the spec's name with -train."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train one configuration as a search of one trial: on a lane, tracked, and promotable.
+    """Train one configuration as a search with one trial, which can be promoted.
 
-    With `-o family=...` the family's defaults are the start; without it, the first point that
-    the spec enqueues.
+    With `-o family=...`, the other overrides apply to the family's defaults. Without it, they
+    apply to the first configuration that the spec enqueues.
 
     Example: `mixfront train demo -o family=unimixer -o num_tokens=8 -o block_size=4`
     """
@@ -72,7 +73,7 @@ def train(
 
 
 def free_name(spec: "SearchSpec", suffix: str) -> str:
-    """A name that no search of the storage has: "demo-train", "demo-train-2", ..."""
+    """A name that no search in the storage has, such as "demo-train" or "demo-train-2"."""
     from mixfront.records import list_searches
 
     taken = set(list_searches(spec.storage))
@@ -95,7 +96,7 @@ def trial_json(search: str, trial: "TrialRecord") -> dict[str, Any]:
 
 
 def metrics_table(trial: "TrialRecord") -> "Table":
-    """What a trial reported, the costs first."""
+    """A table of a trial's costs and metrics."""
     from rich.table import Table
 
     from mixfront.pareto.formatting import format_value

@@ -38,17 +38,19 @@ def trials(
     from mixfront.records import locate_search
 
     store = locate_search(search, storage)
-    found = store.trials()
+    records = store.trials()
     if as_json:
-        typer.echo(json.dumps([_as_json(trial) for trial in found], indent=2))
+        typer.echo(json.dumps([_as_json(trial) for trial in records], indent=2))
         return
     from rich.console import Console
 
     from mixfront.pareto import count_states
 
     console = Console()
-    console.print(_table(store.search(), found))
-    counts = ", ".join(f"{count} {state}" for state, count in count_states(found).items() if count)
+    console.print(_table(store.search(), records))
+    counts = ", ".join(
+        f"{count} {state}" for state, count in count_states(records).items() if count
+    )
     console.print(
         f"\n{counts or 'no trial yet'}; * marks the front (`mixfront pareto {store.name}`)"
     )
@@ -67,23 +69,23 @@ def _as_json(trial: "TrialRecord") -> dict[str, Any]:
 
 
 def finite_or_none(value: float) -> float | None:
-    """The number, or None where JSON has no such number (NaN, infinity)."""
+    """The number, or None for NaN and infinity, which JSON lacks."""
     return value if math.isfinite(value) else None
 
 
-def _table(search: "SearchRecord", found: "list[TrialRecord]") -> "Table":
+def _table(search: "SearchRecord", records: "list[TrialRecord]") -> "Table":
     from rich.table import Table
 
     from mixfront.pareto import front_of
     from mixfront.pareto.formatting import label
 
-    front = front_of(found, search.objectives, search.reference_point)
+    front = front_of(records, search.objectives, search.reference_point)
     table = Table("trial", "state", "family", box=None, pad_edge=False)
     table.add_column("trained", justify="right")
     for objective in search.objectives:
         table.add_column(label(objective), justify="right")
-    table.add_column("model, or what went wrong")
-    for trial in found:
+    table.add_column("model, or error")
+    for trial in records:
         table.add_row(*_row(trial, search, is_best=front.ranks.get(trial.trial_id) == 0))
     return table
 
@@ -110,4 +112,4 @@ def _row(trial: "TrialRecord", search: "SearchRecord", is_best: bool) -> list[st
 
 def _violations(trial: "TrialRecord") -> str:
     broken = [name for name, amount in trial.violations.items() if amount > 0]
-    return f"breaks the constraint on {', '.join(broken)}" if broken else ""
+    return f"violates the constraint on {', '.join(broken)}" if broken else ""

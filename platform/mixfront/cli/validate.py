@@ -1,4 +1,4 @@
-"""`mixfront search validate`: find mistakes in a spec before it costs anything."""
+"""`mixfront search validate`: check a spec before anything runs."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +11,7 @@ from mixfront.cli.search_app import search_app
 if TYPE_CHECKING:
     from mixfront.spec.search_spec import SearchSpec
 
-SAMPLES = 25  # configurations drawn to see how many meet the constraints
+SAMPLES = 25  # configurations sampled to see how many meet the constraints
 
 
 def register(_app: typer.Typer) -> None:
@@ -22,26 +22,27 @@ def register(_app: typer.Typer) -> None:
 def validate(
     spec: SpecSource,
     override: Override = None,
-    data: Annotated[bool, typer.Option("--data", help="Check it against the data too.")] = False,
+    data: Annotated[
+        bool, typer.Option("--data", help="Also check the spec against the data.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a search spec, its space and its filters; nothing is written or started.
 
-    A sample of configurations is drawn and their costs are counted, to show how many meet the
-    constraints. With `--data`, the schema, the columns and the rows that the filters select are
-    checked as well.
+    It samples configurations and counts their costs, to show how many meet the constraints. With
+    `--data`, it also checks the schema, the columns and the rows that the filters select.
 
     Example: `mixfront search validate demo -o search.trials=40`
     """
     from mixfront.records.scrub import scrub
     from mixfront.spec.search_spec import load_spec
 
-    found = load_spec(spec, override or [])
-    report = scrub(_check(found, with_data=data))
+    resolved = load_spec(spec, override or [])
+    report = scrub(_check(resolved, with_data=data))
     if as_json:
         typer.echo(json.dumps(report, indent=2))
     else:
-        _print(found, report)
+        _print(resolved, report)
         typer.echo(f"\nThe spec is valid. Next: mixfront search run {spec}")
 
 
@@ -70,7 +71,7 @@ def _print(spec: "SearchSpec", report: dict[str, Any]) -> None:
         "objectives": objectives,
         "constraints": constraints,
         "budget": _budget(spec),
-        "feasible": f"{sample['feasible']} of {sample['drawn']} configurations drawn",
+        "feasible": f"{sample['feasible']} of {sample['drawn']} configurations sampled",
         "costs": _ranges(sample["costs"]),
         "storage": spec.storage,
         "tracking": report["spec"]["tracking"]["uri"],

@@ -1,7 +1,7 @@
 """`python -m mixfront.cluster.launch ...`: the entrypoint of a job on the cluster.
 
-It sets the job's environment variables and becomes the command line in the same process, so that
-Ray's signals reach it.
+It sets the job's environment variables and replaces itself with the command line in the same
+process, so that Ray's signals reach it.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""`python -m mixfront.doctor NAME`: one check; its finding is the last line printed, as JSON."""
+"""`python -m mixfront.doctor NAME` runs one check and prints its finding as a line of JSON."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from mixfront.doctor.examine import look
 
 
 def main(name: str) -> None:
-    """Run the check of that name."""
+    """Run the check with this name."""
     warnings.simplefilter("ignore")
     [check] = [check for check in CHECKS if check.name == name]
     print(f"\n{json.dumps(asdict(look(check)))}", flush=True)

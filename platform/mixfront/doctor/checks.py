@@ -1,4 +1,4 @@
-"""Every check, in the order in which they are told."""
+"""All checks, in the order of the report."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ class Check:
 
     name: str
     look: Callable[[], Finding]
-    late: Status = Status.WARNING  # what no answer in time means: a busy machine, or a dead server
+    late: Status = Status.WARNING  # after a timeout, due to a busy machine or a dead server
     remedy_if_late: str = "try again when the machine is less busy, or with a longer --timeout"
 
 
-_SERVER = "check its address, and whether a firewall is in the way"
+_SERVER = "check its address, and whether a firewall blocks it"
 
 CHECKS = (
     Check(name="packages", look=check_packages),

@@ -1,4 +1,4 @@
-"""The C++ compiler, ninja and headers with which DeepSpeed builds its CPU op."""
+"""Checks the C++ compiler, ninja and headers that DeepSpeed needs to build its CPU op."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from mixfront.doctor.needs import require
 
 
 def check_compiler() -> Finding:
-    """Without them, DeepSpeed cannot start on a CPU unless its op was built before."""
+    """Check the tools; without them, DeepSpeed only works on a CPU if its op is already built."""
     require("deepspeed")
     if lacking := lacking_tools():
         return warning(f"no {' and no '.join(lacking)}", "; ".join(lacking.values()))
@@ -19,7 +19,7 @@ def check_compiler() -> Finding:
 
 
 def lacking_tools() -> dict[str, str]:
-    """What is not there, and how to get it."""
+    """The missing tools, and how to install each."""
     lacking = {}
     if _compiler() is None:
         lacking["C++ compiler"] = "install g++ (Debian: apt-get install g++), or set CXX"
@@ -35,7 +35,7 @@ def lacking_tools() -> dict[str, str]:
 
 
 def _compiler() -> str | None:
-    """As torch looks for it."""
+    """The compiler that torch would find, or None."""
     return shutil.which(os.environ.get("CXX", "c++")) or shutil.which("g++")
 
 

@@ -1,4 +1,4 @@
-"""DeepSpeed, and the one op that it builds for training on CPUs."""
+"""Checks DeepSpeed, and the op that it builds for training on CPUs."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mixfront.doctor.needs import require
 
 
 def check_deepspeed() -> Finding:
-    """Building the op takes about 10 s, so it is looked for and not built."""
+    """Check DeepSpeed without building its op, which would take about 10 s."""
     require("deepspeed", "torch")
     import torch
 
@@ -24,7 +24,7 @@ def _cpu_op(deepspeed: Any, version: str) -> Finding:
     from mixfront.training.deepspeed.cpu_op import cpu_op_builder, is_built
 
     if cpu_op_builder(deepspeed) is None:
-        return ok(f"{version} trains on CPUs without an op of its own")
+        return ok(f"{version} trains on CPUs without an op to build")
     if is_built():
         return ok(f"{version} trains on CPUs; its op is built")
     if lacking := lacking_tools():

@@ -1,4 +1,4 @@
-"""What this machine computes with: bf16 in hardware, GPUs, NCCL."""
+"""Checks native bf16, GPUs and NCCL."""
 
 import shutil
 from pathlib import Path
@@ -11,43 +11,43 @@ DRIVER = Path("/proc/driver/nvidia/version")
 
 
 def check_bf16() -> Finding:
-    """Only the CPU's flags are read, so that this works without torch too; GPUs if torch sees any.
+    """Check bf16 by the CPU's flags, which works without torch, and on GPUs if torch sees any.
 
-    `has_native_bf16` says why the flags are asked and not torch.
+    `has_native_bf16` explains why torch's own check of the CPU is not used.
     """
     devices = _gpus()
     native = [device for device in devices if has_native_bf16(device)]
     if flags := cpu_bf16_flags():
         cpu = f"the CPU has {', '.join(flags)}"
     else:
-        cpu = "the CPU has no bf16 instructions and would emulate them, slower than fp32"
-    seen = f"{len(native)} of {len(devices)} GPUs have it; {cpu}" if devices else cpu
+        cpu = "the CPU has no bf16 instructions and would emulate bf16, slower than fp32"
+    seen = f"{len(native)} of {len(devices)} GPUs have native bf16; {cpu}" if devices else cpu
     if len(native) == len(devices) and (devices or flags):
         return ok(seen)
     return warning(seen, "train with `training.precision: fp32` here")
 
 
 def check_gpus() -> Finding:
-    """CUDA, NCCL and the memory of every GPU; no GPU is fine, if there is none."""
+    """Check CUDA, NCCL and the memory of every GPU; a machine without GPUs is fine."""
     require("torch")
     import torch
 
     if torch.cuda.is_available():
-        return _gpus_found()
+        return _check_nccl()
     if not _has_driver():
         return ok("no GPU: trials train on CPUs, with gloo")
     if torch.version.cuda is None:
         return failed(
             f"there is an NVIDIA driver, but torch {torch.__version__} is built without CUDA",
-            "install a CUDA build of torch, as https://pytorch.org/get-started/locally says",
+            "install a CUDA build of torch, see https://pytorch.org/get-started/locally",
         )
     return failed(
         f"torch {torch.__version__} is built for CUDA {torch.version.cuda} but finds no GPU",
-        "run `nvidia-smi`: the driver may be older than that CUDA; check CUDA_VISIBLE_DEVICES too",
+        "check CUDA_VISIBLE_DEVICES, and with `nvidia-smi` whether the driver is too old",
     )
 
 
-def _gpus_found() -> Finding:
+def _check_nccl() -> Finding:
     import torch
     import torch.distributed
 
@@ -55,7 +55,7 @@ def _gpus_found() -> Finding:
     seen = f"CUDA {torch.version.cuda}, {gpus}"
     if not torch.distributed.is_nccl_available():
         return failed(
-            f"{seen}; no NCCL, without which workers on GPUs cannot talk to each other",
+            f"{seen}; no NCCL, so workers on GPUs cannot communicate",
             "install torch from PyPI, whose CUDA builds for Linux have NCCL",
         )
     version: tuple[int, ...] = torch.cuda.nccl.version()  # type: ignore[no-untyped-call]
@@ -76,7 +76,7 @@ def _has_driver() -> bool:
 
 def _gpus() -> list[str]:
     if not _has_driver():
-        return []  # torch takes seconds to import
+        return []  # saves the import of torch, which takes seconds
     try:
         require("torch")
     except ModuleNotFoundError:

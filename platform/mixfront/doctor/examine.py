@@ -1,7 +1,7 @@
-"""Runs the checks, each in a process of its own, bounded in time.
+"""Runs each check in its own process, with a timeout.
 
-A process can be killed, which a thread cannot: a database driver may retry for minutes, a broken
-CUDA driver may hang or crash. It also keeps what one check imports away from the others.
+Unlike a thread, a process can be killed: a database driver may retry for minutes, and a broken
+CUDA driver may hang or crash. Processes also isolate the imports of each check.
 """
 
 import contextlib
@@ -19,13 +19,13 @@ from mixfront.doctor.finding import Finding, Status, failed, one_line, skipped
 from mixfront.exceptions import MissingExtraError
 from mixfront.installation.extras import missing_extra
 
-COMMAND = (sys.executable, "-m", "mixfront.doctor")  # and the name of a check
-AT_ONCE = 2  # checks; most of their time is imports, which keep a core busy
+COMMAND = (sys.executable, "-m", "mixfront.doctor")  # plus the name of a check
+AT_ONCE = 2  # checks; most of their time is spent in imports, which use a full core
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """What `mixfront doctor` tells of one check."""
+    """The result of one check, as `mixfront doctor` prints it."""
 
     name: str
     status: Status
@@ -34,11 +34,11 @@ class CheckResult:
 
 
 def examine(timeout: float, checks: Sequence[Check] = CHECKS) -> Iterator[CheckResult]:
-    """The result of every check in their order, each as soon as it is known.
+    """Yield the results in the order of the checks, each as soon as it is available.
 
     Args:
-        timeout: Seconds that one check may take.
-        checks: What to check.
+        timeout: Maximum seconds per check.
+        checks: The checks to run.
     """
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for check, finding in zip(
@@ -48,7 +48,7 @@ def examine(timeout: float, checks: Sequence[Check] = CHECKS) -> Iterator[CheckR
 
 
 def look(check: Check) -> Finding:
-    """Run a check in this process; whatever it raises becomes a finding."""
+    """Run a check in this process; an exception becomes a finding."""
     try:
         return check.look()
     except Exception as problem:
@@ -57,11 +57,11 @@ def look(check: Check) -> Finding:
         if lacking is None:
             return failed(
                 f"the check itself failed: {type(problem).__name__}: {one_line(problem)}",
-                "please report this as a bug of mixfront",
+                "please report this bug",
             )
         if lacking.extra == "all":
             return skipped(f"needs mixfront[{lacking.extra}]", lacking.remedy)
-        return failed(str(lacking), lacking.remedy)  # the environment asks for it
+        return failed(str(lacking), lacking.remedy)  # the environment needs this extra
 
 
 def _in_process(check: Check, timeout: float) -> Finding:
@@ -70,7 +70,7 @@ def _in_process(check: Check, timeout: float) -> Finding:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # what it starts can be killed with it
+        start_new_session=True,  # so that its child processes are killed too
     ) as process:
         try:
             out, err = process.communicate(timeout=timeout)
@@ -83,10 +83,10 @@ def _in_process(check: Check, timeout: float) -> Finding:
 
 
 def _read(check: Check, out: str, err: str, status: int) -> Finding:
-    """The finding is the last line; libraries may print before it."""
+    """Parse the last line as the finding; libraries may print other lines before it."""
     try:
-        told = json.loads(out.splitlines()[-1])
-        return Finding(Status(told["status"]), told["seen"], told["remedy"])
+        fields = json.loads(out.splitlines()[-1])
+        return Finding(Status(fields["status"]), fields["seen"], fields["remedy"])
     except (IndexError, ValueError, KeyError):
         last = err.strip().splitlines()[-1:]
         how = (
@@ -94,5 +94,5 @@ def _read(check: Check, out: str, err: str, status: int) -> Finding:
         )
         return failed(
             f"the process of the check {check.name!r} crashed: {last[0] if last else how}",
-            "a library that it loads is broken: reinstall it, or please report this",
+            "reinstall the library that crashed, or report this bug",
         )

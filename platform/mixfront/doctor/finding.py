@@ -1,4 +1,4 @@
-"""What a check finds: a status, what was seen, and what to do about it."""
+"""The outcome of a check: its status, what it saw, and the remedy."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,14 +10,14 @@ class Status(StrEnum):
     """How a check ended."""
 
     OK = "ok"
-    WARNING = "warning"  # works, but slower or for less than it could
+    WARNING = "warning"  # works, but not as well as it could
     FAILED = "failed"
-    SKIPPED = "skipped"  # does not concern this machine, or needs what is not installed
+    SKIPPED = "skipped"  # does not apply here, or needs a package that is not installed
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one check. Credentials in its texts are replaced when it is made."""
+    """The outcome of one check; credentials in its texts are masked."""
 
     status: Status
     seen: str
@@ -29,25 +29,25 @@ class Finding:
 
 
 def one_line(problem: BaseException) -> str:
-    """What an error says, on one line of bounded length."""
+    """The message of an error, on one line of at most 300 characters."""
     return " ".join(str(problem).split())[:300] or type(problem).__name__
 
 
 def ok(seen: str) -> Finding:
-    """It works."""
+    """A finding that something works."""
     return Finding(Status.OK, seen)
 
 
 def warning(seen: str, remedy: str) -> Finding:
-    """It works, but not as well as it could."""
+    """A finding that something works, but not as well as it could."""
     return Finding(Status.WARNING, seen, remedy)
 
 
 def failed(seen: str, remedy: str) -> Finding:
-    """It does not work."""
+    """A finding that something does not work."""
     return Finding(Status.FAILED, seen, remedy)
 
 
 def skipped(seen: str, remedy: str = "") -> Finding:
-    """There was nothing to look at."""
+    """A finding that there was nothing to check."""
     return Finding(Status.SKIPPED, seen, remedy)

@@ -1,4 +1,4 @@
-"""Where mixfront writes: the storage of searches, and the cache of encoded rows."""
+"""Checks the folders that mixfront writes to: the storage and the cache of encoded rows."""
 
 import os
 import secrets
@@ -10,11 +10,11 @@ from mixfront.doctor.finding import Finding, failed, ok, one_line, warning
 from mixfront.locations import absolute, is_local
 from mixfront.spec.storage import STORAGE_VARIABLE, default_storage
 
-LOW_BYTES = 5e9  # a search keeps checkpoints, the cache a copy of the data
+LOW_BYTES = 5e9  # a search keeps checkpoints, and the cache keeps a copy of the data
 
 
 def check_storage() -> Finding:
-    """Write something where searches are kept, and take it away again."""
+    """Write a small file to the storage, and delete it again."""
     place = default_storage()
     if is_local(place):
         return _local(Path(absolute(place)), STORAGE_VARIABLE)
@@ -26,16 +26,16 @@ def check_storage() -> Finding:
         fs.makedirs(root, exist_ok=True)
         fs.pipe_file(file, b"written by `mixfront doctor`")
         fs.rm_file(file)
-    except Exception as problem:  # each kind of storage has errors of its own
+    except Exception as problem:  # every filesystem raises its own errors
         return failed(
             f"{STORAGE_VARIABLE}={place} cannot be written to: {one_line(problem)}",
-            f"check its credentials and its name, or set {STORAGE_VARIABLE} to another place",
+            f"check its name and credentials, or set {STORAGE_VARIABLE} to another folder",
         )
     return ok(f"{STORAGE_VARIABLE}={place} is writable")
 
 
 def check_cache() -> Finding:
-    """Encoded rows are the user's data: the cache must be this user's alone."""
+    """Check the cache, which only this user may access because encoded rows are user data."""
     from mixfront.data.cache_folder import CACHE_VARIABLE, encoded_folder
 
     folder = encoded_folder(None)
@@ -43,17 +43,19 @@ def check_cache() -> Finding:
         info = folder.stat()
         if info.st_uid != os.getuid():
             return failed(
-                f"{folder} belongs to another user", f"set {CACHE_VARIABLE} to a folder of yours"
+                f"{folder} belongs to another user",
+                f"set {CACHE_VARIABLE} to a folder that you own",
             )
         if info.st_mode & 0o077:
             return failed(
-                f"others may read {folder} (mode {info.st_mode & 0o777:o})", f"chmod 700 {folder}"
+                f"other users can access {folder} (mode {info.st_mode & 0o777:o})",
+                f"chmod 700 {folder}",
             )
     return _local(folder, CACHE_VARIABLE)
 
 
 def first_existing(folder: Path) -> Path:
-    """The folder itself, or the nearest one above it that exists."""
+    """The folder itself, or its nearest parent that exists."""
     return next(place for place in (folder, *folder.parents) if place.exists())
 
 
@@ -65,9 +67,9 @@ def _local(folder: Path, variable: str) -> Finding:
     except OSError as problem:
         return failed(
             f"{folder} cannot be written to: {problem.strerror}",
-            f"change the owner of {place}, or set {variable} to another place",
+            f"change the owner of {place}, or set {variable} to another folder",
         )
     seen = f"{folder} is writable, {free / 1e9:.1f} GB are free"
     if free < LOW_BYTES:
-        return warning(seen, f"make room, or set {variable} to a larger disk")
+        return warning(seen, f"free some space, or set {variable} to a folder on a larger disk")
     return ok(seen)

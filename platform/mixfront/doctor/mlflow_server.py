@@ -1,4 +1,4 @@
-"""MLflow: the server at MLFLOW_TRACKING_URI, or the SQLite file that is used without it."""
+"""Checks MLflow: the server at MLFLOW_TRACKING_URI, or the default SQLite file."""
 
 import getpass
 import os
@@ -14,7 +14,7 @@ _ANSWER_S = 8.0
 
 
 def check_mlflow() -> Finding:
-    """Have a server make an experiment and delete it again; a file is only looked at."""
+    """Create and delete an experiment on a server; for a file, only check that it is writable."""
     require("mlflow")
     from mixfront.tracking.client import check_reachable, sqlite_file
 
@@ -24,17 +24,17 @@ def check_mlflow() -> Finding:
     try:
         check_reachable(uri, timeout=_ANSWER_S)
     except TrackingError as problem:
-        return failed(str(problem), "start it, or correct MLFLOW_TRACKING_URI")
+        return failed(str(problem), "start the server, or correct MLFLOW_TRACKING_URI")
     return _file(file) if file is not None else _server(uri)
 
 
 def _future_file(file: Path) -> Finding:
     folder = first_existing(file.parent)
     if os.access(folder, os.W_OK):
-        return ok(f"no server is named; {file} will be made")
+        return ok(f"no server is set; {file} will be created")
     return failed(
-        f"{file} cannot be made: {folder} is not writable",
-        "set MLFLOW_TRACKING_URI to a server, or work in a folder of your own",
+        f"{file} cannot be created, because {folder} is not writable",
+        "set MLFLOW_TRACKING_URI to a server, or work in a folder that you can write to",
     )
 
 
@@ -47,20 +47,22 @@ def _file(file: Path) -> Finding:
 def _server(uri: str) -> Finding:
     from mixfront.tracking.client import brief_requests, connect, short_reason
 
-    # One experiment per user, deleted whenever nobody looks: a server keeps deleted ones.
+    # One experiment per user, restored for every check, because servers keep deleted ones.
     name = f"mixfront-doctor-{getpass.getuser()}"
     try:
         with brief_requests():
             client = connect(uri)
-            found = client.get_experiment_by_name(name)
-            if found is not None and found.lifecycle_stage == "deleted":
-                client.restore_experiment(found.experiment_id)
-            number = found.experiment_id if found else client.create_experiment(name)
-            client.delete_experiment(number)
+            experiment = client.get_experiment_by_name(name)
+            if experiment is not None and experiment.lifecycle_stage == "deleted":
+                client.restore_experiment(experiment.experiment_id)
+            experiment_id = (
+                experiment.experiment_id if experiment else client.create_experiment(name)
+            )
+            client.delete_experiment(experiment_id)
     except Exception as problem:
         return failed(
-            f"MLflow at {uri} answers, but refuses to be written to: {short_reason(problem)}",
-            "ask for permission to make experiments, or log in: MLFLOW_TRACKING_USERNAME, "
-            "MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_TOKEN",
+            f"MLflow at {uri} responds, but refuses writes: {short_reason(problem)}",
+            "ask for permission to create experiments, or set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
         )
     return ok(f"MLflow at {uri} is writable")

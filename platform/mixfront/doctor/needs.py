@@ -1,13 +1,13 @@
-"""Whether a check has the packages that it needs."""
+"""Checks that the packages for a check are installed."""
 
 import importlib.util
 
 
 def require(*modules: str) -> None:
-    """Make sure that modules are installed, without importing them, as that may take seconds.
+    """Make sure that modules are installed, without importing them, which may take seconds.
 
     Raises:
-        ModuleNotFoundError: If one is not; the check then counts as skipped.
+        ModuleNotFoundError: If one is not installed; the check is then skipped.
     """
     for module in modules:
         if importlib.util.find_spec(module) is None:

@@ -1,4 +1,4 @@
-"""Python and installed packages against the bounds of pyproject.toml."""
+"""Checks Python and the installed packages against the bounds of pyproject.toml."""
 
 import platform
 from collections.abc import Iterable
@@ -14,11 +14,13 @@ EXTRAS = ("all", "serve", "s3", "postgres")
 
 
 def check_packages() -> Finding:
-    """The bounds are those in mixfront's own metadata, so of the mixfront that runs."""
+    """Check Python and the packages against the metadata of the running mixfront."""
     info = metadata.metadata("mixfront")
     lines = metadata.requires("mixfront") or []
     if not lines:
-        return skipped("this mixfront came to a cluster in a wheel that names no dependencies")
+        return skipped(
+            "this mixfront is from a wheel that lists no dependencies, as cluster jobs use"
+        )
     requirements = [Requirement(line) for line in lines]
     problems = [
         *_python_problem(info["Requires-Python"]),
@@ -26,15 +28,15 @@ def check_packages() -> Finding:
         *_out_of_bounds(r for extra in (None, *EXTRAS) for r in _needed_by(extra, requirements)),
     ]
     if problems:
-        wanted = " ".join(f"'{wish}'" for _, wish in problems)
-        return failed("; ".join(seen for seen, _ in problems), f"pip install {wanted}")
+        packages = " ".join(f"'{requirement}'" for _, requirement in problems)
+        return failed("; ".join(seen for seen, _ in problems), f"pip install {packages}")
     complete = [e for e in EXTRAS if not _missing(_needed_by(e, requirements))]
     versions = ", ".join(f"{name} {version}" for name, version in installed_versions().items())
     return ok(f"{versions}; complete extras: {', '.join(complete) or 'none'}")
 
 
 def _needed_by(extra: str | None, requirements: Iterable[Requirement]) -> list[Requirement]:
-    """What an extra adds to the base package, or with None what the base package needs."""
+    """Requirements that an extra adds, or with None, those of the base package."""
     return [r for r in requirements if _applies(r, extra)]
 
 
@@ -52,13 +54,13 @@ def _missing(requirements: Iterable[Requirement]) -> list[tuple[str, str]]:
 
 
 def _out_of_bounds(requirements: Iterable[Requirement]) -> list[tuple[str, str]]:
-    found = {}
+    problems = {}
     for requirement in requirements:
         version = _version(requirement.name)
         if version and not requirement.specifier.contains(version, prereleases=True):
-            wish = f"{requirement.name}{requirement.specifier}"
-            found[wish] = f"{requirement.name} {version} is not {requirement.specifier}"
-    return [(seen, wish) for wish, seen in found.items()]
+            bounded = f"{requirement.name}{requirement.specifier}"
+            problems[bounded] = f"{requirement.name} {version} is not {requirement.specifier}"
+    return [(seen, bounded) for bounded, seen in problems.items()]
 
 
 def _python_problem(bounds: str) -> list[tuple[str, str]]:

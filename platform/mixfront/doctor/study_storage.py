@@ -1,4 +1,4 @@
-"""Where the Optuna study of a search is kept: OPTUNA_STORAGE, or SQLite in the search's folder."""
+"""Checks the storage of Optuna studies: OPTUNA_STORAGE, or SQLite in the search's folder."""
 
 import os
 from pathlib import Path
@@ -15,24 +15,24 @@ _SQLITE = "sqlite:///"
 
 
 def check_study_storage() -> Finding:
-    """Connect to the database; no table is made."""
+    """Check that the storage can be reached; no table is created."""
     url = os.environ.get(VARIABLE)
     if not url:
-        return _beside_the_records()
+        return _check_default()
     if url.startswith(_SQLITE):
         return _sqlite(Path(url.removeprefix(_SQLITE)).absolute())
     require("optuna", "sqlalchemy")
     if "://" not in url or url.startswith("redis"):
-        return skipped(f"{VARIABLE}={url} is no database that can be looked at from here")
+        return skipped(f"{VARIABLE}={url} is a kind of storage that cannot be checked")
     return _database(url)
 
 
-def _beside_the_records() -> Finding:
+def _check_default() -> Finding:
     storage = default_storage()
     if is_local(storage):
-        return ok(f"{VARIABLE} is not set: the study is SQLite in the folder of its search")
+        return ok(f"{VARIABLE} is not set; a study is an SQLite file in its search's folder")
     return failed(
-        f"{VARIABLE} is not set, and SQLite cannot live in {STORAGE_VARIABLE}={storage}",
+        f"{VARIABLE} is not set, and SQLite does not work in {STORAGE_VARIABLE}={storage}",
         f"set {VARIABLE}, for example to postgresql://HOST/DATABASE",
     )
 
@@ -43,7 +43,7 @@ def _sqlite(file: Path) -> Finding:
         return ok(f"{VARIABLE} is {file}, which is writable")
     return failed(
         f"{VARIABLE} is {file}, which cannot be written to",
-        f"make its folder, change its owner, or correct {VARIABLE}",
+        f"create its folder, change its owner, or correct {VARIABLE}",
     )
 
 
@@ -53,7 +53,7 @@ def _database(url: str) -> Finding:
     try:
         with sqlalchemy.create_engine(url).connect() as connection:
             connection.execute(sqlalchemy.text("SELECT 1"))
-    except Exception as problem:  # each database driver has errors of its own
+    except Exception as problem:  # every database driver raises its own errors
         if lacking := missing_extra(f"{VARIABLE}={url}", problem):
             raise lacking from None
         return failed(

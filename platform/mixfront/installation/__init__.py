@@ -1,1 +1,1 @@
-"""The mixfront that is installed here: a wheel of it, and the versions that it runs on."""
+"""The installed mixfront: its versions, its extras, and a wheel of it."""

@@ -1,7 +1,7 @@
-"""Which extra of mixfront brings which module, and the sentence for one that is missing.
+"""The extra that installs each optional module, and the error for a missing one.
 
-The base package talks to a cluster and reads results; what a command needs beyond that is
-imported when the command runs, and may not be there.
+The base package talks to a cluster and reads results. Commands that need more import it when they
+run, and it may not be installed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from mixfront.exceptions import MissingExtraError
 
-# Top-level modules that the base package does not bring, and the extra that does.
+# Top-level modules that the base package does not install -> the extra that does.
 EXTRAS = {
     "deepspeed": "all",
     "filelock": "all",
@@ -30,13 +30,13 @@ EXTRAS = {
 
 @contextmanager
 def extras_named(command: Sequence[str]) -> Iterator[None]:
-    """Turn the import of a module that an extra brings into a sentence that names the extra.
+    """Turn the ImportError of an optional module into a sentence that names its extra.
 
     Args:
-        command: The words of the command that runs, such as `["search", "run"]`.
+        command: The words of the running command, such as `["search", "run"]`.
 
     Raises:
-        MissingExtraError: In place of the ImportError, if a module of `EXTRAS` is behind it.
+        MissingExtraError: Instead of the ImportError, if a missing module of `EXTRAS` caused it.
     """
     try:
         yield
@@ -47,10 +47,10 @@ def extras_named(command: Sequence[str]) -> Iterator[None]:
 
 
 def missing_extra(what: str, error: BaseException) -> MissingExtraError | None:
-    """The sentence for `what`, if the absence of a module of `EXTRAS` is behind an error.
+    """The error for `what` if a missing module of `EXTRAS` caused `error`, or else None.
 
-    Libraries wrap the original error: `import ray.tune` without pandas raises an ImportError
-    that was caused by the ModuleNotFoundError.
+    Libraries wrap the original error: without pandas, `import ray.tune` raises an ImportError
+    whose cause is the ModuleNotFoundError.
     """
     cause: BaseException | None = error
     while cause is not None:

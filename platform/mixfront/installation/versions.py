@@ -1,4 +1,4 @@
-"""What a search ran on: versions only, no environment variables, no host names."""
+"""The versions that a search ran with, without environment variables or host names."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -12,7 +12,7 @@ def installed_versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        **{name: found for name, found in versions.items() if found is not None},
+        **{name: number for name, number in versions.items() if number is not None},
     }
 
 

@@ -1,7 +1,7 @@
-"""A wheel of the mixfront that runs here: what travels with a model, and to a cluster.
+"""Builds a wheel of the running mixfront, for a registered model or a job on a cluster.
 
-It is made from the installed files, editable or not, so it needs no build tool, no network
-and no source tree; the same files give the same bytes.
+It is built from the installed files, editable or not, so it needs no build tool, network or
+source tree. The same files give the same bytes.
 """
 
 import base64
@@ -13,26 +13,26 @@ from pathlib import Path
 
 from mixfront.exceptions import MixfrontError
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip can hold
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file supports
 _MODE = 0o644 << 16
 
 
 def build_wheel(folder: Path, *, requires: bool = True) -> Path:
-    """Write a wheel of the installed package into `folder`.
+    """Write a wheel of the installed package to `folder`.
 
-    The build tag in its name is a digest of what is inside: Ray takes two wheels of one name
-    for the same wheel, and would run the older code.
+    The build tag in its name is a digest of its content, because Ray treats two wheels with the
+    same name as the same wheel, and would run the older code.
 
     Args:
-        folder: Where the wheel goes.
-        requires: Whether the wheel names its dependencies. A cluster has them already, and
-            Ray's `pip install --target` would fetch every one of them again.
+        folder: Folder of the wheel.
+        requires: Whether the wheel lists its dependencies. A cluster already has them, and
+            Ray's `pip install --target` would download all of them again.
 
     Returns:
         Path of the wheel.
 
     Raises:
-        MixfrontError: If mixfront is not installed, only lies on the path.
+        MixfrontError: If mixfront is only on the path, and not installed.
     """
     info = _distribution()
     files = {**_package_files(), **_info_files(info, requires=requires)}
@@ -50,32 +50,32 @@ def _distribution() -> metadata.Distribution:
         return metadata.distribution("mixfront")
     except metadata.PackageNotFoundError:
         raise MixfrontError(
-            "mixfront is not installed here, so no wheel of it can be made: "
-            "`pip install` it, or its source tree with `pip install --editable`"
+            "mixfront is on the path but not installed, so no wheel of it can be built; install "
+            "it, or its source tree with `pip install --editable`"
         ) from None
 
 
 def _package_files() -> dict[str, bytes]:
-    """Everything in all parts of the namespace package; the first on the path wins."""
+    """Files of all parts of the namespace package; if two have one path, the first wins."""
     import mixfront
 
     files: dict[str, bytes] = {}
     for root in map(Path, mixfront.__path__):
         for path in sorted(root.rglob("*")):
-            inside = path.relative_to(root)
-            if path.is_file() and not _is_litter(inside):
-                files.setdefault(f"mixfront/{inside.as_posix()}", path.read_bytes())
+            relative = path.relative_to(root)
+            if path.is_file() and not _is_ignored(relative):
+                files.setdefault(f"mixfront/{relative.as_posix()}", path.read_bytes())
     return files
 
 
-def _is_litter(path: Path) -> bool:
-    """Whether a file belongs to a tool and not to the package."""
+def _is_ignored(path: Path) -> bool:
+    """Whether a file is hidden or bytecode, and so not part of the package."""
     hidden = any(part.startswith(".") for part in path.parts)
     return hidden or "__pycache__" in path.parts or path.suffix == ".pyc"
 
 
 def _info_files(info: metadata.Distribution, *, requires: bool) -> dict[str, bytes]:
-    """Metadata and entry points, as they were installed."""
+    """Metadata and entry points of the installed package."""
     texts = {
         "METADATA": _metadata(info, requires=requires),
         "entry_points.txt": info.read_text("entry_points.txt"),
@@ -106,7 +106,7 @@ def _wheel_text(tag: str) -> bytes:
 
 
 def _record(files: Mapping[str, bytes], own_name: str) -> bytes:
-    """Digest and size of every file, as PyPA's "Recording installed projects" wants them."""
+    """The RECORD file of PyPA's "Recording installed projects": digest and size of every file."""
     lines = []
     for name, content in sorted(files.items()):
         digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
@@ -124,7 +124,7 @@ def _digest(files: Mapping[str, bytes]) -> str:
 
 def _write_zip(path: Path, files: Mapping[str, bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    last = f"{path.name.split('-0_')[0]}.dist-info/"  # installers read it last, PEP 427
+    last = f"{path.name.split('-0_')[0]}.dist-info/"  # at the end, as PEP 427 recommends
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files, key=lambda name: (name.startswith(last), name)):
             entry = zipfile.ZipInfo(name, _EPOCH)

@@ -18,7 +18,7 @@ def locate_search(search: str, storage: str | None = None) -> RecordStore:
             `./mixfront-searches`.
 
     Raises:
-        UnknownNameError: If there is no such search; names the nearest.
+        UnknownNameError: If there is no such search; suggests a close name.
         SpecError: If a spec file cannot be read or has no name.
     """
     store = _store_of(search, storage)

@@ -1,1 +1,1 @@
-"""The way from a trial to a served model, and back."""
+"""Promotes a trial to a registered model, and rolls back a promotion."""

@@ -1,7 +1,7 @@
 """An alias of a registered model, and the versions that had it before.
 
-MLflow keeps only who has an alias now. Who had it is kept as a tag of the registered model,
-`mixfront.history.<alias>`: a JSON list of versions, the latest last.
+MLflow only stores the version that has an alias. Earlier versions are stored in a tag of the
+registered model, `mixfront.history.<alias>`: a JSON list of versions, the latest last.
 """
 
 import json
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import RegisteredModel
 
-_KEPT = 100  # versions; a tag's length is limited
+_MAX_HISTORY = 100  # versions; MLflow limits the length of a tag
 
 
 class Alias:
     """One alias of one registered model.
 
     Args:
-        client: Of the server that has the model.
+        client: A client of the server that has the model.
         model: Name of the registered model.
         alias: The alias, such as "champion".
     """
@@ -31,7 +31,7 @@ class Alias:
         self._client = client
 
     def holder(self) -> str | None:
-        """The version that has the alias now.
+        """The version that has the alias, or None.
 
         Raises:
             UnknownNameError: If no such model is registered.
@@ -41,32 +41,32 @@ class Alias:
         return None if version is None else str(version)
 
     def give(self, version: str) -> str | None:
-        """Hand the alias to `version`.
+        """Move the alias to `version`.
 
         Returns:
-            The version that had it until now.
+            The version that had it before, or None.
         """
         before = self.holder()
         if before is not None and before != version:
-            # The history first: if the second call fails, nothing was lost by the first.
+            # History first: if moving the alias fails, no version is missing from it.
             self._write([*self._history(), before])
         self._client.set_registered_model_alias(self.model, self.alias, version)
         return before
 
     def give_back(self) -> tuple[str, str]:
-        """Hand the alias back to the version that had it before, if that still exists.
+        """Move the alias back to the latest earlier version that still exists.
 
         Returns:
-            The version that had it until now, and the one that has it again.
+            The version that had the alias before the call, and the one that has it after.
 
         Raises:
             UnknownNameError: If no such model is registered.
-            PromotionError: If nobody has the alias, or nobody had it before.
+            PromotionError: If no version has the alias, or no earlier one had it.
         """
         now = self.holder()
         if now is None:
             raise PromotionError(
-                f"no version of {self.model!r} has the alias {self.alias!r}: promote one first"
+                f"no version of {self.model!r} has the alias {self.alias!r}; promote a trial first"
             )
         history = self._history()
         while history:
@@ -76,9 +76,8 @@ class Alias:
                 self._write(history)
                 return now, version
         raise PromotionError(
-            f"version {now} of {self.model!r} is the first that has had the alias "
-            f"{self.alias!r}, so there is none to give it back to; "
-            "promote another trial instead"
+            f"version {now} of {self.model!r} is the first with the alias {self.alias!r}, "
+            "so it cannot be rolled back; promote another trial instead"
         )
 
     def _registered(self) -> "RegisteredModel":
@@ -111,5 +110,5 @@ class Alias:
         return list(json.loads(self._registered().tags.get(self._tag, "[]")))
 
     def _write(self, versions: list[str]) -> None:
-        text = json.dumps(versions[-_KEPT:])
+        text = json.dumps(versions[-_MAX_HISTORY:])
         self._client.set_registered_model_tag(self.model, self._tag, text)

@@ -1,4 +1,4 @@
-"""Which trials may enter the registry: complete, feasible, and on the front."""
+"""Checks that a trial may be promoted: it is complete, feasible and on the front."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ from mixfront.spec.objectives import Objective
 _REASONS = {
     TrialState.RUNNING: "is still running: wait until it is complete",
     TrialState.INTERRUPTED: "was interrupted: finish it with `mixfront search resume`",
-    TrialState.PRUNED: "was stopped early, so its values are not those of a finished model",
+    TrialState.PRUNED: "was stopped early, so its model is not fully trained",
     TrialState.FAILED: "failed",
 }
 
 
 def promotable(store: RecordStore, trial_id: str) -> TrialRecord:
-    """The trial, if it may be promoted.
+    """Return the trial if it may be promoted.
 
     Raises:
         UnknownNameError: If there is no such search or trial.
-        PromotionError: If it is unfinished, failed, infeasible or dominated; says why.
+        PromotionError: If it is unfinished, failed, infeasible, dominated or not exported.
     """
     trial, search = store.trial(trial_id), store.search()
     _check_state(trial, search.objectives)
@@ -28,12 +28,12 @@ def promotable(store: RecordStore, trial_id: str) -> TrialRecord:
     if better := front.dominated_by(trial):
         raise PromotionError(
             f"trial {trial_id} is dominated by trial {better[0].trial_id} "
-            f"({_compared(better[0], trial, search.objectives)}): promote that one, or see "
+            f"({_comparison(better[0], trial, search.objectives)}); promote that trial, or see "
             f"`mixfront pareto {store.name}`"
         )
     if trial.model_url is None:
         raise PromotionError(
-            f"trial {trial_id} is complete, but its exported model is missing: train it again "
+            f"trial {trial_id} is complete, but its exported model is missing; train it again "
             f"with `mixfront reproduce {store.name} {trial_id}`"
         )
     return trial
@@ -41,22 +41,26 @@ def promotable(store: RecordStore, trial_id: str) -> TrialRecord:
 
 def _check_state(trial: TrialRecord, objectives: Sequence[Objective]) -> None:
     if not is_feasible(trial):
-        broken = [f"{name} by {by:.4g}" for name, by in trial.violations.items() if by > 0]
+        broken = [
+            f"the constraint on {name} by {amount:.4g}"
+            for name, amount in trial.violations.items()
+            if amount > 0
+        ]
         raise PromotionError(
-            f"trial {trial.trial_id} is infeasible: it breaks {', '.join(broken) or 'a limit'}; "
-            "promote one that breaks none"
+            f"trial {trial.trial_id} is infeasible: it violates "
+            f"{', '.join(broken) or 'a constraint'}; promote a feasible trial"
         )
     if trial.state is not TrialState.COMPLETE:
         why = f" ({trial.error})" if trial.error else ""
         raise PromotionError(f"trial {trial.trial_id} {_REASONS[trial.state]}{why}")
     if not is_candidate(trial, objectives):
         raise PromotionError(
-            f"trial {trial.trial_id} lacks a finite value of an objective: "
-            f"it has {trial.values}; promote another"
+            f"trial {trial.trial_id} has no finite value for some objective: its "
+            f"values are {trial.values}; promote another trial"
         )
 
 
-def _compared(better: TrialRecord, trial: TrialRecord, objectives: Sequence[Objective]) -> str:
+def _comparison(better: TrialRecord, trial: TrialRecord, objectives: Sequence[Objective]) -> str:
     return ", ".join(
         f"{o.metric} {better.values[o.metric]:.6g} against {trial.values[o.metric]:.6g}"
         for o in objectives

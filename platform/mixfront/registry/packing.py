@@ -1,4 +1,4 @@
-"""A trial's exported model as an MLflow model, and as a version in the registry."""
+"""Logs a trial's exported model to MLflow, and registers it as a version of a model."""
 
 from collections.abc import Mapping
 from contextlib import redirect_stderr
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 SERVED_MODEL = Path(__file__).with_name("served_model.py")
-# The extra `serve` of pyproject.toml; written again here, as an installed mixfront may have come
-# in a wheel that names no dependencies.
+# The extra `serve` of pyproject.toml, repeated here because the running mixfront may have been
+# installed from a wheel without dependency metadata.
 NEEDED = (
     *("mlflow", "torch", "pandas", "pyarrow", "safetensors"),
     *("numpy", "pydantic", "fsspec", "pyyaml", "lazy_loader"),
@@ -29,17 +29,16 @@ _EXAMPLE_ROWS = 5
 def log_model(
     *, run_id: str, final: Path, sample: pa.Table, work: Path, code: Path = SERVED_MODEL
 ) -> str:
-    """Log the exported model below its trial's run.
+    """Log the exported model to its trial's run.
 
-    The model's code is a file, its weights are safetensors: no pickle is written. A wheel of
-    the mixfront that runs here travels as an artifact, and is what the model's environment
-    installs.
+    The model's code is a file and its weights are safetensors, so no pickle is written. A wheel
+    of the running mixfront is logged as an artifact, and the model's environment installs it.
 
     Args:
         run_id: The trial's run.
         final: Local folder of the exported model.
-        sample: Raw rows, the columns that the model reads.
-        work: A folder for files in between.
+        sample: Raw rows with the columns that the model reads.
+        work: A folder for temporary files.
         code: The file that MLflow runs to load the model.
 
     Returns:
@@ -68,17 +67,17 @@ def log_model(
 def register(
     model_id: str, name: str, tags: Mapping[str, str], columns: pa.Schema
 ) -> "ModelVersion":
-    """A new version of the registered model `name`, made if it is the first.
+    """Register a new version of the model `name`, which is created if it does not exist.
 
     Args:
         model_id: MLflow's id of the logged model.
-        name: Of the registered model.
-        tags: Of the version.
-        columns: What the model reads; told in the version's description.
+        name: Name of the registered model.
+        tags: Tags of the version.
+        columns: The columns that the model reads, for the version's description.
     """
     import mlflow
 
-    with silenced(), redirect_stderr(StringIO()):  # it prints what the caller is about to say
+    with silenced(), redirect_stderr(StringIO()):  # MLflow prints what the caller reports
         version = mlflow.register_model(f"models:/{model_id}", name, tags=dict(tags))
         return mlflow.MlflowClient().update_model_version(
             name, version.version, description=describe(columns)
@@ -86,5 +85,5 @@ def register(
 
 
 def _pinned() -> list[str]:
-    """What the model is scored with here, exactly; without a build's own suffix ("+cpu")."""
+    """The installed versions as exact pins, without a local build suffix such as "+cpu"."""
     return [f"{name}=={metadata.version(name).split('+')[0]}" for name in NEEDED]

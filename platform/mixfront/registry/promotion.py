@@ -1,4 +1,4 @@
-"""From a trial to an alias in the registry, through every check on the way."""
+"""Promotes a trial: registers its model, checks the scores, and moves the alias."""
 
 import hashlib
 import json
@@ -26,19 +26,19 @@ from mixfront.registry.signature import as_frame
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-TOLERANCE = 1e-6  # between the trained model's scores and the registered one's
+TOLERANCE = 1e-6  # maximum difference between the trained and the registered model's scores
 
 
 @dataclass(frozen=True, kw_only=True)
 class Promotion:
-    """What a promotion did."""
+    """The result of a promotion."""
 
     model: str
     version: str
     alias: str
     search_id: str
     trial_id: str
-    previous: str | None  # the version that had the alias until now
+    previous: str | None  # the version that had the alias before
     rows_checked: int
     largest_difference: float
 
@@ -68,17 +68,17 @@ def promote(
 ) -> Promotion:
     """Register a trial's model and give it the alias, if it passes the gate.
 
-    The alias moves last, after the model was loaded back from the registry and gave the scores
-    that the trained one had given. If it did not, the version stays with the tag
-    `mixfront.refused` and the alias stays where it was.
+    The alias moves last, after the model has been loaded back from the registry and has given
+    the same scores as the trained one. Otherwise, the version is kept with the tag
+    `mixfront.refused`, and the alias does not move.
 
     Args:
         store: The search's records.
         trial_id: The trial.
         model: Name of the registered model.
-        alias: What marks the version in use.
+        alias: The alias that marks the version in use.
         uri: MLflow's tracking URI.
-        say: Told in a sentence what has been done and checked.
+        say: Called with one sentence after each step.
         code: The file that MLflow runs to load the model.
 
     Raises:
@@ -101,13 +101,16 @@ def promote(
             work=Path(work),
             code=code,
         )
-        say("Its weights, its encoder and a wheel of mixfront are logged below its run.")
+        say("Logged its weights, its encoder and a wheel of mixfront.")
         lineage = _lineage(search, trial, exported)
         version = packing.register(model_id, model, lineage, exported.sample.schema).version
-        say(f"It is version {version} of the registered model {model!r}.")
+        say(f"Registered it as version {version} of the model {model!r}.")
         difference = _check_scores(client, model, str(version), exported)
         rows = exported.sample.num_rows
-        say(f"Loaded back from the registry it scores {rows} rows the same: {difference:.1e} off.")
+        say(
+            f"Loaded back from the registry, it scores {rows} rows the same, "
+            f"to within {difference:.1e}."
+        )
         previous = Alias(client, model, alias).give(str(version))
     say(f"Version {version} now has the alias {alias!r}" + _instead_of(previous))
     return Promotion(
@@ -123,7 +126,7 @@ def promote(
 
 
 def _instead_of(previous: str | None) -> str:
-    return f", which version {previous} had." if previous else "; nobody had it before."
+    return f", which version {previous} had before." if previous else "."
 
 
 def _check_run(client: "MlflowClient", trial: TrialRecord) -> None:
@@ -137,13 +140,13 @@ def _check_run(client: "MlflowClient", trial: TrialRecord) -> None:
         if problem.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
     raise PromotionError(
-        f"MLflow does not know the run of trial {trial.trial_id} ({trial.run_id}): set "
-        "MLFLOW_TRACKING_URI to the server that the search wrote to"
+        f"MLflow has no run {trial.run_id} of trial {trial.trial_id}; set "
+        "MLFLOW_TRACKING_URI to the server that the search logged to"
     )
 
 
 def _fetch(trial: TrialRecord, work: Path) -> _Exported:
-    """Copy the exported model here; MLflow does not read every fsspec URL itself."""
+    """Copy the exported model to this machine, as MLflow cannot read every fsspec URL."""
     fs, root = fsspec.core.url_to_fs(trial.model_url)
     folder = work / "model"
     try:
@@ -153,13 +156,13 @@ def _fetch(trial: TrialRecord, work: Path) -> _Exported:
     except OSError as problem:
         raise PromotionError(
             f"the exported model of trial {trial.trial_id} at {trial.model_url} cannot be read: "
-            f"{problem.strerror or problem}; `mixfront reproduce` trains it again"
+            f"{problem.strerror or problem}; train it again with `mixfront reproduce`"
         ) from None
     return _Exported(folder, sample, np.asarray(scores, dtype=np.float64))
 
 
 def _lineage(search: SearchRecord, trial: TrialRecord, exported: _Exported) -> dict[str, str]:
-    """Tags of the version: where it came from, and what it was measured at."""
+    """Tags of the version: its origin and its objective values."""
     tags = {
         "mixfront.search_id": search.search_id,
         "mixfront.search": search.name,
@@ -175,23 +178,23 @@ def _lineage(search: SearchRecord, trial: TrialRecord, exported: _Exported) -> d
 
 
 def _check_scores(client: "MlflowClient", model: str, version: str, exported: _Exported) -> float:
-    """Load the version back and score the sample; returns the largest difference.
+    """Load the version back, score the sample, and return the largest difference.
 
     Raises:
-        PromotionError: If it cannot be loaded or scores differently; the version is tagged.
+        PromotionError: If it cannot be loaded or scores differently; the version is then tagged.
     """
     try:
         scores = _registered_scores(model, version, exported)
         difference = float(np.max(np.abs(scores - exported.scores)))
-        reason = f"its scores differ by {difference:.3g}, and {TOLERANCE:g} is allowed"
-    except Exception as problem:  # whatever the loaded model does, the alias must not move
+        reason = f"its scores differ by {difference:.3g}, more than {TOLERANCE:g}"
+    except Exception as problem:  # the alias must not move, whatever the model raises
         difference = float("nan")
-        reason = f"it cannot be loaded and scored: {problem!r}"
+        reason = f"loading and scoring it failed: {problem!r}"
     if difference <= TOLERANCE:
         return difference
     client.set_model_version_tag(model, version, "mixfront.refused", reason[:5000])
     raise PromotionError(
-        f"version {version} of {model!r} was refused and the alias stays where it was: {reason}"
+        f"version {version} of {model!r} was refused, and the alias was not moved: {reason}"
     )
 
 

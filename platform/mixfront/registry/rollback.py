@@ -1,4 +1,4 @@
-"""Give an alias back to the version that had it before."""
+"""Moves an alias back to the version that had it before."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,18 @@ from mixfront.registry.server import check_name, registry
 
 @dataclass(frozen=True, kw_only=True)
 class Rollback:
-    """What a rollback did."""
+    """The result of a rollback."""
 
     model: str
     alias: str
-    version: str  # has the alias again
-    taken_from: str  # had it until now
+    version: str  # has the alias after the rollback
+    taken_from: str  # had the alias before the rollback
 
 
 def rollback(model: str, *, alias: str = "champion", uri: str) -> Rollback:
-    """Take the alias from the version that has it and give it to the one before.
+    """Move the alias back to the version that had it before.
 
-    Every version that has held an alias was checked when it was promoted; it is not again.
+    That version was checked when it was promoted, and is not checked again.
 
     Args:
         model: Name of the registered model.
@@ -28,7 +28,7 @@ def rollback(model: str, *, alias: str = "champion", uri: str) -> Rollback:
 
     Raises:
         UnknownNameError: If no such model is registered.
-        PromotionError: If there is no version to give the alias back to.
+        PromotionError: If no version has the alias, or no earlier one had it.
         TrackingError: If MLflow cannot be reached or refuses.
     """
     check_name("model name", model)

@@ -1,7 +1,6 @@
-"""The code file of a registered model: MLflow runs it to load the model, nothing is unpickled.
+"""The code file of a registered model: MLflow runs it to load the model without unpickling.
 
-It is never imported as a module of mixfront; `mlflow.models.set_model` wants to be called while
-the file is run.
+Do not import it: `mlflow.models.set_model` must be called while MLflow runs the file.
 """
 
 from typing import Any
@@ -19,30 +18,30 @@ from mixfront.training.predict import Predictor
 
 
 class ServedModel(PythonModel):
-    """Raw rows in, probabilities out; the same prediction that the trial was scored with."""
+    """Predicts probabilities for raw rows, with the same code that scored the trial."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the exported model that is among the artifacts."""
+        """Load the exported model from the artifacts."""
         self.predictor = Predictor.load(context.artifacts["model"])
 
     def predict(
         self,
-        context: PythonModelContext,  # noqa: ARG002  # MLflow calls with it
-        model_input: pd.DataFrame,  # of the wider hints MLflow warns at every load
+        context: PythonModelContext,  # noqa: ARG002  # MLflow passes it
+        model_input: pd.DataFrame,  # MLflow warns about wider hints at every load
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> NDArray[np.float32]:
         """Probability of the label for each row, (N,) float32.
 
         Args:
             context: Not used.
-            model_input: Raw rows, as in the Parquet that the model was trained on, in one of the
-                forms of `served_rows`. Integers may come as floats, missing values as None or
-                NaN; columns that the model does not read are ignored.
+            model_input: Raw rows like those that the model was trained on, in any form that
+                `served_rows` accepts. Integers may be floats, and missing values None or NaN.
+                Columns that the model does not read are ignored.
             params: Not used.
 
         Raises:
-            MlflowException: If a column is missing or of a wrong type. MLflow's server answers
-                with status 400 and this message.
+            MlflowException: If a column is missing or has the wrong type; MLflow's server
+                returns the message with status 400.
         """
         try:
             return self.predictor.predict(served_rows(model_input))

@@ -1,4 +1,4 @@
-"""Rows as callers hand them to a registered model, over HTTP or in Python."""
+"""Converts the rows that a registered model gets, over HTTP or from Python."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,36 +10,37 @@ import pyarrow as pa
 from mixfront.exceptions import SchemaError
 
 
-def served_rows(given: Any) -> pa.Table | pd.DataFrame:
-    """Rows by named columns.
+def served_rows(rows: Any) -> pa.Table | pd.DataFrame:
+    """Convert rows to a table or data frame with named columns.
 
     Args:
-        given: A frame or a pyarrow table; a list of records, a record, or lists by column, as
-            MLflow's server reads them from "inputs" and "instances": with NumPy arrays of no
-            dimension for numbers and texts.
+        rows: A data frame, a pyarrow table, a list of records, one record, or lists by column.
+            MLflow's server makes NumPy arrays of all values in "inputs" and "instances",
+            0-dimensional ones for numbers and texts.
 
     Raises:
-        SchemaError: If it is something else.
+        SchemaError: If the rows have any other type, or columns of different lengths.
     """
-    if isinstance(given, pa.Table | pd.DataFrame):
-        return given
-    if isinstance(given, Mapping):
-        values = {name: _python(value) for name, value in given.items()}
-        one = not all(isinstance(value, list) for value in values.values())
-        return _frame([values] if one else values)
-    if isinstance(given, list) and all(isinstance(record, Mapping) for record in given):
-        return _frame([{name: _python(v) for name, v in record.items()} for record in given])
+    if isinstance(rows, pa.Table | pd.DataFrame):
+        return rows
+    if isinstance(rows, Mapping):
+        values = {name: _python(value) for name, value in rows.items()}
+        is_record = not all(isinstance(value, list) for value in values.values())
+        return _frame([values] if is_record else values)
+    if isinstance(rows, list) and all(isinstance(record, Mapping) for record in rows):
+        return _frame([{name: _python(v) for name, v in record.items()} for record in rows])
     raise SchemaError(
-        f"the rows are a {type(given).__name__}; send a data frame, or records with column names"
+        f"the rows have the type {type(rows).__name__}; send a data frame, or records with column "
+        "names"
     )
 
 
 def _frame(rows: Any) -> pd.DataFrame:
-    """Of objects: pandas would make floats of integers beside nulls."""
+    """A frame of Python objects, as pandas would convert integers with nulls to floats."""
     try:
         return pd.DataFrame(rows, dtype=object)
     except ValueError as problem:
-        raise SchemaError(f"the rows are no table: {problem}") from None
+        raise SchemaError(f"the rows do not form a table: {problem}") from None
 
 
 def _python(value: Any) -> Any:

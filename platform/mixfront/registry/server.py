@@ -1,4 +1,4 @@
-"""MLflow as the registry sees it: one server at a time, errors as one sentence."""
+"""Connects to the MLflow server of the registry, and turns its errors into one sentence."""
 
 import logging
 import os
@@ -19,24 +19,24 @@ _PROGRESS_BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 
 
 def tracking_uri(recorded: str | None) -> str:
-    """MLFLOW_TRACKING_URI, else what the search used.
+    """MLFLOW_TRACKING_URI, or else the URI that the search used.
 
     Raises:
-        UsageError: If there is neither, or the record was kept without the password.
+        UsageError: If there is neither, or the recorded URI lacks its password.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or recorded
     if not uri:
-        raise UsageError("no MLflow server is known: set MLFLOW_TRACKING_URI")
+        raise UsageError("no MLflow server is configured; set MLFLOW_TRACKING_URI")
     if HIDDEN in uri:
         raise UsageError(
-            f"{uri!r} was kept without its password; set MLFLOW_TRACKING_URI to the whole URI"
+            f"{uri!r} was saved without its password; set MLFLOW_TRACKING_URI to the full URI"
         )
     return uri
 
 
 @contextmanager
 def registry(uri: str) -> Iterator["MlflowClient"]:
-    """A client of the server at `uri`, which is MLflow's current one inside the block.
+    """Yield a client of the server at `uri`, which is MLflow's current server in the block.
 
     Raises:
         TrackingError: If the server cannot be reached, or refuses a request in the block.
@@ -51,17 +51,14 @@ def registry(uri: str) -> Iterator["MlflowClient"]:
         yield mlflow.MlflowClient()
     except MlflowException as problem:
         first_line = scrub_text(str(problem).splitlines()[0])
-        raise TrackingError(f"MLflow at {scrub_text(uri)} said: {first_line}") from None
+        raise TrackingError(f"MLflow at {scrub_text(uri)} failed: {first_line}") from None
     finally:
-        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None takes it back
+        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None unsets it
 
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Silence MLflow's chatter, and the warnings that its own code provokes.
-
-    Those are of its own type hints, and of its use of pandas.
-    """
+    """Silence MLflow's log, progress bar, and warnings about its type hints and use of pandas."""
     level, bar = logging.root.manager.disable, os.environ.get(_PROGRESS_BAR)
     logging.disable(max(level, logging.INFO))
     os.environ[_PROGRESS_BAR] = "false"
@@ -78,15 +75,15 @@ def silenced() -> Iterator[None]:
 
 
 def check_name(kind: str, name: str) -> None:
-    """Refuse a model name or an alias that MLflow would refuse after all the work is done.
+    """Check a model name or alias early, as MLflow would only refuse it at the end.
 
     Raises:
-        UsageError: With what is allowed.
+        UsageError: If MLflow would refuse it.
     """
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or set(name) <= {"."}:
-        raise UsageError(f"{name!r} cannot be a {kind}: use letters, digits, '_' and '-'")
+        raise UsageError(f"{name!r} is not a valid {kind}; use letters, digits, '_' and '-'")
     if kind == "alias" and ("." in name or name == "latest" or re.fullmatch(r"v\d+", name)):
         raise UsageError(
-            f"{name!r} cannot be an alias, MLflow keeps 'latest' and 'v1' for itself: "
-            "use a word such as 'champion'"
+            f"{name!r} is not a valid alias: it has a '.', or MLflow reserves it, like 'latest' "
+            "and 'v1'; use a word such as 'champion'"
         )

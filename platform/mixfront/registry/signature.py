@@ -1,4 +1,4 @@
-"""What MLflow knows of a served model's rows, and how rows become a pandas frame."""
+"""A served model's signature and description for MLflow, and rows as a pandas frame."""
 
 from typing import TYPE_CHECKING
 
@@ -9,15 +9,15 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
-_LONGEST = 5000  # characters that MLflow's database has for a description
+_MAX_DESCRIPTION = 5000  # characters; the limit of MLflow's database
 
 
 def signature() -> "ModelSignature":
-    """Probabilities come out; nothing is said of what goes in, so that MLflow checks nothing.
+    """A signature of only the output, so that MLflow does not check the input.
 
-    Its check takes Python's time for every item of a list column, refuses the float that pandas
-    makes of an integer beside a null, and warns of every column that it does not know. The
-    model's own encoder checks what it reads; the columns are in the version's description.
+    MLflow's check loops in Python over every item of a list column, refuses the floats that
+    pandas makes of integers with nulls, and warns about every unknown column. The model's encoder
+    checks the columns that it reads, and the version's description lists them.
     """
     from mlflow.models import ModelSignature
     from mlflow.types.schema import Schema, TensorSpec
@@ -26,16 +26,16 @@ def signature() -> "ModelSignature":
 
 
 def describe(columns: pa.Schema) -> str:
-    """The columns of a raw row as Markdown, for the page of a version."""
-    text = "Columns of a row; any others are ignored.\n\n| column | type |\n| --- | --- |"
-    for at, field in enumerate(columns):
-        line = f"\n| {field.name} | `{field.type}` |"  # pages take list<...> for HTML
-        if len(text) + len(line) > _LONGEST - 100:
-            return f"{text}\n\nand {len(columns) - at} more, see `columns` in MLmodel"
+    """The columns of a raw row in Markdown, for the description of a version."""
+    text = "Columns of a row. Other columns are ignored.\n\n| column | type |\n| --- | --- |"
+    for index, field in enumerate(columns):
+        line = f"\n| {field.name} | `{field.type}` |"  # outside backticks, list<...> would be HTML
+        if len(text) + len(line) > _MAX_DESCRIPTION - 100:
+            return f"{text}\n\nand {len(columns) - index} more, see `columns` in MLmodel"
         text += line
     return text
 
 
 def as_frame(table: pa.Table) -> pd.DataFrame:
-    """Rows as pandas reads them from Parquet, save that integers beside nulls stay integers."""
+    """Rows as `pd.read_parquet` returns them, except that integers with nulls stay integers."""
     return table.to_pandas(integer_object_nulls=True)

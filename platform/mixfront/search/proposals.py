@@ -1,4 +1,4 @@
-"""Configurations from the study, checked before they cost anything, and results back to it."""
+"""Gets configurations from the study, checks them before training, and reports the results."""
 
 import time
 from collections.abc import Mapping, Sequence

@@ -31,7 +31,7 @@ class SearchScheduler(FIFOScheduler):
         budget: Budget,
         costs_of: CostsOf,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Ray leaves it without types
+        super().__init__()  # type: ignore[no-untyped-call]  # untyped in Ray
         self._stopping = stopping
         self._proposals = proposals
         self._budget = budget

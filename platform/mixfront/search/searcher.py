@@ -20,7 +20,7 @@ MAX_SAMPLING_S = 2.0  # limit per call while trials run, since Tune handles no r
 
 
 class TrialCallbacks(Protocol):
-    """Called on every event of a trial; starts and ends are in records and study by then."""
+    """Called on every event of a trial; records and study already have its start or end."""
 
     def on_start(self, record: TrialRecord) -> None:
         """A trial was assigned to a lane; may set `record.run_id`, which is then saved."""

@@ -23,7 +23,7 @@ def open_study(spec: SearchSpec, storage_url: str, search_id: str) -> optuna.Stu
 
     Raises:
         SpecError: If Optuna cannot use the storage.
-        MissingExtraError: If an extra of mixfront brings the driver of its database.
+        MissingExtraError: If the database's driver is in an extra that is not installed.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # else Optuna logs every tell
     try:

@@ -37,7 +37,7 @@ def apply_report(
     Args:
         record: Changed in place.
         report: The lane's latest report.
-        before: The record when the trial was handed to the lane; the report counts from there.
+        before: The record when the lane got the trial; the report's counters start from it.
         objectives: The search's objectives.
     """
     record.fidelity = max(record.fidelity, min(1.0, report.fidelity))

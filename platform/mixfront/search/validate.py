@@ -1,4 +1,4 @@
-"""Checks of a spec that cost nothing: random configurations of its space, and its filters."""
+"""Quick checks of a spec: random configurations of its space, and its filters."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

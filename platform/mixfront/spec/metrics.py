@@ -178,7 +178,7 @@ def get_metric(name: str) -> Metric:
     """The row of a metric that can be an objective or a constraint.
 
     Raises:
-        UnknownNameError: If there is no such metric, or it is only reported; names the nearest.
+        UnknownNameError: If no such metric exists, or it is only reported; suggests a close name.
         SpecError: If it is measured on the test split, which must not influence the search.
     """
     if name.startswith(TEST_PREFIX):

@@ -41,7 +41,7 @@ class SearchConfig(Part):
     startup_trials: int = Field(10, ge=1)  # random samples before TPE starts
     enqueue: tuple[dict[str, Any], ...] = ()  # flat configurations to run first
     max_infeasible_in_a_row: int = Field(200, ge=1)
-    max_failed_in_a_row: int = Field(10, ge=1)  # so many suggest a broken setup
+    max_failed_in_a_row: int = Field(10, ge=1)  # that many suggest a broken setup
 
     @model_validator(mode="before")
     @classmethod

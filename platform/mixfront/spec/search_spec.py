@@ -41,7 +41,7 @@ class TrackingSpec(Part):
 
 
 class SearchSpec(Part):
-    """One search; everything but `name` and `data` has a default."""
+    """One search; everything except `name` and `data` has a default."""
 
     name: str
     data: DataConfig

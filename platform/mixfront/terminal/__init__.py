@@ -1,1 +1,1 @@
-"""What a user sees while a command works."""
+"""Terminal output while a command runs."""

@@ -1,4 +1,4 @@
-"""A sign of life during every wait, also where the output is not a terminal."""
+"""Shows that a command is still working, also if the output is not a terminal."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ class Ticker:
     """Calls a function every few seconds from its own thread, until it is stopped.
 
     Args:
-        act: What to call.
+        act: The function to call.
         every_s: Seconds between two calls.
     """
 
@@ -25,11 +25,11 @@ class Ticker:
         self._thread = threading.Thread(target=self._run, name="mixfront-ticker", daemon=True)
 
     def start(self) -> None:
-        """Call for the first time after `every_s` seconds."""
+        """Start the thread; the first call comes after `every_s` seconds."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Call no more; waits for a call in progress."""
+        """Stop calling, and wait for a call in progress."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -41,12 +41,12 @@ class Ticker:
 
 @contextmanager
 def waiting(console: Console, what: str, every_s: float = EVERY_S) -> Iterator[None]:
-    """Show that something is in progress: a spinner, or a line every ten seconds.
+    """Show that something is in progress, by a spinner or by a line every ten seconds.
 
     Args:
-        console: Where.
-        what: In progress, as in "reading and encoding the data".
-        every_s: Seconds between two lines where the output is not a terminal.
+        console: The console to print to.
+        what: What is in progress, e.g. "reading and encoding the data".
+        every_s: Seconds between two lines if the output is not a terminal.
     """
     started = time.monotonic()
     if console.is_terminal:
@@ -73,7 +73,7 @@ def _since(started: float) -> str:
 
 
 def clock_text(seconds: float) -> str:
-    """Seconds as minutes and seconds: "1:05", or "2:00:00" from an hour on."""
+    """Seconds as minutes and seconds, "1:05", or with hours, "2:00:00"."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -93,7 +93,7 @@ def check_reachable(uri: str, experiment: str | None = None, timeout: float = 10
 
     Raises:
         TrackingError: If MLflow cannot be used; one sentence.
-        MissingExtraError: If an extra of mixfront brings the driver of its database.
+        MissingExtraError: If the database's driver is in an extra that is not installed.
     """
     preload(uri)
     outcome: list[Exception | None] = []

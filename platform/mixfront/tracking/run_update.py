@@ -1,4 +1,4 @@
-"""Updates of MLflow runs: the unit of the spool and of delivery."""
+"""Updates of MLflow runs, as they are spooled and delivered."""
 
 from enum import StrEnum
 

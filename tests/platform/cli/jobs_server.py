@@ -1,4 +1,4 @@
-"""The routes of Ray's Jobs API that `mixfront search` uses, with nothing behind them."""
+"""A fake of the routes of Ray's Jobs API that `mixfront search` uses."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ LOG = "trial 0 is complete\n"
 
 @contextmanager
 def jobs_server() -> Iterator[str]:
-    """A server in a thread of this process; yields its URL."""
+    """Run the server in a thread of this process, and yield its URL."""
     loop, ready = asyncio.new_event_loop(), threading.Event()
     urls: list[str] = []
 
@@ -47,13 +47,13 @@ def _application() -> web.Application:
         return web.json_response({"version": "4", "ray_version": "2.60.0", "ray_commit": ""})
 
     async def package(_: web.Request) -> web.Response:
-        return web.Response()  # every package is there already
+        return web.Response()  # every package already exists
 
     async def submit(request: web.Request) -> web.Response:
         sent = await request.json()
         jobs[sent["submission_id"]] = sent | {"type": "SUBMISSION", "status": "RUNNING"}
-        answer = {"job_id": sent["submission_id"], "submission_id": sent["submission_id"]}
-        return web.json_response(answer)
+        response = {"job_id": sent["submission_id"], "submission_id": sent["submission_id"]}
+        return web.json_response(response)
 
     async def all_jobs(_: web.Request) -> web.Response:
         return web.json_response(list(jobs.values()))

@@ -1,4 +1,4 @@
-"""The command line is a contract: its names stay, its mistakes are one sentence."""
+"""The names of commands are fixed, and errors are one sentence."""
 
 import os
 import subprocess

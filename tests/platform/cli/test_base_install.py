@@ -1,7 +1,7 @@
-"""The commands of the base package, where nothing is installed that only an extra brings.
+"""The commands of the base package, without the packages of the extras.
 
-A process in which those packages cannot be imported stands for such an installation, as making
-a real one takes a minute: `tests/integration/test_base_install.py` does that.
+The tests use a process in which those packages cannot be imported, because a real installation
+takes a minute; `tests/integration/test_base_install.py` makes one.
 """
 
 import json
@@ -19,10 +19,10 @@ from mixfront.installation.extras import EXTRAS
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
 from mixfront.spec.objectives import Objective
 
-MISSING = EXTRAS.keys() - {"PIL", "filelock"}  # which matplotlib and Ray bring to the base
-SLOW = ("torch", "ray", "mlflow", "optuna", "pandas", "pyarrow")  # to import
+MISSING = EXTRAS.keys() - {"PIL", "filelock"}  # the base gets these from matplotlib and Ray
+SLOW = ("torch", "ray", "mlflow", "optuna", "pandas", "pyarrow")  # slow to import
 
-# Runs command lines one after another in one process: starting a process takes longer than most.
+# Runs all command lines in one process, as starting a process takes longer than most of them.
 _RUN = """
 import contextlib, io, json
 from mixfront.cli.app import main
@@ -45,13 +45,13 @@ print(json.dumps({"results": results, "modules": sorted(sys.modules)}))
 def mixfront(
     commands: list[list[str]], environment: Mapping[str, str] | None = None
 ) -> tuple[list[dict[str, str | int]], set[str]]:
-    """What each command line did, and the modules that are imported in the end."""
+    """The result of each command line, and the modules that they imported."""
     done = run_without(
         MISSING, _RUN, json.dumps(commands), environment=os.environ | dict(environment or {})
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    return told["results"], set(told["modules"])
+    report = json.loads(done.stdout)
+    return report["results"], set(report["modules"])
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def storage(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cluster() -> Iterator[Mapping[str, str]]:
-    """The environment that names a Ray cluster."""
+    """The environment variables of a fake Ray cluster."""
     with jobs_server() as url:
         yield {"RAY_API_SERVER_ADDRESS": url, "RAY_AUTH_MODE": "disabled"}
 

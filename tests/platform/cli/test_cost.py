@@ -1,4 +1,4 @@
-"""`mixfront cost` as a caller sees it."""
+"""`mixfront cost`."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ def cost_json(*arguments: str) -> dict[str, Any]:
     return report
 
 
-def test_json_is_the_contract() -> None:
+def test_json_keys() -> None:
     report = cost_json("unimixer_lite", "-o", "rank=8", "-o", "num_bases=3", "--batch-size", "64")
 
     assert report["family"] == "unimixer_lite"
@@ -37,7 +37,7 @@ def test_json_is_the_contract() -> None:
     )
 
 
-def test_chunk_dim_feeds_the_tokenizer() -> None:
+def test_chunk_dim_is_the_tokenizers_input_width() -> None:
     wide = cost_json("rankmixer", "-o", "chunk_dim=100")
     default, same = cost_json("rankmixer"), cost_json("rankmixer", "-o", "chunk_dim=64")
     assert wide["params"]["tokenizer"] == 16 * (100 * 64 + 64)
@@ -50,7 +50,7 @@ def test_values_are_read_as_yaml() -> None:
     assert report["config"]["symmetric"] is False
 
 
-def test_table_for_people() -> None:
+def test_table() -> None:
     shape = ("-o", "num_tokens=32", "-o", "token_dim=128", "-o", "block_size=4")
     result = runner.invoke(app, ["unimixer", *shape], env={"COLUMNS": "120"})
     assert result.exit_code == 0
@@ -70,7 +70,7 @@ def test_table_for_people() -> None:
         (["unimixer", "-o", "num_tokens=!!python/object/apply:os.getcwd []"], "plain YAML"),
     ],
 )
-def test_mistakes_end_in_one_sentence(arguments: list[str], sentence: str) -> None:
+def test_mistakes_are_one_sentence(arguments: list[str], sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence) as caught:
         runner.invoke(app, arguments, catch_exceptions=False)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Where an unexpected error's traceback goes."""
+"""The crash log of an unexpected error."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def test_one_line(error: Exception, text: str) -> None:
     assert one_line(error) == text
 
 
-def test_a_log_holds_versions_and_is_private(
+def test_a_log_has_versions_and_is_private(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("MIXFRONT_CACHE", str(tmp_path))

@@ -26,7 +26,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> str:
     return out
 
 
-def test_synth_tells_what_can_be_learnt_and_how_to_go_on(tmp_path: Path) -> None:
+def test_synth_prints_the_best_auc_and_the_filters(tmp_path: Path) -> None:
     result = run("synth", str(tmp_path / "logs"), "--rows", "1000")
     assert result.exit_code == 0
     assert "Wrote 1,000 impressions" in result.output
@@ -36,10 +36,10 @@ def test_synth_tells_what_can_be_learnt_and_how_to_go_on(tmp_path: Path) -> None
 
 def test_synth_as_json(tmp_path: Path) -> None:
     result = run("synth", str(tmp_path / "logs"), "--rows", "1000", "--json")
-    told = json.loads(result.output)
-    assert told["num_rows"] == 1000
-    assert told["additive_auc"] < told["bayes_auc"]
-    assert set(told["filters"]) == {"train", "validation", "test"}
+    report = json.loads(result.output)
+    assert report["num_rows"] == 1000
+    assert report["additive_auc"] < report["bayes_auc"]
+    assert set(report["filters"]) == {"train", "validation", "test"}
 
 
 def test_synth_does_not_overwrite(logs: str) -> None:
@@ -64,11 +64,11 @@ def test_inspect_writes_a_schema_that_loads(logs: str, tmp_path: Path) -> None:
 
 
 def test_inspect_as_json(logs: str) -> None:
-    told = json.loads(run("inspect", logs, "--json").output)
-    assert told["num_rows"] == 1500
-    assert {column["name"] for column in told["columns"]} >= {"item_id", "date"}
-    assert told["schema"]["label"] == "click"
-    assert 0.5 <= told["label_auc"]["item_id"] < 0.8
+    report = json.loads(run("inspect", logs, "--json").output)
+    assert report["num_rows"] == 1500
+    assert {column["name"] for column in report["columns"]} >= {"item_id", "date"}
+    assert report["schema"]["label"] == "click"
+    assert 0.5 <= report["label_auc"]["item_id"] < 0.8
 
 
 @pytest.mark.parametrize("command", ["synth", "inspect"])

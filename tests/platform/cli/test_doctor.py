@@ -28,7 +28,7 @@ def app() -> typer.Typer:
 
 @pytest.fixture
 def find(monkeypatch: pytest.MonkeyPatch) -> Find:
-    """Have the checks give these results."""
+    """A function that makes the checks return given results."""
 
     def replace(*results: CheckResult) -> None:
         def examine(timeout: float) -> Iterator[CheckResult]:
@@ -40,7 +40,7 @@ def find(monkeypatch: pytest.MonkeyPatch) -> Find:
     return replace
 
 
-def test_all_is_well(app: typer.Typer, find: Find) -> None:
+def test_without_a_failure(app: typer.Typer, find: Find) -> None:
     find(FINE, SLOW)
     result = CliRunner().invoke(app, [])
     assert result.exit_code == 0, result.output
@@ -51,7 +51,7 @@ def test_all_is_well(app: typer.Typer, find: Find) -> None:
     ]
 
 
-def test_a_failure_is_the_exit_status(app: typer.Typer, find: Find) -> None:
+def test_a_failure_sets_the_exit_status(app: typer.Typer, find: Find) -> None:
     find(FINE, DEAD)
     result = CliRunner().invoke(app, [])
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""`mixfront families` as a caller sees it."""
+"""`mixfront families`."""
 
 import json
 

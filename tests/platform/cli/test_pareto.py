@@ -65,9 +65,9 @@ def test_table(app: typer.Typer, with_trials: RecordStore) -> None:
 
 def test_json(app: typer.Typer, with_trials: RecordStore) -> None:
     result = CliRunner().invoke(app, [with_trials.url, "--json"])
-    found = json.loads(result.output)
-    assert [member["trial_id"] for member in found["front"]] == ["1", "0"]
-    assert found["trials"]["complete"] == 3
+    printed = json.loads(result.output)
+    assert [member["trial_id"] for member in printed["front"]] == ["1", "0"]
+    assert printed["trials"]["complete"] == 3
 
 
 def test_page_and_picture(app: typer.Typer, with_trials: RecordStore, tmp_path: Path) -> None:

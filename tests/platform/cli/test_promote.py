@@ -49,35 +49,35 @@ def _call(*words: str) -> Result:
 
 
 def test_dominated_trial(search: str) -> None:
-    told = _call("promote", search, "--trial", "1", "--name", "ranker").exception
-    assert isinstance(told, PromotionError)
-    assert "dominated by trial 0" in str(told)
+    result = _call("promote", search, "--trial", "1", "--name", "ranker").exception
+    assert isinstance(result, PromotionError)
+    assert "dominated by trial 0" in str(result)
 
 
-def test_pick_goes_on_to_mlflow(search: str) -> None:
-    told = _call("promote", search, "--pick", "best:auc", "--name", "ranker")
-    assert isinstance(told.exception, TrackingError)
-    assert told.output.startswith("Trial 0 (unimixer) is complete, feasible and not dominated.")
+def test_a_picked_trial_gets_as_far_as_mlflow(search: str) -> None:
+    result = _call("promote", search, "--pick", "best:auc", "--name", "ranker")
+    assert isinstance(result.exception, TrackingError)
+    assert result.output.startswith("Trial 0 (unimixer) is complete, feasible and not dominated.")
 
 
 @pytest.mark.parametrize("words", [[], ["--trial", "0", "--pick", "knee"]])
-def test_one_way_of_choosing(search: str, words: list[str]) -> None:
-    told = _call("promote", search, "--name", "ranker", *words).exception
-    assert isinstance(told, UsageError)
-    assert "either --trial ID or --pick" in str(told)
+def test_exactly_one_of_trial_and_pick_is_needed(search: str, words: list[str]) -> None:
+    result = _call("promote", search, "--name", "ranker", *words).exception
+    assert isinstance(result, UsageError)
+    assert "either --trial ID or --pick" in str(result)
 
 
 def test_unknown_trial(search: str) -> None:
-    told = _call("promote", search, "--trial", "9", "--name", "ranker").exception
-    assert isinstance(told, UnknownNameError)
+    result = _call("promote", search, "--trial", "9", "--name", "ranker").exception
+    assert isinstance(result, UnknownNameError)
 
 
 def test_rollback_without_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    told = _call("rollback", "ranker").exception
-    assert isinstance(told, UsageError)
-    assert "set MLFLOW_TRACKING_URI" in str(told)
+    result = _call("rollback", "ranker").exception
+    assert isinstance(result, UsageError)
+    assert "set MLFLOW_TRACKING_URI" in str(result)
 
 
 @pytest.mark.parametrize("command", ["promote", "rollback"])
@@ -95,17 +95,19 @@ def test_status_of_a_search_that_was_not_submitted(
 ) -> None:
     for name in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
-    answer = json.loads(_call("search", "status", search, "--json").output)
-    assert answer["state"] == "running"
-    assert answer["trials"] == {"complete": 2}
-    assert answer["job"] is None
+    status = json.loads(_call("search", "status", search, "--json").output)
+    assert status["state"] == "running"
+    assert status["trials"] == {"complete": 2}
+    assert status["job"] is None
 
 
-def test_stop_of_a_search_that_does_not_run(search: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_of_a_search_that_is_not_running(
+    search: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
     store = RecordStore(*search.rsplit("/", 1))
     store.save_search(store.search().model_copy(update={"state": "finished"}))
-    told = _call("search", "stop", search).exception
-    assert isinstance(told, UsageError)
-    assert "'clicks' is not running" in str(told)
+    result = _call("search", "stop", search).exception
+    assert isinstance(result, UsageError)
+    assert "'clicks' is not running" in str(result)

@@ -1,4 +1,4 @@
-"""`mixfront search list | resume` as far as they go without a cluster."""
+"""`mixfront search list` and `mixfront search resume`, without a cluster."""
 
 import json
 from pathlib import Path
@@ -15,12 +15,12 @@ from mixfront.spec.objectives import Objective
 
 @pytest.fixture
 def storage(tmp_path: Path) -> str:
-    keep(tmp_path, "done", "finished")
-    keep(tmp_path, "cut", "interrupted")
+    save_search(tmp_path, "done", "finished")
+    save_search(tmp_path, "cut", "interrupted")
     return str(tmp_path)
 
 
-def keep(folder: Path, name: str, state: Literal["finished", "interrupted"]) -> None:
+def save_search(folder: Path, name: str, state: Literal["finished", "interrupted"]) -> None:
     store = RecordStore(str(folder), name)
     store.create(
         SearchRecord(
@@ -52,7 +52,7 @@ def test_list_counts_trials(storage: str) -> None:
     ]
 
 
-def test_list_is_a_table_for_people(storage: str) -> None:
+def test_list_is_a_table(storage: str) -> None:
     done = CliRunner().invoke(app, ["search", "list", "--storage", storage])
     assert "interrupted" in done.stdout
     assert "finished" in done.stdout
@@ -69,7 +69,7 @@ def test_a_finished_search_is_not_resumed(storage: str) -> None:
     assert "search 'done' has finished" in str(done.exception)
 
 
-def test_an_unknown_search_names_the_nearest(storage: str) -> None:
+def test_an_unknown_search_names_the_closest(storage: str) -> None:
     done = CliRunner().invoke(app, ["search", "resume", "dune", "--storage", storage])
     assert isinstance(done.exception, UnknownNameError)
     assert "did you mean 'done'?" in str(done.exception)

@@ -77,15 +77,15 @@ def test_table(app: typer.Typer, storage: str) -> None:
     lines = [line.split() for line in result.output.splitlines()]
     assert lines[1] == ["0*", "complete", "unimixer", "100%", "0.70000", "1G", "rank=4"]
     assert "loss is not finite [step 3]" in result.output
-    assert "breaks the constraint on flops" in result.output
+    assert "violates the constraint on flops" in result.output
     assert "9T" in result.output
     assert "1 complete, 1 failed, 1 infeasible" in result.output
 
 
 def test_json(app: typer.Typer, storage: str) -> None:
     result = CliRunner().invoke(app, ["demo", "--storage", storage, "--json"])
-    found = json.loads(result.output)
-    assert found[0] == {
+    printed = json.loads(result.output)
+    assert printed[0] == {
         "trial_id": "0",
         "family": "unimixer",
         "state": "complete",
@@ -94,7 +94,7 @@ def test_json(app: typer.Typer, storage: str) -> None:
         "config": {"family": "unimixer", "rank": 4},
         "run_id": "abc",
     }
-    assert found[1]["values"] == {"auc": None}
+    assert printed[1]["values"] == {"auc": None}
 
 
 def test_storage_from_the_environment(app: typer.Typer, storage: str) -> None:

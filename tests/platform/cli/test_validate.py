@@ -30,19 +30,19 @@ def run(*arguments: str) -> str:
 
     if not any(command.name == "validate" for command in search_app.registered_commands):
         mixfront.cli.validate.register(search_app)
-    if len(search_app.registered_commands) == 1:  # typer drops the name of an only command
+    if len(search_app.registered_commands) == 1:  # typer drops the name of a single command
         search_app.command("other")(lambda: None)
-    found = CliRunner().invoke(search_app, ["validate", *arguments])
-    if found.exception is not None:
-        raise found.exception
-    return found.output
+    result = CliRunner().invoke(search_app, ["validate", *arguments])
+    if result.exception is not None:
+        raise result.exception
+    return result.output
 
 
-def test_it_tells_what_would_be_searched(tmp_path: Path) -> None:
+def test_it_prints_a_summary(tmp_path: Path) -> None:
     text = run("demo", "-o", "search.trials=5")
     assert "unimixer, unimixer_lite, rankmixer" in text
     assert "5 trials" in text
-    assert "4 of 4 configurations drawn" in text
+    assert "4 of 4 configurations sampled" in text
     assert "The spec is valid." in text
     assert list(tmp_path.iterdir()) == []  # nothing is written
 
@@ -83,7 +83,7 @@ def test_with_the_data(tmp_path: Path) -> None:
 
 
 def write_logs(tmp_path: Path, times: Any) -> None:
-    """Two days of logs in which `seen_at` holds `times` in every row."""
+    """Write two days of logs with `times` in `seen_at` of every row."""
     for day in (1, 2):
         table = pa.table(
             {
@@ -115,7 +115,7 @@ def validate_logs(tmp_path: Path, train: str, validation: str) -> dict[str, int]
     return rows
 
 
-def test_times_that_cannot_be_encoded_are_refused_as_the_encoder_does(tmp_path: Path) -> None:
+def test_times_that_the_encoder_would_refuse_are_refused(tmp_path: Path) -> None:
     write_logs(tmp_path, [True])
     with pytest.raises(SchemaError, match="'seen_at' holds bool"):
         validate_logs(tmp_path, "at > 0", "at > 0")

@@ -1,4 +1,4 @@
-"""The tools that DeepSpeed builds its op with."""
+"""The check of the tools that DeepSpeed builds its op with."""
 
 import shutil
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Have = Callable[..., None]
 
 @pytest.fixture
 def have(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Have:
-    """Put programs on an otherwise empty PATH."""
+    """A function that puts programs on an otherwise empty PATH."""
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(compiler, "_own_programs", lambda: tmp_path / "venv")
     header = tmp_path / "Python.h"
@@ -30,7 +30,7 @@ def have(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Have:
     return put
 
 
-def test_all_is_there(have: Have) -> None:
+def test_all_tools_are_there(have: Have) -> None:
     have("c++", "ninja")
     finding = check_compiler()
     assert finding.status is Status.OK
@@ -41,7 +41,7 @@ def test_all_is_there(have: Have) -> None:
     ("programs", "lacking"),
     [(("ninja",), "C++ compiler"), (("g++",), "ninja on PATH")],
 )
-def test_what_is_lacking_is_named(have: Have, programs: tuple[str, ...], lacking: str) -> None:
+def test_a_missing_tool_is_named(have: Have, programs: tuple[str, ...], lacking: str) -> None:
     have(*programs)
     finding = check_compiler()
     assert finding.status is Status.WARNING
@@ -49,7 +49,7 @@ def test_what_is_lacking_is_named(have: Have, programs: tuple[str, ...], lacking
     assert "install" in finding.remedy
 
 
-def test_the_environments_ninja_may_not_be_on_path(have: Have, tmp_path: Path) -> None:
+def test_ninja_is_installed_but_not_on_path(have: Have, tmp_path: Path) -> None:
     have("c++")
     (tmp_path / "venv").mkdir()
     (tmp_path / "venv" / "ninja").touch()

@@ -1,4 +1,4 @@
-"""DeepSpeed and its op, with a DeepSpeed of a few lines."""
+"""The check of DeepSpeed and its op, with a fake DeepSpeed."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,16 +16,16 @@ from mixfront.training.deepspeed.cpu_op import OP
 def deepspeed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
     builder = SimpleNamespace(NAME="shm", name="shm")
     accelerator = SimpleNamespace(create_op_builder={OP: builder}.get)
-    found = SimpleNamespace(
+    fake = SimpleNamespace(
         __version__="0.19.8",
         accelerator=SimpleNamespace(get_accelerator=lambda: accelerator),
         ops=SimpleNamespace(__compatible_ops__={"shm": True}),
     )
-    monkeypatch.setattr(engine, "import_deepspeed", lambda *_, **__: found)
+    monkeypatch.setattr(engine, "import_deepspeed", lambda *_, **__: fake)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(cpu_op, "lacking_tools", dict)
     monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
-    return found
+    return fake
 
 
 def test_the_op_is_built(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""bf16, GPUs and NCCL, on machines that this one is not."""
+"""The checks of bf16, GPUs and NCCL, on simulated machines."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ Machine = Callable[..., None]
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Pretend that a machine has these GPUs, and that its CPU has these flags."""
+    """A function that simulates a machine with certain GPUs and CPU flags."""
 
     def have(
         gpus: int = 0,
@@ -46,7 +46,7 @@ def test_bf16_of_the_cpu(machine: Machine) -> None:
     machine()
     finding = check_bf16()
     assert finding.status is Status.WARNING
-    assert "would emulate them" in finding.seen
+    assert "would emulate bf16" in finding.seen
     assert "fp32" in finding.remedy
 
 
@@ -54,7 +54,7 @@ def test_bf16_of_gpus(machine: Machine) -> None:
     machine(gpus=2)
     finding = check_bf16()
     assert finding.status is Status.OK
-    assert finding.seen.startswith("2 of 2 GPUs have it")
+    assert finding.seen.startswith("2 of 2 GPUs have native bf16")
     machine(gpus=10, flags=("amx_bf16",))
     assert check_bf16().status is Status.WARNING
 
@@ -91,7 +91,9 @@ def test_a_driver_that_torch_does_not_use(machine: Machine, cuda: str | None, se
     assert seen in finding.seen
 
 
-def test_a_driver_is_seen_by_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_driver_is_recognized_by_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(devices, "DRIVER", tmp_path / "version")
     assert not devices._has_driver()

@@ -1,4 +1,4 @@
-"""Checks run bounded in time, and whatever they do becomes a result."""
+"""Checks have a timeout, and every outcome becomes a result."""
 
 import json
 import sys
@@ -35,7 +35,7 @@ def test_a_check_that_raises_has_failed() -> None:
     ("error", "status"),
     [
         (ModuleNotFoundError(name="torch"), Status.SKIPPED),
-        (ModuleNotFoundError(name="s3fs"), Status.FAILED),  # the environment asks for s3://
+        (ModuleNotFoundError(name="s3fs"), Status.FAILED),  # a variable names an s3:// URL
         (MissingExtraError("MLflow", "postgres", "psycopg"), Status.FAILED),
     ],
 )
@@ -53,7 +53,7 @@ def test_results_come_in_order() -> None:
 
 
 @pytest.mark.parametrize("late", [Status.WARNING, Status.FAILED])
-def test_a_check_is_bounded_in_time(late: Status, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_has_a_timeout(late: Status, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "COMMAND", (sys.executable, "-c", "import time; time.sleep(3600)"))
     [result] = examine(0.2, [Check(name="slow", look=lambda: ok(""), late=late)])
     assert result.status is late
@@ -75,7 +75,7 @@ def test_a_check_that_crashes(code: str, seen: str, monkeypatch: pytest.MonkeyPa
     assert seen in result.seen
 
 
-def test_base_install_skips_what_it_lacks() -> None:
+def test_a_base_install_skips_checks_of_missing_packages() -> None:
     code = (
         "from mixfront.doctor.checks import CHECKS\n"
         "from mixfront.doctor.examine import look\n"
@@ -83,7 +83,7 @@ def test_base_install_skips_what_it_lacks() -> None:
         "print(json.dumps({check.name: look(check).status for check in CHECKS}))"
     )
     done = run_without(EXTRAS.keys() - {"PIL", "filelock"}, code)
-    found = json.loads(done.stdout)
-    skipped = [name for name, status in found.items() if status == "skipped"]
+    statuses = json.loads(done.stdout)
+    skipped = [name for name, status in statuses.items() if status == "skipped"]
     assert skipped == ["compiler", "deepspeed", "gpus", "ray", "jobs", "mlflow"]
-    assert "failed" not in found.values()
+    assert "failed" not in statuses.values()

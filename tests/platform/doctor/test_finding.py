@@ -1,9 +1,9 @@
-"""What is told of a check holds no credentials."""
+"""Findings have no credentials, and fit on a line."""
 
 from mixfront.doctor.finding import failed, one_line
 
 
-def test_credentials_are_replaced() -> None:
+def test_credentials_are_masked() -> None:
     finding = failed("no answer from http://me:hunter2@host", "try postgresql://me:hunter2@db/x")
     assert finding.seen == "no answer from http://***@host"
     assert finding.remedy == "try postgresql://***@db/x"

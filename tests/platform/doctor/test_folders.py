@@ -1,4 +1,4 @@
-"""The storage and the cache."""
+"""The checks of the storage and the cache."""
 
 import os
 import shutil
@@ -17,7 +17,9 @@ def _refuse(*_: object, **__: object) -> None:
     raise PermissionError(13, "Permission denied")
 
 
-def test_a_storage_that_is_not_there_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_storage_that_does_not_exist_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MIXFRONT_STORAGE", str(tmp_path / "new"))
     finding = check_storage()
     assert finding.status is Status.OK
@@ -34,7 +36,7 @@ def test_a_storage_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mo
     assert "MIXFRONT_STORAGE" in finding.remedy
 
 
-def test_little_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_low_disk_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIXFRONT_STORAGE", str(tmp_path))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1e9))
     finding = check_storage()
@@ -63,7 +65,7 @@ def test_a_private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert check_cache().status is Status.OK
 
 
-def test_a_cache_that_others_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_others_can_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIXFRONT_CACHE", str(tmp_path))
     (tmp_path / "encoded").mkdir()
     (tmp_path / "encoded").chmod(0o755)

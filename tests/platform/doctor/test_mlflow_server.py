@@ -1,4 +1,4 @@
-"""MLflow: a file, and a server that is one here."""
+"""The check of MLflow, with an SQLite file also in place of a server."""
 
 import os
 from pathlib import Path
@@ -10,12 +10,12 @@ from mixfront.doctor.mlflow_server import _server, check_mlflow
 from mixfront.tracking.client import connect
 
 
-def test_a_file_that_will_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_does_not_exist_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     finding = check_mlflow()
     assert finding.status is Status.OK
-    assert finding.seen == f"no server is named; {tmp_path}/mixfront.db will be made"
+    assert finding.seen == f"no server is set; {tmp_path}/mixfront.db will be created"
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert check_mlflow().status is Status.FAILED
@@ -29,23 +29,21 @@ def test_a_file(tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "is not writable" in check_mlflow().seen
 
 
-def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hunter2@127.0.0.1:9")
     finding = check_mlflow()
     assert finding.status is Status.FAILED
     assert "MLflow at http://***@127.0.0.1:9 cannot be used" in finding.seen
 
 
-def test_a_server_is_written_to_and_nothing_is_left_to_see(tracking_uri: str) -> None:
-    for _ in range(2):  # the second time, the deleted experiment is there
+def test_the_experiment_on_a_server_is_deleted(tracking_uri: str) -> None:
+    for _ in range(2):  # the second time, the deleted experiment exists
         assert _server(tracking_uri).status is Status.OK
-    names = [found.name for found in connect(tracking_uri).search_experiments()]
+    names = [experiment.name for experiment in connect(tracking_uri).search_experiments()]
     assert [name for name in names if name.startswith("mixfront-doctor")] == []
 
 
-def test_a_server_that_may_only_be_read(
-    tracking_uri: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_only_server(tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import mlflow
 
     def refuse(*_: object) -> None:
@@ -54,4 +52,4 @@ def test_a_server_that_may_only_be_read(
     monkeypatch.setattr(mlflow.MlflowClient, "delete_experiment", refuse)
     finding = _server(tracking_uri)
     assert finding.status is Status.FAILED
-    assert finding.seen.endswith("refuses to be written to: Permission denied")
+    assert finding.seen.endswith("responds, but refuses writes: Permission denied")

@@ -1,4 +1,4 @@
-"""Installed versions against the bounds in mixfront's metadata."""
+"""The check of installed versions against mixfront's metadata."""
 
 from email.message import Message
 from importlib import metadata
@@ -78,7 +78,7 @@ def test_an_extra_may_be_missing(install: Install) -> None:
         ),
     ],
 )
-def test_what_does_not_fit(
+def test_versions_that_do_not_fit(
     install: Install, versions: dict[str, str], seen: str, remedy: str
 ) -> None:
     install(versions)
@@ -93,10 +93,10 @@ def test_a_python_that_is_too_old(install: Install) -> None:
     assert "is not >=4" in finding.seen
 
 
-def test_a_wheel_that_names_no_dependencies(install: Install) -> None:
+def test_a_wheel_that_lists_no_dependencies(install: Install) -> None:
     install({}, requires=())
     assert check_packages().status is Status.SKIPPED
 
 
-def test_this_environment_fits() -> None:
+def test_this_environment_passes() -> None:
     assert check_packages().status is Status.OK

@@ -1,4 +1,4 @@
-"""Ray, with clusters that are not there."""
+"""The checks of Ray, with fake clusters."""
 
 import platform
 from collections.abc import Callable, Iterator
@@ -25,12 +25,12 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.fixture
 def init(monkeypatch: pytest.MonkeyPatch) -> Iterator[Init]:
-    """Replace `ray.init`; the cluster must have been left in the end."""
-    left: list[bool] = []
-    monkeypatch.setattr(ray, "shutdown", lambda: left.append(True))
+    """A function that replaces `ray.init`; `ray.shutdown` must be called in the end."""
+    shutdowns: list[bool] = []
+    monkeypatch.setattr(ray, "shutdown", lambda: shutdowns.append(True))
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 8.0, "GPU": 2.0})
     yield lambda function: monkeypatch.setattr(ray, "init", function)
-    assert left
+    assert shutdowns
 
 
 def _refuse(**_: object) -> None:
@@ -43,7 +43,7 @@ def test_a_local_cluster(init: Init) -> None:
     init(_refuse)
     finding = check_ray()
     assert finding.status is Status.FAILED
-    assert finding.seen.endswith("does not start here: could not reach it")
+    assert finding.seen.endswith("does not start on this machine: could not reach it")
 
 
 def test_a_cluster_that_is_joined(init: Init, environment: pytest.MonkeyPatch) -> None:
@@ -52,7 +52,7 @@ def test_a_cluster_that_is_joined(init: Init, environment: pytest.MonkeyPatch) -
     finding = check_ray()
     assert finding.status is Status.OK
     assert finding.seen.startswith(f"RAY_ADDRESS=head:6379 runs Ray {ray.__version__}")
-    assert finding.seen.endswith("with 8 CPUs and 2 GPUs")
+    assert finding.seen.endswith("has 8 CPUs and 2 GPUs")
 
 
 def test_a_cluster_of_another_version(init: Init, environment: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_a_dashboard_cannot_be_joined(environment: pytest.MonkeyPatch) -> None:
     assert check_ray().status is Status.SKIPPED
 
 
-class _Answer:
+class _Response:
     def __init__(self, status: int, **data: str) -> None:
         self.status_code, self.ok = status, status < 400
         self._data = data
@@ -81,46 +81,46 @@ class _Answer:
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "seen"),
+    ("response", "status", "seen"),
     [
         (
-            _Answer(200, rayVersion=ray.__version__, pythonVersion=platform.python_version()),
+            _Response(200, rayVersion=ray.__version__, pythonVersion=platform.python_version()),
             Status.OK,
-            "as here",
+            "the same as this machine",
         ),
-        (_Answer(200, rayVersion="2.50.0", pythonVersion="3.12.1"), Status.FAILED, "Ray 2.50.0"),
-        (_Answer(401), Status.FAILED, "refuses us (401)"),
-        (_Answer(404), Status.FAILED, "answers 404"),
+        (_Response(200, rayVersion="2.50.0", pythonVersion="3.12.1"), Status.FAILED, "Ray 2.50.0"),
+        (_Response(401), Status.FAILED, "refuses access (401)"),
+        (_Response(404), Status.FAILED, "returns 404"),
     ],
 )
 def test_a_dashboard(
-    answer: _Answer, status: Status, seen: str, environment: pytest.MonkeyPatch
+    response: _Response, status: Status, seen: str, environment: pytest.MonkeyPatch
 ) -> None:
     environment.setenv("RAY_API_SERVER_ADDRESS", "http://me:hunter2@head:8265/")
-    environment.setattr(requests, "get", lambda *_, **__: answer)
+    environment.setattr(requests, "get", lambda *_, **__: response)
     finding = check_jobs()
     assert finding.status is status
     assert seen in finding.seen
     assert "hunter2" not in finding.seen + finding.remedy
 
 
-def test_a_dashboard_that_is_not_there(environment: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_dashboard(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("RAY_ADDRESS", "http://127.0.0.1:9")
     finding = check_jobs()
     assert finding.status is Status.FAILED
-    assert finding.seen == "no answer from RAY_ADDRESS=http://127.0.0.1:9: ConnectionError"
+    assert finding.seen == "no response from RAY_ADDRESS=http://127.0.0.1:9: ConnectionError"
 
 
-def test_no_dashboard_is_named(environment: pytest.MonkeyPatch) -> None:
+def test_without_a_dashboard(environment: pytest.MonkeyPatch) -> None:
     assert check_jobs().status is Status.SKIPPED
     environment.setenv("RAY_ADDRESS", "head:6379")
     assert check_jobs().status is Status.SKIPPED
 
 
-def test_what_a_search_here_needs(environment: pytest.MonkeyPatch) -> None:
-    def lack(*modules: str) -> None:
+def test_a_local_search_needs_pandas(environment: pytest.MonkeyPatch) -> None:
+    def fail(*modules: str) -> None:
         raise ModuleNotFoundError(f"No module named {modules[0]!r}", name=modules[0])
 
-    environment.setattr(ray_cluster, "require", lack)
+    environment.setattr(ray_cluster, "require", fail)
     with pytest.raises(ModuleNotFoundError, match="pandas"):
         check_ray()

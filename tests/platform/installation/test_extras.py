@@ -1,4 +1,4 @@
-"""A missing package is one sentence that names the extra which brings it."""
+"""A missing package becomes one sentence that names its extra."""
 
 import re
 import tomllib
@@ -10,7 +10,10 @@ from mixfront.exceptions import MissingExtraError
 from mixfront.installation.extras import EXTRAS, extras_named
 
 ROOT = Path(__file__).parents[3]
-MODULES = {"pillow": "PIL", "psycopg2-binary": "psycopg2"}  # of packages named otherwise
+MODULES = {
+    "pillow": "PIL",
+    "psycopg2-binary": "psycopg2",
+}  # package -> module, if the names differ
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -38,26 +41,28 @@ def test_a_library_may_have_wrapped_the_error() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        ModuleNotFoundError("No module named 'somebody'", name="somebody"),
-        ModuleNotFoundError("No module named 'torch.new'", name="torch.new"),  # torch is there
+        ModuleNotFoundError("No module named 'unrelated'", name="unrelated"),
+        ModuleNotFoundError(
+            "No module named 'torch.new'", name="torch.new"
+        ),  # torch itself exists
         ImportError("libcudart.so.13: cannot open shared object file", name="torch"),
     ],
 )
-def test_other_import_errors_stay_what_they_are(error: ImportError) -> None:
+def test_other_import_errors_are_unchanged(error: ImportError) -> None:
     with pytest.raises(ImportError) as raised, extras_named(["trials"]):
         raise error
     assert raised.value is error
 
 
-def test_every_package_of_an_extra_is_known() -> None:
+def test_every_package_of_an_extra_is_listed() -> None:
     extras = PROJECT["optional-dependencies"]
     base = {_name(requirement) for requirement in PROJECT["dependencies"]}
-    brought = {_name(r) for extra in extras if extra != "dev" for r in extras[extra]}
-    modules = {MODULES.get(name, name) for name in brought - base - {"mixfront"}}
+    optional = {_name(r) for extra in extras if extra != "dev" for r in extras[extra]}
+    modules = {MODULES.get(name, name) for name in optional - base - {"mixfront"}}
     assert modules == EXTRAS.keys()
 
 
-def test_the_extra_that_is_named_has_the_package() -> None:
+def test_the_named_extra_has_the_package() -> None:
     extras = PROJECT["optional-dependencies"]
     listed = {
         extra: {MODULES.get(_name(r), _name(r)) for r in extras[extra]}

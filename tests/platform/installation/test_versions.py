@@ -1,4 +1,4 @@
-"""Versions are told, the machine is not."""
+"""Installed versions, without anything private."""
 
 import sys
 
@@ -7,12 +7,12 @@ import pytest
 from mixfront.installation.versions import installed_versions
 
 
-def test_versions_of_what_results_depend_on() -> None:
-    found = installed_versions()
-    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert {"mixfront", "ray", "torch", "deepspeed", "optuna", "mlflow"} <= found.keys()
+def test_it_has_the_versions_that_results_depend_on() -> None:
+    versions = installed_versions()
+    assert versions["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert {"mixfront", "ray", "torch", "deepspeed", "optuna", "mlflow"} <= versions.keys()
 
 
-def test_environment_variables_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_has_no_environment_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
     assert "hunter2" not in str(installed_versions())

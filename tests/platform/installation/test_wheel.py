@@ -1,4 +1,4 @@
-"""The wheel that mixfront makes of itself."""
+"""The wheel of the running mixfront."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ def _text(wheel: Path, ending: str) -> str:
         return archive.read(name).decode()
 
 
-def test_name_is_one_that_installers_take(tmp_path: Path) -> None:
+def test_the_file_name_is_valid(tmp_path: Path) -> None:
     name, _version, build, tags = parse_wheel_filename(build_wheel(tmp_path).name)
     assert name == "mixfront"
     assert build
@@ -30,11 +30,11 @@ def test_same_files_give_same_bytes(tmp_path: Path) -> None:
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_other_content_gives_another_name(tmp_path: Path) -> None:
+def test_different_files_give_a_different_name(tmp_path: Path) -> None:
     assert build_wheel(tmp_path).name != build_wheel(tmp_path, requires=False).name
 
 
-def test_holds_every_root_and_no_litter(tmp_path: Path) -> None:
+def test_it_has_every_root_and_no_ignored_files(tmp_path: Path) -> None:
     with zipfile.ZipFile(build_wheel(tmp_path)) as archive:
         names = archive.namelist()
     for part in ("exceptions.py", "models/_base.py", "spaces/py.typed", "cli/app.py"):
@@ -58,11 +58,11 @@ def test_record_names_every_file_with_its_digest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("requires", [True, False])
-def test_names_its_dependencies_only_on_demand(tmp_path: Path, requires: bool) -> None:
+def test_dependencies_are_listed_only_if_required(tmp_path: Path, requires: bool) -> None:
     text = _text(build_wheel(tmp_path, requires=requires), "/METADATA")
     assert ("Requires-Dist: torch" in text) is requires
     assert "Name: mixfront" in text
 
 
-def test_entry_point_travels(tmp_path: Path) -> None:
+def test_it_has_the_entry_point(tmp_path: Path) -> None:
     assert "mixfront = mixfront.cli.app:main" in _text(build_wheel(tmp_path), "/entry_points.txt")

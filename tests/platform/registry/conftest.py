@@ -1,4 +1,4 @@
-"""A finished search with a stand-in for an exported model, and an MLflow on SQLite."""
+"""A finished search with stand-ins for exported models, and an MLflow database in SQLite."""
 
 import json
 import os
@@ -30,40 +30,40 @@ ROWS = pa.table(
 
 @pytest.fixture
 def rows() -> pa.Table:
-    """Raw rows of every kind of column, with nulls."""
+    """Raw rows with every kind of column, and nulls."""
     return ROWS
 
 
 @pytest.fixture
 def stand_in() -> Path:
-    """The code file of a model of a few lines."""
+    """The code file of a small stand-in model."""
     return Path(__file__).with_name("stand_in_model.py")
 
 
 @pytest.fixture
 def scores() -> list[float]:
-    """What the stand-in answers for `rows`."""
+    """The scores of the stand-in model for `rows`."""
     return stand_in_scores()
 
 
 def stand_in_scores() -> list[float]:
-    """What stand_in_model.py answers for ROWS."""
+    """The scores of stand_in_model.py for ROWS."""
     sums = [7 + 1 + 2, 8 + 0 + 0, 2**40 % 97 + 3 + 0]
     return [float(np.float32(1 / (1 + s))) for s in sums]
 
 
 @pytest.fixture(scope="session")
 def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database without anything in it; making one takes longer than a test."""
+    """An empty MLflow database, copied by the tests because creating one is slow."""
     folder = tmp_path_factory.mktemp("mlflow")
-    with chdir(folder), registry("sqlite:///mlflow.db"):  # models go to `mlruns` below here
+    with chdir(folder), registry("sqlite:///mlflow.db"):  # models go to ./mlruns
         pass
     return folder / "mlflow.db"
 
 
 @pytest.fixture
 def uri(tmp_path: Path, empty_mlflow: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An MLflow of this test's own."""
+    """The URI of an MLflow database for one test."""
     shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -72,7 +72,7 @@ def uri(tmp_path: Path, empty_mlflow: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def store(tmp_path: Path) -> RecordStore:
-    """Trials 0 and 1 are on the front; 2 is dominated; the others may not be promoted."""
+    """Trials 0 and 1 are on the front; 2 is dominated; the others cannot be promoted."""
     store = RecordStore(str(tmp_path / "searches"), "clicks")
     store.create(
         SearchRecord(
@@ -114,13 +114,13 @@ def store(tmp_path: Path) -> RecordStore:
 
 @pytest.fixture
 def export(store: RecordStore, uri: str) -> Callable[[str, list[float]], None]:
-    """Give a trial of `store` a run and an exported model that gave these scores."""
+    """A function that gives a trial of `store` a run, and an exported model with given scores."""
     return lambda trial_id, scores: export_stand_in(store, trial_id, uri, scores)
 
 
 @pytest.fixture
 def exported(store: RecordStore, uri: str) -> RecordStore:
-    """The same search; trials 0 and 1 have runs in MLflow and exported models."""
+    """`store`, in which trials 0 and 1 have MLflow runs and exported models."""
     for trial_id in ("0", "1"):
         export_stand_in(store, trial_id, uri, stand_in_scores())
     return store
@@ -141,8 +141,8 @@ def export_stand_in(store: RecordStore, trial_id: str, uri: str, scores: list[fl
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_in_mlflow() -> Iterator[None]:
-    """MLflow's current server is as it was after every test."""
+def mlflow_server_is_restored() -> Iterator[None]:
+    """Check that every test restores MLflow's current server."""
     before = os.environ.get("MLFLOW_TRACKING_URI")
     yield
     assert os.environ.get("MLFLOW_TRACKING_URI") == before

@@ -1,4 +1,4 @@
-"""A model of a few lines in place of a trained one: 1 / (1 + what is in the row)."""
+"""A stand-in for a trained model, whose score is 1 / (1 + a sum over the row)."""
 
 from typing import Any
 
@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 
 class StandIn(PythonModel):
-    """Reads every kind of column."""
+    """Reads three kinds of columns."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """The artifacts are there."""
+        """Check that the artifacts exist."""
         assert context.artifacts["model"]
 
     def predict(
         self,
-        context: PythonModelContext,  # noqa: ARG002  # MLflow calls with it
+        context: PythonModelContext,  # noqa: ARG002  # MLflow passes it
         model_input: pd.DataFrame,
         params: Any = None,  # noqa: ARG002
     ) -> NDArray[np.float32]:
-        """One number for each row."""
+        """One score per row."""
         ids = model_input["user_id"].astype("float64") % 97
         kinds = model_input["video_type"].astype("float64").fillna(0)
         lengths = [0 if row is None else len(row) for row in model_input["history"]]

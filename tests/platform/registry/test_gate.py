@@ -1,4 +1,4 @@
-"""Which trials may enter the registry."""
+"""Which trials may be promoted."""
 
 import pytest
 
@@ -14,17 +14,17 @@ def _with_final(store: RecordStore) -> RecordStore:
 
 
 @pytest.mark.parametrize("trial_id", ["0", "1"])
-def test_front_may_pass(store: RecordStore, trial_id: str) -> None:
+def test_a_trial_on_the_front_may_be_promoted(store: RecordStore, trial_id: str) -> None:
     assert promotable(_with_final(store), trial_id).trial_id == trial_id
 
 
-def test_dominated_is_told_by_whom(store: RecordStore) -> None:
+def test_a_dominated_trial_is_refused_naming_a_better_one(store: RecordStore) -> None:
     with pytest.raises(PromotionError, match=r"trial 2 is dominated by trial 0 .*0\.75 against"):
         promotable(_with_final(store), "2")
 
 
-def test_infeasible_rival_dominates_nobody(store: RecordStore) -> None:
-    assert store.trial("3").values["auc"] == 0.99  # better than all, but not allowed
+def test_an_infeasible_trial_dominates_no_other(store: RecordStore) -> None:
+    assert store.trial("3").values["auc"] == 0.99  # the best value, but infeasible
     assert promotable(_with_final(store), "0")
 
 
@@ -38,7 +38,7 @@ def test_equal_points_do_not_dominate_each_other(store: RecordStore) -> None:
 @pytest.mark.parametrize(
     ("trial_id", "reason"),
     [
-        ("3", "infeasible: it breaks params by 3e"),
+        ("3", "infeasible: it violates the constraint on params by 3e"),
         ("4", "still running"),
         ("5", "mixfront search resume"),
         ("6", "stopped early"),
@@ -46,14 +46,14 @@ def test_equal_points_do_not_dominate_each_other(store: RecordStore) -> None:
         ("8", "infeasible"),
     ],
 )
-def test_others_are_refused_with_the_reason(
+def test_other_trials_are_refused_with_the_reason(
     store: RecordStore, trial_id: str, reason: str
 ) -> None:
     with pytest.raises(PromotionError, match=reason):
         promotable(_with_final(store), trial_id)
 
 
-def test_failure_says_what_failed(store: RecordStore) -> None:
+def test_a_failed_trial_is_refused_with_its_error(store: RecordStore) -> None:
     store.save_trial(store.trial("7").model_copy(update={"error": "loss is nan"}))
     with pytest.raises(PromotionError, match=r"failed \(loss is nan\)"):
         promotable(store, "7")

@@ -1,4 +1,4 @@
-"""What a registered model asks to be installed is what it needs, and what `[serve]` names."""
+"""A registered model's requirements match its imports and the extra `serve`."""
 
 import tomllib
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from mixfront.registry.packing import NEEDED
 
 ROOT = Path(__file__).parents[3]
 
-# What MLflow runs to load a model, and the module that reads its weights and its encoder.
+# The code that MLflow runs to load a model, and the import that reads weights and encoder.
 _LOAD = """
 import mlflow
 from mixfront.registry import packing
@@ -24,13 +24,13 @@ print("loaded")
 """
 
 
-def test_needs_what_the_extra_serve_names() -> None:
+def test_its_requirements_are_those_of_the_extra_serve() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     serve = project["optional-dependencies"]["serve"]
     assert sorted(NEEDED) == sorted(Requirement(line).name for line in serve)
 
 
-def test_its_code_imports_nothing_else() -> None:
+def test_its_code_imports_no_other_packages() -> None:
     installed = {"mixfront"} | _with_dependencies(NEEDED)
     others = [
         module
@@ -43,19 +43,19 @@ def test_its_code_imports_nothing_else() -> None:
 
 
 def _with_dependencies(names: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    waiting: list[str] = [canonicalize_name(name) for name in names]
-    while waiting:
-        if (name := waiting.pop()) not in found:
-            found.add(name)
-            waiting += _needs(name)
-    return found
+    closure: set[str] = set()
+    pending: list[str] = [canonicalize_name(name) for name in names]
+    while pending:
+        if (name := pending.pop()) not in closure:
+            closure.add(name)
+            pending += _needs(name)
+    return closure
 
 
 def _needs(name: str) -> list[str]:
     try:
         lines = metadata.requires(name) or []
-    except metadata.PackageNotFoundError:  # for another system
+    except metadata.PackageNotFoundError:  # a dependency on other systems
         return []
     requirements = map(Requirement, lines)
     return [

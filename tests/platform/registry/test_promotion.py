@@ -1,4 +1,4 @@
-"""What a promotion writes, and what it leaves alone when it refuses."""
+"""What a promotion writes, and what a refused one leaves unchanged."""
 
 import zipfile
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def test_alias_is_on_the_version_that_was_checked(promoted: Promotion, uri: str)
         assert client.get_registered_model("ranker").aliases == {"champion": 1}
 
 
-def test_version_tells_its_lineage(promoted: Promotion, exported: RecordStore, uri: str) -> None:
+def test_version_has_its_lineage(promoted: Promotion, exported: RecordStore, uri: str) -> None:
     trial = exported.trial("0")
     with registry(uri) as client:
         version = client.get_model_version("ranker", promoted.version)
@@ -50,7 +50,7 @@ def test_version_tells_its_lineage(promoted: Promotion, exported: RecordStore, u
     assert "| history | `list<element: int64>` |" in str(version.description)
 
 
-def test_trials_run_stays_as_it_was(promoted: Promotion, exported: RecordStore, uri: str) -> None:
+def test_the_trials_run_is_unchanged(promoted: Promotion, exported: RecordStore, uri: str) -> None:
     assert promoted
     with registry(uri) as client:
         assert client.get_run(str(exported.trial("0").run_id)).info.status == "FINISHED"
@@ -64,15 +64,13 @@ def test_model_scores_raw_rows(
         import mlflow
 
         model = mlflow.pyfunc.load_model("models:/ranker@champion")
-        for frame in (as_frame(rows), rows.to_pandas()):  # integers beside nulls: object, float
+        for frame in (as_frame(rows), rows.to_pandas()):  # integers with nulls: object, float
             np.testing.assert_allclose(model.predict(frame), scores, rtol=1e-6)
         no_null = rows.slice(0, 1).to_pandas()  # the same column without a null is int64
         np.testing.assert_allclose(model.predict(no_null), scores[:1], rtol=1e-6)
 
 
-def test_nothing_logged_is_a_pickle_and_the_wheel_travels(
-    promoted: Promotion, uri: str, tmp_path: Path
-) -> None:
+def test_a_wheel_is_logged_and_no_pickle(promoted: Promotion, uri: str, tmp_path: Path) -> None:
     import mlflow
 
     with registry(uri):
@@ -84,7 +82,9 @@ def test_nothing_logged_is_a_pickle_and_the_wheel_travels(
     files = [path for path in folder.rglob("*") if path.is_file()]
     for path in files:
         assert path.suffix not in (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib"), path
-        assert not path.read_bytes().startswith(b"\x80"), path  # how pickle protocols 2 to 5 start
+        assert not path.read_bytes().startswith(b"\x80"), (
+            path
+        )  # first byte of pickle protocols 2 to 5
     [wheel] = folder.glob("artifacts/mixfront-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         assert not [name for name in archive.namelist() if name.endswith(".pkl")]
@@ -93,21 +93,21 @@ def test_nothing_logged_is_a_pickle_and_the_wheel_travels(
     assert any(line.startswith("torch==") and "+" not in line for line in requirements)
 
 
-def test_second_version_takes_over(exported: RecordStore, uri: str, stand_in: Path) -> None:
-    said: list[str] = []
+def test_a_second_version_gets_the_alias(exported: RecordStore, uri: str, stand_in: Path) -> None:
+    messages: list[str] = []
     promote(exported, "0", model="ranker", uri=uri, code=stand_in)
-    second = promote(exported, "1", model="ranker", uri=uri, code=stand_in, say=said.append)
+    second = promote(exported, "1", model="ranker", uri=uri, code=stand_in, say=messages.append)
     assert (second.version, second.previous) == ("2", "1")
-    assert "scores 3 rows the same" in " ".join(said)
-    assert said[-1].endswith("which version 1 had.")
+    assert "scores 3 rows the same" in " ".join(messages)
+    assert messages[-1].endswith("which version 1 had before.")
 
 
-def test_other_scores_leave_the_alias_alone(
+def test_different_scores_do_not_move_the_alias(
     exported: RecordStore, export: Export, uri: str, stand_in: Path, scores: list[float]
 ) -> None:
     promote(exported, "0", model="ranker", uri=uri, code=stand_in)
     export("1", [score + 1e-4 for score in scores])
-    with pytest.raises(PromotionError, match=r"version 2 .* refused .* differ by 0\.0001"):
+    with pytest.raises(PromotionError, match=r"version 2 .* refused, .* differ by 0\.0001"):
         promote(exported, "1", model="ranker", uri=uri, code=stand_in)
     with registry(uri) as client:
         assert client.get_registered_model("ranker").aliases == {"champion": 1}
@@ -119,7 +119,7 @@ def test_scores_that_cannot_be_compared_are_refused(
     exported: RecordStore, export: Export, uri: str, stand_in: Path, recorded: list[float]
 ) -> None:
     export("0", recorded)
-    with pytest.raises(PromotionError, match="refused and the alias stays"):
+    with pytest.raises(PromotionError, match="refused, and the alias was not moved"):
         promote(exported, "0", model="ranker", uri=uri, code=stand_in)
     with registry(uri) as client:
         assert client.get_registered_model("ranker").aliases == {}
@@ -130,20 +130,20 @@ def test_model_that_cannot_be_loaded_back_is_refused(
 ) -> None:
     broken = tmp_path / "broken.py"
     broken.write_text(stand_in.read_text().replace('artifacts["model"]', 'artifacts["modle"]'))
-    with pytest.raises(PromotionError, match=r"refused .* cannot be loaded and scored"):
+    with pytest.raises(PromotionError, match=r"refused, .* loading and scoring it failed"):
         promote(exported, "0", model="ranker", uri=uri, code=broken)
 
 
-def test_dominated_trial_touches_nothing(exported: RecordStore, uri: str) -> None:
+def test_a_dominated_trial_registers_nothing(exported: RecordStore, uri: str) -> None:
     with pytest.raises(PromotionError, match="dominated by trial 0"):
         promote(exported, "2", model="ranker", uri=uri)
     with registry(uri) as client:
         assert not client.search_registered_models()
 
 
-def test_run_of_another_server(exported: RecordStore, tmp_path: Path) -> None:
+def test_a_run_on_another_server_is_refused(exported: RecordStore, tmp_path: Path) -> None:
     other = f"sqlite:///{tmp_path}/other.db"
-    with pytest.raises(PromotionError, match="does not know the run of trial 0"):
+    with pytest.raises(PromotionError, match=r"MLflow has no run .* of trial 0"):
         promote(exported, "0", model="ranker", uri=other)
 
 
@@ -162,5 +162,5 @@ def test_unreachable_server(exported: RecordStore) -> None:
 def test_names_that_mlflow_refuses(
     exported: RecordStore, uri: str, model: str, alias: str
 ) -> None:
-    with pytest.raises(UsageError, match="cannot be a"):
+    with pytest.raises(UsageError, match="is not a valid"):
         promote(exported, "0", model=model, alias=alias, uri=uri)

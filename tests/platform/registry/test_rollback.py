@@ -1,4 +1,4 @@
-"""An alias goes back the way it came."""
+"""A rollback moves an alias back through its history."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -31,10 +31,12 @@ def _give(client: "MlflowClient", *versions: str) -> Alias:
     return alias
 
 
-def test_back_step_by_step_and_then_refused(client: "MlflowClient", uri: str) -> None:
+def test_each_rollback_undoes_one_promotion_until_none_is_left(
+    client: "MlflowClient", uri: str
+) -> None:
     alias = _give(client, "1", "2", "3")
-    back = rollback("ranker", uri=uri)
-    assert (back.taken_from, back.version) == ("3", "2")
+    step = rollback("ranker", uri=uri)
+    assert (step.taken_from, step.version) == ("3", "2")
     assert rollback("ranker", uri=uri).version == "1"
     assert alias.holder() == "1"
     with pytest.raises(PromotionError, match="version 1 of 'ranker' is the first"):
@@ -42,7 +44,7 @@ def test_back_step_by_step_and_then_refused(client: "MlflowClient", uri: str) ->
     assert alias.holder() == "1"
 
 
-def test_version_promoted_after_a_rollback_goes_back_to_what_was_in_use(
+def test_a_promotion_after_a_rollback_is_undone_to_the_version_in_use(
     client: "MlflowClient", uri: str
 ) -> None:
     _give(client, "1", "2")
@@ -51,13 +53,13 @@ def test_version_promoted_after_a_rollback_goes_back_to_what_was_in_use(
     assert rollback("ranker", uri=uri).version == "1"
 
 
-def test_deleted_versions_are_passed_over(client: "MlflowClient", uri: str) -> None:
+def test_deleted_versions_are_skipped(client: "MlflowClient", uri: str) -> None:
     _give(client, "1", "2", "3")
     client.delete_model_version("ranker", "2")
     assert rollback("ranker", uri=uri).version == "1"
 
 
-def test_alias_that_was_set_by_hand_is_remembered_too(client: "MlflowClient", uri: str) -> None:
+def test_a_manually_set_alias_is_in_the_history_too(client: "MlflowClient", uri: str) -> None:
     client.set_registered_model_alias("ranker", "champion", "4")
     _give(client, "1")
     assert rollback("ranker", uri=uri).version == "4"
@@ -68,7 +70,7 @@ def test_giving_an_alias_to_its_holder_changes_nothing(client: "MlflowClient", u
     assert rollback("ranker", uri=uri).version == "1"
 
 
-def test_aliases_have_histories_of_their_own(client: "MlflowClient", uri: str) -> None:
+def test_aliases_have_separate_histories(client: "MlflowClient", uri: str) -> None:
     _give(client, "1", "2")
     Alias(client, "ranker", "challenger").give("3")
     with pytest.raises(PromotionError, match="'challenger'"):
@@ -76,7 +78,7 @@ def test_aliases_have_histories_of_their_own(client: "MlflowClient", uri: str) -
     assert rollback("ranker", uri=uri).version == "1"
 
 
-def test_nobody_has_the_alias(client: "MlflowClient", uri: str) -> None:
+def test_an_unused_alias_is_refused(client: "MlflowClient", uri: str) -> None:
     assert client
     with pytest.raises(PromotionError, match="no version of 'ranker' has the alias"):
         rollback("ranker", uri=uri)

@@ -1,4 +1,4 @@
-"""Every way in which rows reach a registered model: the same ids, and so the same scores."""
+"""Rows in any supported form give the same ids, and so the same scores."""
 
 import datetime
 import json
@@ -67,12 +67,12 @@ SCHEMA = Schema.model_validate(
 
 
 def every(step: int, values: list[Any]) -> list[Any]:
-    """`values` in turns, and every `step`-th row null."""
+    """Cycle through `values`, with null in every `step`-th row."""
     return [None if row % step == 2 else values[row % len(values)] for row in range(COUNT)]
 
 
 def history(item: Callable[[int], Any]) -> list[Any]:
-    """Lists of 4, 3, 2, 1 and no items, and a null."""
+    """Lists of 4, 3, 2, 1 and 0 items, then a null, repeated."""
     return [
         None if row % 6 == 5 else [item(i) for i in range(4 - row % 6)] for row in range(COUNT)
     ]
@@ -102,7 +102,7 @@ ROWS = pa.table(
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Served:
-    """A model with random weights as MLflow loads it, and its predictor."""
+    """A model with random weights, as loaded by MLflow, and its predictor."""
     folder = tmp_path_factory.mktemp("served")
     (folder / "data").mkdir()
     pq.write_table(ROWS, folder / "data" / "rows.parquet")
@@ -123,7 +123,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Serv
 
 
 def random_model(encoder: Encoder) -> Predictor:
-    """Weights so large that every id shows in the scores."""
+    """A model with weights so large that every id changes the score."""
     config = make_config("kunlun", MODEL)
     ranker = build_ranker("kunlun", config, encoder.layout, auxiliary=False)
     tables = EmbeddingTables.fresh(encoder.layout, config.embedding_dim, init_std=1.0, seed=1)
@@ -133,26 +133,26 @@ def random_model(encoder: Encoder) -> Predictor:
 
 
 def without(table: pa.Table, name: str) -> pa.Table:
-    """Nulls in place of a column."""
+    """The table with one column set to null."""
     at = table.schema.get_field_index(name)
     return table.set_column(at, name, pa.nulls(table.num_rows, table.schema.field(at).type))
 
 
 def retyped(name: str, values: list[Any], dtype: Any = object) -> pd.DataFrame:
-    """The rows with one column in other clothes."""
+    """The rows with one column of another type."""
     frame = as_frame(ROWS)
     frame[name] = pd.Series(values, dtype=dtype)
     return frame
 
 
 def objects(name: str) -> list[Any]:
-    """A column as Python has it."""
+    """A column as Python objects."""
     values: list[Any] = ROWS[name].to_pylist()
     return values
 
 
 FRAMES = {
-    "integers beside nulls as objects": as_frame(ROWS),
+    "integers with nulls as objects": as_frame(ROWS),
     "nullable integers": ROWS.to_pandas(
         types_mapper={
             pa.int64(): pd.Int64Dtype(),
@@ -172,16 +172,16 @@ FRAMES = {
     "arrays of floats": retyped(
         "seen", [None if v is None else np.array(v, np.float64) for v in objects("seen")]
     ),
-    "texts of categories": retyped("tag", objects("tag"), "str"),
-    "objects of categories": retyped("tag", objects("tag")),
-    "numbers as texts": retyped("user", [str(user) for user in objects("user")]),
+    "categories as strings": retyped("tag", objects("tag"), "str"),
+    "categories as objects": retyped("tag", objects("tag")),
+    "numbers as strings": retyped("user", [str(user) for user in objects("user")]),
     "unsigned": retyped("user", objects("user"), "uint64"),
-    "days as texts": retyped("day", [None if v is None else str(v) for v in objects("day")]),
-    "times as texts": retyped("shown_at", [time.isoformat() for time in objects("shown_at")]),
+    "days as strings": retyped("day", [None if v is None else str(v) for v in objects("day")]),
+    "times as strings": retyped("shown_at", [time.isoformat() for time in objects("shown_at")]),
     "times as objects": retyped("shown_at", objects("shown_at")),
-    "times of another unit": retyped("shown_at", objects("shown_at"), "datetime64[s]"),
+    "times with another unit": retyped("shown_at", objects("shown_at"), "datetime64[s]"),
     "lists of times": retyped("seen_at", objects("seen_at")),
-    "lists of texts of times": retyped(
+    "lists of times as strings": retyped(
         "seen_at",
         [None if v is None else [time.isoformat() for time in v] for v in objects("seen_at")],
     ),
@@ -202,8 +202,8 @@ def test_frames_of_every_kind(served: Served, name: str) -> None:
     np.testing.assert_allclose(model.predict(one), expected[7:8], atol=1e-6)
 
 
-def test_pandas_makes_floats_of_integers_beside_nulls(served: Served) -> None:
-    """As `pd.read_parquet` does; below 2^53 that loses nothing."""
+def test_integers_with_nulls_may_be_floats(served: Served) -> None:
+    """`pd.read_parquet` makes such floats, which are exact below 2^53."""
     model, predictor = served
     rows = without(ROWS, "shop")
     frame = rows.to_pandas()
@@ -211,7 +211,7 @@ def test_pandas_makes_floats_of_integers_beside_nulls(served: Served) -> None:
     np.testing.assert_allclose(model.predict(frame), predictor.predict(rows), atol=1e-6)
 
 
-def test_ids_above_2_to_the_53_are_told_apart(served: Served) -> None:
+def test_ids_above_2_to_the_53_are_distinguished(served: Served) -> None:
     model, predictor = served
     ids = predictor.encoder.encode(as_frame(ROWS)).ids
     assert len(np.unique(ids[:, 0])) == 7  # users
@@ -220,7 +220,7 @@ def test_ids_above_2_to_the_53_are_told_apart(served: Served) -> None:
 
 
 def records(rows: pa.Table) -> list[dict[str, Any]]:
-    """Rows as JSON has them."""
+    """Rows as JSON records."""
     listed: list[dict[str, Any]] = json.loads(json.dumps(rows.to_pylist(), default=str))
     return listed
 
@@ -230,21 +230,21 @@ def split(rows: pa.Table) -> dict[str, Any]:
 
 
 def ask(model: Any, body: object) -> NDArray[np.float64]:
-    """What MLflow's server answers."""
+    """The predictions of MLflow's server."""
     with silenced():
         from mlflow.pyfunc.scoring_server import invocations
 
-    answer = invocations(json.dumps(body), "application/json", model, None)  # type: ignore[no-untyped-call]
+    response = invocations(json.dumps(body), "application/json", model, None)  # type: ignore[no-untyped-call]
 
-    assert answer.status == 200
-    return np.array(json.loads(answer.response)["predictions"])
+    assert response.status == 200
+    return np.array(json.loads(response.response)["predictions"])
 
 
 def test_json(served: Served) -> None:
     model, predictor = served
     expected = predictor.predict(ROWS)
     np.testing.assert_allclose(ask(model, {"inputs": records(ROWS)}), expected, atol=1e-6)
-    # MLflow's server makes floats of integers beside nulls in these two
+    # for these two forms, MLflow's server makes floats of integers with nulls
     rows = without(ROWS, "shop")
     expected = predictor.predict(rows)
     np.testing.assert_allclose(ask(model, {"dataframe_split": split(rows)}), expected, atol=1e-6)
@@ -262,18 +262,18 @@ def test_one_record_and_lists_by_column(served: Served) -> None:
     np.testing.assert_allclose(model.predict(by_column), expected, atol=1e-6)
 
 
-def test_other_columns_are_ignored_without_a_word(
+def test_other_columns_are_ignored_silently(
     served: Served, capfd: pytest.CaptureFixture[str]
 ) -> None:
     model, predictor = served
     assert set(ROWS.column_names) > set(predictor.columns)
     model.predict(as_frame(ROWS))
-    said = capfd.readouterr()
-    assert said.out + said.err == ""
+    output = capfd.readouterr()
+    assert output.out + output.err == ""
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("rows", "message"),
     [
         (as_frame(ROWS.drop_columns(["user"])), "no column 'user'"),
         (ROWS.drop_columns(["user"]), "no column 'user'"),
@@ -289,21 +289,19 @@ def test_other_columns_are_ignored_without_a_word(
         (retyped("seen", [[1]] * COUNT), "1 events in 'seen' and 4 times in 'seen_at'"),
         (retyped("user", ["a", 1] * (COUNT // 2)), "column 'user' cannot be read"),
         (retyped("user", [2**70] * COUNT), "column 'user' cannot be read"),
-        (retyped("shown_at", ["noon"] * COUNT), "'shown_at' is no time"),
-        (np.zeros((2, 3)), "the rows are a ndarray"),
-        ([1, 2], "the rows are a list"),
+        (retyped("shown_at", ["noon"] * COUNT), "a text in 'shown_at' is"),
+        (np.zeros((2, 3)), "the rows have the type ndarray"),
+        ([1, 2], "the rows have the type list"),
     ],
 )
-def test_what_cannot_be_scored_is_refused_by_name(
-    served: Served, given: Any, message: str
-) -> None:
+def test_bad_rows_are_refused_with_the_column(served: Served, rows: Any, message: str) -> None:
     with pytest.raises(MlflowException, match=message) as caught:
-        served[0].predict(given)
+        served[0].predict(rows)
     assert caught.value.error_code == "INVALID_PARAMETER_VALUE"  # status 400
     assert "\n" not in caught.value.message
 
 
-def test_a_refused_request_tells_why(served: Served) -> None:
+def test_a_refused_request_has_the_reason(served: Served) -> None:
     with pytest.raises(MlflowException, match="no column 'user'") as caught:
         ask(served[0], {"dataframe_records": records(ROWS.drop_columns(["user"]))})
     assert caught.value.error_code == "INVALID_PARAMETER_VALUE"  # status 400

@@ -1,4 +1,4 @@
-"""What callers may hand to a registered model."""
+"""The forms of rows that a registered model accepts."""
 
 from typing import Any
 
@@ -17,48 +17,48 @@ RECORDS: list[dict[str, Any]] = [
 COLUMNS = {"id": [2**60 + 1, None], "seen": [[1, 2], []], "tag": ["a", "b"]}
 
 
-def listed(given: Any) -> list[dict[str, Any]]:
-    rows = served_rows(given)
-    assert isinstance(rows, pd.DataFrame)
-    found: list[dict[str, Any]] = rows.to_dict("records")
-    return found
+def as_records(rows: Any) -> list[dict[str, Any]]:
+    frame = served_rows(rows)
+    assert isinstance(frame, pd.DataFrame)
+    records: list[dict[str, Any]] = frame.to_dict("records")
+    return records
 
 
-def test_tables_and_frames_stay_themselves() -> None:
+def test_tables_and_frames_are_unchanged() -> None:
     for rows in (pa.table({"id": [1]}), pd.DataFrame({"id": [1]})):
         assert served_rows(rows) is rows
 
 
 def test_records_and_columns_keep_their_integers() -> None:
-    assert listed(RECORDS) == RECORDS
-    assert listed(COLUMNS) == RECORDS
+    assert as_records(RECORDS) == RECORDS
+    assert as_records(COLUMNS) == RECORDS
 
 
 def test_one_record() -> None:
-    assert listed(RECORDS[0]) == RECORDS[:1]
-    assert listed(RECORDS[1]) == RECORDS[1:]
+    assert as_records(RECORDS[0]) == RECORDS[:1]
+    assert as_records(RECORDS[1]) == RECORDS[1:]
 
 
 def test_arrays_as_mlflow_reads_them_from_json() -> None:
     arrays = [{name: np.array(value) for name, value in record.items()} for record in RECORDS]
-    assert listed(arrays) == RECORDS
-    assert listed(arrays[0]) == RECORDS[:1]
+    assert as_records(arrays) == RECORDS
+    assert as_records(arrays[0]) == RECORDS[:1]
     same_length = {"id": np.array([1, 2]), "seen": np.array([[1, 2], [3, 4]])}
-    assert listed(same_length) == [{"id": 1, "seen": [1, 2]}, {"id": 2, "seen": [3, 4]}]
+    assert as_records(same_length) == [{"id": 1, "seen": [1, 2]}, {"id": 2, "seen": [3, 4]}]
 
 
-def test_what_a_record_lacks_is_null() -> None:
-    [first, second] = listed([{"id": 1, "tag": "a"}, {"id": 2}])
+def test_a_missing_key_is_null() -> None:
+    [first, second] = as_records([{"id": 1, "tag": "a"}, {"id": 2}])
     assert first == {"id": 1, "tag": "a"}
     assert pd.isna(second["tag"])
 
 
-@pytest.mark.parametrize("given", [np.zeros((2, 2)), [1, 2], "id", 7, pd.Series([1])])
-def test_anything_else_is_refused(given: Any) -> None:
-    with pytest.raises(SchemaError, match=f"the rows are a {type(given).__name__}; send"):
-        served_rows(given)
+@pytest.mark.parametrize("rows", [np.zeros((2, 2)), [1, 2], "id", 7, pd.Series([1])])
+def test_anything_else_is_refused(rows: Any) -> None:
+    with pytest.raises(SchemaError, match=f"the rows have the type {type(rows).__name__}; send"):
+        served_rows(rows)
 
 
-def test_columns_of_several_lengths_are_refused() -> None:
-    with pytest.raises(SchemaError, match="the rows are no table"):
+def test_columns_of_different_lengths_are_refused() -> None:
+    with pytest.raises(SchemaError, match="the rows do not form a table"):
         served_rows({"id": [1, 2], "tag": ["a"]})

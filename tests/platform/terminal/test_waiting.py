@@ -1,4 +1,4 @@
-"""A sign of life during every wait."""
+"""Output during a wait."""
 
 import io
 import time
@@ -9,7 +9,7 @@ from rich.console import Console
 from mixfront.terminal.waiting import clock_text, waiting
 
 
-def test_without_a_terminal_lines_come_for_as_long_as_it_takes() -> None:
+def test_without_a_terminal_lines_are_printed_until_the_end() -> None:
     console = Console(file=(out := io.StringIO()), width=100)
     deadline = time.monotonic() + 10
     with waiting(console, "encoding the data", every_s=0.01):
@@ -21,7 +21,7 @@ def test_without_a_terminal_lines_come_for_as_long_as_it_takes() -> None:
     assert out.getvalue() == lines
 
 
-def test_a_short_wait_says_nothing() -> None:
+def test_a_short_wait_prints_nothing() -> None:
     console = Console(file=(out := io.StringIO()))
     with waiting(console, "encoding the data"):
         pass
@@ -35,7 +35,7 @@ def test_a_terminal_gets_a_spinner() -> None:
     assert "encoding the data" in out.getvalue()
 
 
-def test_what_fails_in_a_wait_fails_outside_too() -> None:
+def test_errors_in_a_wait_are_raised() -> None:
     with pytest.raises(KeyError), waiting(Console(file=io.StringIO()), "x"):
         raise KeyError
 
