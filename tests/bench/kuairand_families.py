@@ -2,7 +2,7 @@
 
     python -m tests.bench.kuairand_families --data PATH_TO_KUAIRAND [--family NAME ...]
 
-`--beside NAME` adds the results of an earlier run for the families that this run leaves out.
+`--include NAME` adds the results of an earlier run for the families that this run leaves out.
 
 Each family trains with every setting in REGULARISATION. The best one on the validation day is
 retrained with three seeds. The test day is scored once, for the table, which is printed as
@@ -60,7 +60,7 @@ def main() -> None:
     best = {family: _best(trials, family) for family in families}
     configs = [trial.config | {"seed": seed} for trial in best.values() for seed in SEEDS]
     finals = _run_search(options, f"{options.name}-seeds", configs)
-    for name in options.beside:
+    for name in options.include:
         known = {trial.family for trial in finals}
         earlier = RecordStore(options.storage, f"{name}-seeds").trials()
         finals += [trial for trial in earlier if trial.model_url and trial.family not in known]
@@ -166,7 +166,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
     parser.add_argument("--family", action="append", help="Run only this family; repeatable.")
     parser.add_argument(
-        "--beside", action="append", default=[], help="Name of an earlier run to include."
+        "--include", action="append", default=[], help="Name of an earlier run to include."
     )
     return parser.parse_args()
 

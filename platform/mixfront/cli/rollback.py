@@ -30,9 +30,9 @@ def rollback(
 
     Example: `mixfront rollback feed-ranker`
     """
-    from mixfront.registry.rollback import rollback as give_back
+    from mixfront.registry.rollback import rollback as move_back
 
-    done = give_back(model, alias=alias, uri=_uri(search))
+    done = move_back(model, alias=alias, uri=_uri(search))
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(done), indent=1))
         return

@@ -19,23 +19,29 @@ class Check:
     """One thing that may or may not work."""
 
     name: str
-    look: Callable[[], Finding]
-    late: Status = Status.WARNING  # after a timeout, due to a busy machine or a dead server
-    remedy_if_late: str = "try again when the machine is less busy, or with a longer --timeout"
+    run: Callable[[], Finding]
+    asks_server: bool = False  # a dead one never answers, and the check times out
 
+    def timed_out(self, seconds: float) -> Finding:
+        """What a timeout means: a dead server, or else a busy machine."""
+        seen = f"no result within {seconds:g} s"
+        if self.asks_server:
+            remedy = "check its address, and whether a firewall blocks it"
+            return Finding(Status.FAILED, seen, remedy)
+        remedy = "try again when the machine is less busy, or with a longer --timeout"
+        return Finding(Status.WARNING, seen, remedy)
 
-_SERVER = "check its address, and whether a firewall blocks it"
 
 CHECKS = (
-    Check(name="packages", look=check_packages),
-    Check(name="compiler", look=check_compiler),
-    Check(name="deepspeed", look=check_deepspeed),
-    Check(name="bf16", look=check_bf16),
-    Check(name="gpus", look=check_gpus),
-    Check(name="ray", look=check_ray),
-    Check(name="jobs", look=check_jobs, late=Status.FAILED, remedy_if_late=_SERVER),
-    Check(name="mlflow", look=check_mlflow, late=Status.FAILED, remedy_if_late=_SERVER),
-    Check(name="storage", look=check_storage, late=Status.FAILED, remedy_if_late=_SERVER),
-    Check(name="study", look=check_study_storage, late=Status.FAILED, remedy_if_late=_SERVER),
-    Check(name="cache", look=check_cache),
+    Check(name="packages", run=check_packages),
+    Check(name="compiler", run=check_compiler),
+    Check(name="deepspeed", run=check_deepspeed),
+    Check(name="bf16", run=check_bf16),
+    Check(name="gpus", run=check_gpus),
+    Check(name="ray", run=check_ray),
+    Check(name="jobs", run=check_jobs, asks_server=True),
+    Check(name="mlflow", run=check_mlflow, asks_server=True),
+    Check(name="storage", run=check_storage, asks_server=True),
+    Check(name="study", run=check_study_storage, asks_server=True),
+    Check(name="cache", run=check_cache),
 )

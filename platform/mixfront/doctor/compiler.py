@@ -13,25 +13,25 @@ from mixfront.doctor.needs import require
 def check_compiler() -> Finding:
     """Check the tools; without them, DeepSpeed only works on a CPU if its op is already built."""
     require("deepspeed")
-    if lacking := lacking_tools():
-        return warning(f"no {' and no '.join(lacking)}", "; ".join(lacking.values()))
+    if missing := missing_tools():
+        return warning(f"no {' and no '.join(missing)}", "; ".join(missing.values()))
     return ok(f"{_compiler()}, {shutil.which('ninja')}, {_python_header()}")
 
 
-def lacking_tools() -> dict[str, str]:
+def missing_tools() -> dict[str, str]:
     """The missing tools, and how to install each."""
-    lacking = {}
+    missing = {}
     if _compiler() is None:
-        lacking["C++ compiler"] = "install g++ (Debian: apt-get install g++), or set CXX"
+        missing["C++ compiler"] = "install g++ (Debian: apt-get install g++), or set CXX"
     if shutil.which("ninja") is None:
-        lacking["ninja on PATH"] = (
+        missing["ninja on PATH"] = (
             f"add {_own_programs()} to PATH, or activate the environment"
             if (_own_programs() / "ninja").exists()
             else "pip install ninja"
         )
     if not _python_header().exists():
-        lacking["Python.h"] = "install Python's headers (Debian: apt-get install python3-dev)"
-    return lacking
+        missing["Python.h"] = "install Python's headers (Debian: apt-get install python3-dev)"
+    return missing
 
 
 def _compiler() -> str | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mixfront.doctor.compiler import lacking_tools
+from mixfront.doctor.compiler import missing_tools
 from mixfront.doctor.finding import Finding, failed, ok
 from mixfront.doctor.needs import require
 
@@ -27,9 +27,9 @@ def _cpu_op(deepspeed: Any, version: str) -> Finding:
         return ok(f"{version} trains on CPUs without an op to build")
     if is_built():
         return ok(f"{version} trains on CPUs; its op is built")
-    if lacking := lacking_tools():
+    if missing := missing_tools():
         return failed(
-            f"{version} cannot build its CPU op: no {' and no '.join(lacking)}",
-            "; ".join(lacking.values()),
+            f"{version} cannot build its CPU op: no {' and no '.join(missing)}",
+            "; ".join(missing.values()),
         )
     return ok(f"{version} trains on CPUs; the first training builds its op, in about 10 s")

@@ -47,21 +47,21 @@ def examine(timeout: float, checks: Sequence[Check] = CHECKS) -> Iterator[CheckR
             yield CheckResult(name=check.name, **asdict(finding))
 
 
-def look(check: Check) -> Finding:
+def run_check(check: Check) -> Finding:
     """Run a check in this process; an exception becomes a finding."""
     try:
-        return check.look()
+        return check.run()
     except Exception as problem:
-        lacking = problem if isinstance(problem, MissingExtraError) else None
-        lacking = lacking or missing_extra(f"the check {check.name!r}", problem)
-        if lacking is None:
+        missing = problem if isinstance(problem, MissingExtraError) else None
+        missing = missing or missing_extra(f"the check {check.name!r}", problem)
+        if missing is None:
             return failed(
                 f"the check itself failed: {type(problem).__name__}: {one_line(problem)}",
                 "please report this bug",
             )
-        if lacking.extra == "all":
-            return skipped(f"needs mixfront[{lacking.extra}]", lacking.remedy)
-        return failed(str(lacking), lacking.remedy)  # the environment needs this extra
+        if missing.extra == "all":
+            return skipped(f"needs mixfront[{missing.extra}]", missing.remedy)
+        return failed(str(missing), missing.remedy)  # the environment needs this extra
 
 
 def _in_process(check: Check, timeout: float) -> Finding:
@@ -75,7 +75,7 @@ def _in_process(check: Check, timeout: float) -> Finding:
         try:
             out, err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
-            return Finding(check.late, f"no result within {timeout:g} s", check.remedy_if_late)
+            return check.timed_out(timeout)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -54,8 +54,8 @@ def _database(url: str) -> Finding:
         with sqlalchemy.create_engine(url).connect() as connection:
             connection.execute(sqlalchemy.text("SELECT 1"))
     except Exception as problem:  # every database driver raises its own errors
-        if lacking := missing_extra(f"{VARIABLE}={url}", problem):
-            raise lacking from None
+        if missing := missing_extra(f"{VARIABLE}={url}", problem):
+            raise missing from None
         return failed(
             f"{VARIABLE}={url} cannot be reached: {one_line(problem)}",
             f"start the database, or correct {VARIABLE}",

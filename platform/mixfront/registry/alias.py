@@ -40,7 +40,7 @@ class Alias:
         version = aliases.get(self.alias)
         return None if version is None else str(version)
 
-    def give(self, version: str) -> str | None:
+    def move_to(self, version: str) -> str | None:
         """Move the alias to `version`.
 
         Returns:
@@ -53,7 +53,7 @@ class Alias:
         self._client.set_registered_model_alias(self.model, self.alias, version)
         return before
 
-    def give_back(self) -> tuple[str, str]:
+    def move_back(self) -> tuple[str, str]:
         """Move the alias back to the latest earlier version that still exists.
 
         Returns:

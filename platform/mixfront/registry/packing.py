@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SERVED_MODEL = Path(__file__).with_name("served_model.py")
 # The extra `serve` of pyproject.toml, repeated here because the running mixfront may have been
 # installed from a wheel without dependency metadata.
-NEEDED = (
+REQUIREMENTS = (
     *("mlflow", "torch", "pandas", "pyarrow", "safetensors"),
     *("numpy", "pydantic", "fsspec", "pyyaml", "lazy_loader"),
 )
@@ -86,4 +86,4 @@ def register(
 
 def _pinned() -> list[str]:
     """The installed versions as exact pins, without a local build suffix such as "+cpu"."""
-    return [f"{name}=={metadata.version(name).split('+')[0]}" for name in NEEDED]
+    return [f"{name}=={metadata.version(name).split('+')[0]}" for name in REQUIREMENTS]

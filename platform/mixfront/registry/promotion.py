@@ -111,7 +111,7 @@ def promote(
             f"Loaded back from the registry, it scores {rows} rows the same, "
             f"to within {difference:.1e}."
         )
-        previous = Alias(client, model, alias).give(str(version))
+        previous = Alias(client, model, alias).move_to(str(version))
     say(f"Version {version} now has the alias {alias!r}" + _instead_of(previous))
     return Promotion(
         model=model,

@@ -34,5 +34,5 @@ def rollback(model: str, *, alias: str = "champion", uri: str) -> Rollback:
     check_name("model name", model)
     check_name("alias", alias)
     with registry(uri) as client:
-        taken_from, version = Alias(client, model, alias).give_back()
+        taken_from, version = Alias(client, model, alias).move_back()
     return Rollback(model=model, alias=alias, version=version, taken_from=taken_from)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mixfront.doctor import compiler
-from mixfront.doctor.compiler import check_compiler, lacking_tools
+from mixfront.doctor.compiler import check_compiler, missing_tools
 from mixfront.doctor.finding import Status
 
 Have = Callable[..., None]
@@ -38,14 +38,14 @@ def test_all_tools_are_there(have: Have) -> None:
 
 
 @pytest.mark.parametrize(
-    ("programs", "lacking"),
+    ("programs", "missing"),
     [(("ninja",), "C++ compiler"), (("g++",), "ninja on PATH")],
 )
-def test_a_missing_tool_is_named(have: Have, programs: tuple[str, ...], lacking: str) -> None:
+def test_a_missing_tool_is_named(have: Have, programs: tuple[str, ...], missing: str) -> None:
     have(*programs)
     finding = check_compiler()
     assert finding.status is Status.WARNING
-    assert finding.seen == f"no {lacking}"
+    assert finding.seen == f"no {missing}"
     assert "install" in finding.remedy
 
 
@@ -53,10 +53,10 @@ def test_ninja_is_installed_but_not_on_path(have: Have, tmp_path: Path) -> None:
     have("c++")
     (tmp_path / "venv").mkdir()
     (tmp_path / "venv" / "ninja").touch()
-    assert "to PATH, or activate" in lacking_tools()["ninja on PATH"]
+    assert "to PATH, or activate" in missing_tools()["ninja on PATH"]
 
 
 def test_headers_are_needed_too(have: Have, tmp_path: Path) -> None:
     have("c++", "ninja")
     (tmp_path / "Python.h").unlink()
-    assert lacking_tools().keys() == {"Python.h"}
+    assert missing_tools().keys() == {"Python.h"}

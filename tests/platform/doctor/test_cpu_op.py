@@ -23,7 +23,7 @@ def deepspeed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespac
     )
     monkeypatch.setattr(engine, "import_deepspeed", lambda *_, **__: fake)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(cpu_op, "lacking_tools", dict)
+    monkeypatch.setattr(cpu_op, "missing_tools", dict)
     monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
     return fake
 
@@ -43,7 +43,7 @@ def test_the_op_can_be_built() -> None:
 
 
 def test_the_op_cannot_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpu_op, "lacking_tools", lambda: {"C++ compiler": "install g++"})
+    monkeypatch.setattr(cpu_op, "missing_tools", lambda: {"C++ compiler": "install g++"})
     finding = cpu_op.check_deepspeed()
     assert finding.status is Status.FAILED
     assert finding.seen == "DeepSpeed 0.19.8 cannot build its CPU op: no C++ compiler"

@@ -8,7 +8,7 @@ from tests.missing_modules import run_without
 
 from mixfront.doctor import examine as module
 from mixfront.doctor.checks import CHECKS, Check
-from mixfront.doctor.examine import examine, look
+from mixfront.doctor.examine import examine, run_check
 from mixfront.doctor.finding import Finding, Status, ok
 from mixfront.exceptions import MissingExtraError
 from mixfront.installation.extras import EXTRAS
@@ -18,7 +18,7 @@ def _check(error: Exception) -> Check:
     def fail() -> Finding:
         raise error
 
-    return Check(name="broken", look=fail)
+    return Check(name="broken", run=fail)
 
 
 def test_names_are_unique() -> None:
@@ -26,7 +26,7 @@ def test_names_are_unique() -> None:
 
 
 def test_a_check_that_raises_has_failed() -> None:
-    finding = look(_check(ValueError("http://me:hunter2@host\nis wrong")))
+    finding = run_check(_check(ValueError("http://me:hunter2@host\nis wrong")))
     assert finding.status is Status.FAILED
     assert finding.seen == "the check itself failed: ValueError: http://***@host is wrong"
 
@@ -40,7 +40,7 @@ def test_a_check_that_raises_has_failed() -> None:
     ],
 )
 def test_a_check_that_lacks_a_package(error: Exception, status: Status) -> None:
-    finding = look(_check(error))
+    finding = run_check(_check(error))
     assert finding.status is status
     assert finding.remedy.startswith("pip install 'mixfront[")
 
@@ -52,11 +52,15 @@ def test_results_come_in_order() -> None:
     assert [result.status for result in results] == ["ok", "ok"]
 
 
-@pytest.mark.parametrize("late", [Status.WARNING, Status.FAILED])
-def test_a_check_has_a_timeout(late: Status, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("asks_server", "status"), [(False, Status.WARNING), (True, Status.FAILED)]
+)
+def test_a_check_has_a_timeout(
+    asks_server: bool, status: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "COMMAND", (sys.executable, "-c", "import time; time.sleep(3600)"))
-    [result] = examine(0.2, [Check(name="slow", look=lambda: ok(""), late=late)])
-    assert result.status is late
+    [result] = examine(0.2, [Check(name="slow", run=lambda: ok(""), asks_server=asks_server)])
+    assert result.status is status
     assert result.seen == "no result within 0.2 s"
 
 
@@ -70,7 +74,7 @@ def test_a_check_has_a_timeout(late: Status, monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_a_check_that_crashes(code: str, seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "COMMAND", (sys.executable, "-c", code))
-    [result] = examine(60, [Check(name="broken", look=lambda: ok(""))])
+    [result] = examine(60, [Check(name="broken", run=lambda: ok(""))])
     assert result.status is Status.FAILED
     assert seen in result.seen
 
@@ -78,9 +82,9 @@ def test_a_check_that_crashes(code: str, seen: str, monkeypatch: pytest.MonkeyPa
 def test_a_base_install_skips_checks_of_missing_packages() -> None:
     code = (
         "from mixfront.doctor.checks import CHECKS\n"
-        "from mixfront.doctor.examine import look\n"
+        "from mixfront.doctor.examine import run_check\n"
         "import json\n"
-        "print(json.dumps({check.name: look(check).status for check in CHECKS}))"
+        "print(json.dumps({check.name: run_check(check).status for check in CHECKS}))"
     )
     done = run_without(EXTRAS.keys() - {"PIL", "filelock"}, code)
     statuses = json.loads(done.stdout)

@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from tests.missing_modules import run_without
 
-from mixfront.registry.packing import NEEDED
+from mixfront.registry.packing import REQUIREMENTS
 
 ROOT = Path(__file__).parents[3]
 
@@ -27,11 +27,11 @@ print("loaded")
 def test_its_requirements_are_those_of_the_extra_serve() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     serve = project["optional-dependencies"]["serve"]
-    assert sorted(NEEDED) == sorted(Requirement(line).name for line in serve)
+    assert sorted(REQUIREMENTS) == sorted(Requirement(line).name for line in serve)
 
 
 def test_its_code_imports_no_other_packages() -> None:
-    installed = {"mixfront"} | _with_dependencies(NEEDED)
+    installed = {"mixfront"} | _with_dependencies(REQUIREMENTS)
     others = [
         module
         for module, packages in metadata.packages_distributions().items()

@@ -27,7 +27,7 @@ def client(uri: str) -> Iterator["MlflowClient"]:
 def _give(client: "MlflowClient", *versions: str) -> Alias:
     alias = Alias(client, "ranker", "champion")
     for version in versions:
-        alias.give(version)
+        alias.move_to(version)
     return alias
 
 
@@ -72,7 +72,7 @@ def test_giving_an_alias_to_its_holder_changes_nothing(client: "MlflowClient", u
 
 def test_aliases_have_separate_histories(client: "MlflowClient", uri: str) -> None:
     _give(client, "1", "2")
-    Alias(client, "ranker", "challenger").give("3")
+    Alias(client, "ranker", "challenger").move_to("3")
     with pytest.raises(PromotionError, match="'challenger'"):
         rollback("ranker", alias="challenger", uri=uri)
     assert rollback("ranker", uri=uri).version == "1"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from mixfront.data.encoding.canonical import numbers
-from mixfront.data.encoding.close_ids import CloseIds
 from mixfront.data.encoding.event_times import encode_ages, seconds
+from mixfront.data.encoding.id_ranges import IdRangeLookup
 from mixfront.data.encoding.id_table import IdTable
 from mixfront.data.encoding.numeric import NumericScaling
 from mixfront.data.encoding.sequences import encode_sequence
@@ -33,10 +33,10 @@ class EncodedRows:
 
 
 @dataclass(frozen=True)
-class _Close:
-    """The lookup of all columns with close ids."""
+class _RangeColumns:
+    """The lookup of all columns with ids from a narrow range."""
 
-    ids: CloseIds
+    ids: IdRangeLookup
     at: list[int]  # positions among the categorical fields
     sources: Sequence[str]  # Parquet columns
     features: Sequence[str]
@@ -85,22 +85,24 @@ class FeatureEncoder:
         """Rows of the fused table (N, C)."""
         ids = np.empty((num_rows, len(self._ids)), np.int32)
         for at, (source, table) in enumerate(self._ids):
-            if table.places is None:
+            if table.id_range is None:
                 ids[:, at] = table.rows(columns[source])
-        if (close := self._close) is not None:
-            ids[:, close.at] = close.ids.rows(
-                [columns[s] for s in close.sources], close.features
+        if (narrow := self._range_columns) is not None:
+            ids[:, narrow.at] = narrow.ids.rows(
+                [columns[s] for s in narrow.sources], narrow.features
             ).T
         return ids
 
     @cached_property
-    def _close(self) -> _Close | None:
-        """All tables with close ids; built on first use, because cached rows need no encoding."""
-        entries = [(at, s, t, t.places) for at, (s, t) in enumerate(self._ids) if t.places]
+    def _range_columns(self) -> _RangeColumns | None:
+        """All tables with narrow ids; built on first use, because cached rows need no encoding."""
+        entries = [(at, s, t, t.id_range) for at, (s, t) in enumerate(self._ids) if t.id_range]
         if not entries:
             return None
-        at, sources, tables, places = zip(*entries, strict=True)
-        return _Close(CloseIds(places), list(at), sources, [t.state.feature for t in tables])
+        at, sources, tables, ranges = zip(*entries, strict=True)
+        return _RangeColumns(
+            IdRangeLookup(ranges), list(at), sources, [t.state.feature for t in tables]
+        )
 
     def _encode_numbers(self, columns: Columns, num_rows: int) -> Array:
         """Scaled numbers (N, M)."""

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from mixfront.data.batch import NULL, PAD, RESERVED_ROWS, UNKNOWN
 from mixfront.data.encoding.canonical import Canonical, numbers, readable
-from mixfront.data.encoding.close_ids import CloseIds, Places, Rows, place_ids
 from mixfront.data.encoding.hashing import hash_values
+from mixfront.data.encoding.id_ranges import IdRange, IdRangeLookup, Rows, make_id_range
 from mixfront.data.encoding.vocabulary import Vocabulary
 
 
@@ -54,18 +54,20 @@ class IdTable:
         return self.state.offset + (NULL if self.state.null_row == "own" else UNKNOWN)
 
     @cached_property
-    def places(self) -> Places | None:
+    def id_range(self) -> IdRange | None:
         """Its rows by id, if its values are integers from a narrow range."""
         vocabulary, state = self.vocabulary, self.state
         if vocabulary is None or vocabulary.form != "int64" or not len(vocabulary):
             return None
         rows = np.arange(len(vocabulary), dtype=np.int32) + (state.offset + RESERVED_ROWS)
         unknown = state.offset + UNKNOWN
-        return place_ids(vocabulary.values.to_numpy(), rows, unknown=unknown, null=self.null_row)
+        return make_id_range(
+            vocabulary.values.to_numpy(), rows, unknown=unknown, null=self.null_row
+        )
 
     @cached_property
-    def _close(self) -> CloseIds | None:
-        return CloseIds([self.places]) if self.places is not None else None
+    def _lookup(self) -> IdRangeLookup | None:
+        return IdRangeLookup([self.id_range]) if self.id_range is not None else None
 
     def rows(self, column: Any, feature: str | None = None) -> Rows:
         """Rows (N,) int32 of the fused table for a pyarrow column of N values.
@@ -80,8 +82,8 @@ class IdTable:
         feature = feature or self.state.feature
         if self.state.kind == "buckets":
             return self._bucket_rows(column, feature)
-        if self._close is not None:
-            return np.asarray(self._close.rows([column], [feature])[0])
+        if self._lookup is not None:
+            return np.asarray(self._lookup.rows([column], [feature])[0])
         converted = readable(column, self.state.form, feature)
         index = self._index(converted.values)
         rows = index.astype(np.int32) + np.int32(self.state.offset + RESERVED_ROWS)

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from mixfront.data.encoding.canonical import form_of, plain
-from mixfront.data.encoding.close_ids import Rows
+from mixfront.data.encoding.id_ranges import Rows
 from mixfront.data.encoding.id_table import IdTable
 from mixfront.exceptions import SchemaError
 

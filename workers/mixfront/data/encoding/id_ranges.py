@@ -18,7 +18,7 @@ Ids = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
-class Places:
+class IdRange:
     """Rows of the fused table for a narrow range of ids."""
 
     first: int  # the smallest id
@@ -26,27 +26,27 @@ class Places:
     null_row: int
 
 
-def place_ids(ids: Ids, rows: Rows, *, unknown: int, null: int) -> Places | None:
-    """`Places` of ids (K,) and their rows (K,); None if the ids are too far apart for an array."""
+def make_id_range(ids: Ids, rows: Rows, *, unknown: int, null: int) -> IdRange | None:
+    """The range of ids (K,) with rows (K,); None if the ids are too far apart for an array."""
     first, last = int(ids.min()), int(ids.max())
     if last - first > 8 * len(ids) + 65_536:
         return None
     table = np.full(last - first + 2, unknown, np.int32)
     table[ids - first] = rows
-    return Places(first, table, null)
+    return IdRange(first, table, null)
 
 
-class CloseIds:
-    """Looks up C columns at once, each in its own `Places`.
+class IdRangeLookup:
+    """Looks up C columns at once, each in its own `IdRange`.
 
     Args:
-        places: One per column.
+        ranges: One per column.
     """
 
-    def __init__(self, places: Sequence[Places]) -> None:
-        self._places = tuple(places)
-        self._first = np.array([[p.first] for p in places], np.int64).view(np.uint64)
-        self._last = np.array([[len(p.rows) - 1] for p in places], np.uint64)
+    def __init__(self, ranges: Sequence[IdRange]) -> None:
+        self._ranges = tuple(ranges)
+        self._first = np.array([[r.first] for r in ranges], np.int64).view(np.uint64)
+        self._last = np.array([[len(r.rows) - 1] for r in ranges], np.uint64)
 
     def rows(self, columns: Sequence[Any], features: Sequence[str]) -> Rows:
         """Rows (C, N) of the fused table.
@@ -64,11 +64,11 @@ class CloseIds:
         distance -= self._first
         np.minimum(distance, self._last, out=distance)
         rows = np.empty(ids.shape, np.int32)
-        for at, places in enumerate(self._places):
-            rows[at] = places.rows[ids[at]]
+        for at, id_range in enumerate(self._ranges):
+            rows[at] = id_range.rows[ids[at]]
         for at, (known, nulls) in special.items():
-            rows[at, ~known] = self._places[at].rows[-1]
-            rows[at, nulls] = self._places[at].null_row
+            rows[at, ~known] = self._ranges[at].rows[-1]
+            rows[at, nulls] = self._ranges[at].null_row
         return rows
 
 
