@@ -219,5 +219,5 @@ def test_nothing_is_lost_while_the_server_is_down(
     folder = client.download_artifacts(runs[""].info.run_id, "", str(tmp_path))
     assert (Path(folder) / "front.html").read_text() == "<html>the front</html>"
     assert '"13"' in (Path(folder) / "front.json").read_text()
-    assert "takes notes again" in caplog.text
+    assert "MLflow is reachable again" in caplog.text
     assert "View run" not in capfd.readouterr().out

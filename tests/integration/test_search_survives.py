@@ -38,6 +38,7 @@ def run_words(data: Path) -> list[str]:
         "data.path": str(data),
         "data.schema": str(data / "schema.yaml"),
         "search.trials": str(TRIALS),
+        "search.enqueue": "[]",
         "training": "{passes: 4, batch_size: 64, evaluate_every: 0.125}",
         "trial": "{workers: 2, zero_stage: 2, collective_timeout_s: 30}",
     }
@@ -136,5 +137,5 @@ def test_an_existing_name_is_rejected(data: Path, tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert done.returncode == 2
-    assert f"a search named '{NAME}' exists" in done.stderr
+    assert f"a search named '{NAME}' already exists" in done.stderr
     assert done.stderr.count(os.linesep) == 1

@@ -152,7 +152,7 @@ def test_only_one_job_per_name_runs_and_stop_waits(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     assert _send("long", "python slow.py", tmp_path) == "mixfront-long"
     refused = _send("long", "python slow.py", tmp_path)
-    assert re.match(r"SpecError: .*'long' is (pending|running) as mixfront-long", refused)
+    assert re.match(r"SpecError: .*'long' is already (pending|running) as mixfront-long", refused)
     _wait_until(lambda: "ready" in _mixfront("search", "logs", "long"))
     assert _status("long") == "RUNNING"
     assert "mixfront-long is stopped" in _mixfront("search", "stop", "long")

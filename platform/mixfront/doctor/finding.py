@@ -17,7 +17,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one check; credentials in its texts are masked."""
+    """The outcome of one check; credentials in its text are masked."""
 
     status: Status
     seen: str

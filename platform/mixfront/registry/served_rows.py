@@ -16,7 +16,7 @@ def served_rows(rows: Any) -> pa.Table | pd.DataFrame:
     Args:
         rows: A data frame, a pyarrow table, a list of records, one record, or lists by column.
             MLflow's server makes NumPy arrays of all values in "inputs" and "instances",
-            0-dimensional ones for numbers and texts.
+            0-dimensional ones for numbers and strings.
 
     Raises:
         SchemaError: If the rows have any other type, or columns of different lengths.

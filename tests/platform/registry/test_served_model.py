@@ -289,7 +289,7 @@ def test_other_columns_are_ignored_silently(
         (retyped("seen", [[1]] * COUNT), "1 events in 'seen' and 4 times in 'seen_at'"),
         (retyped("user", ["a", 1] * (COUNT // 2)), "column 'user' cannot be read"),
         (retyped("user", [2**70] * COUNT), "column 'user' cannot be read"),
-        (retyped("shown_at", ["noon"] * COUNT), "a text in 'shown_at' is"),
+        (retyped("shown_at", ["noon"] * COUNT), "a string in 'shown_at' is"),
         (np.zeros((2, 3)), "the rows have the type ndarray"),
         ([1, 2], "the rows have the type list"),
     ],

@@ -115,4 +115,4 @@ def _parsed(array: Any, name: str) -> Any:
             return array.cast(pa.timestamp("us", tz=zone))
         except pa.ArrowInvalid:
             continue
-    raise SchemaError(f"a text in {name!r} is not an ISO 8601 time; write 2026-01-31T12:00:00")
+    raise SchemaError(f"a string in {name!r} is not an ISO 8601 time; write 2026-01-31T12:00:00")

@@ -32,7 +32,7 @@ def hash_values(values: Any) -> Hashes:
 
 
 def _hash_text(texts: Any) -> Hashes:
-    """FNV-1a over the UTF-8 bytes, one byte position of all texts at a time, then mixed."""
+    """FNV-1a over the UTF-8 bytes, one byte position of all strings at a time, then mixed."""
     if len(texts) == 0:
         return np.zeros(0, np.uint64)
     _, offsets_buffer, data_buffer = texts.buffers()

@@ -19,10 +19,10 @@ _TYPES: dict[Canonical, Any] = {
 }
 _FORMS = {kind: form for form, kind in _TYPES.items()}
 _COMPACT_AT = 2_000_000  # distinct values that are counted before the counts are merged
-# Arrow hashes the whole vocabulary in every call: 300 ms for a million texts, even to look up one.
+# Arrow hashes the whole vocabulary in every call: 300 ms for a million strings, even to look up one.
 # A vocabulary larger than this keeps its own hashes between calls.
 _SMALL = 1000
-_FEW = 64  # for at most this many texts, a dict of a small vocabulary is faster
+_FEW = 64  # for at most this many strings, a dict of a small vocabulary is faster
 
 
 class ValueCounter:
@@ -126,7 +126,7 @@ class Vocabulary:
 
     @cached_property
     def _hashed(self) -> tuple[Hashes, Index] | None:
-        """Sorted Python hashes of the texts, and the index of each; None if two are equal."""
+        """Sorted Python hashes of the strings, and the index of each; None if two are equal."""
         hashes = _hashes(self.values)
         order = np.argsort(hashes).astype(np.int32)
         ordered = hashes[order]
