@@ -201,7 +201,7 @@ ROLES: dict[str, Any] = {
 }
 BY_VALUE = (
     "but a value is",
-    "a text in",
+    "a string in",
 )  # errors about values, which a check of the types cannot predict
 
 

@@ -64,7 +64,7 @@ def test_days_begin_at_midnight() -> None:
     [
         (pa.array([1]), "the times in 't' are numbers; set their unit .* `time_unit:"),
         (pa.array([True]), "the column 't' holds bool, not times"),
-        (pa.array(["noon"]), "a text in 't' is not an ISO 8601 time"),
+        (pa.array(["noon"]), "a string in 't' is not an ISO 8601 time"),
     ],
 )
 def test_values_that_are_not_times_are_refused(column: Any, message: str) -> None:
