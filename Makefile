@@ -26,7 +26,7 @@ demo: install
 	@$(BIN)/python infra/demo.py
 
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not integration" -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not integration" -n 2 --cov --cov-report=
 	$(BIN)/pytest -m integration
 
 lint: install
