@@ -44,7 +44,7 @@ def main() -> None:
     print_step("2. A search", "three families, two DeepSpeed workers per trial, one warm lane")
     mixfront("search", "run", "demo")
     print_step("3. The front", "the trials that no other trial dominates")
-    mixfront("pareto", "demo", "--html", "front.html")
+    mixfront("pareto", "demo", "--html", "front.html", "--picture", "front.svg")
     check_front(optimum)
     print_step("4. A promotion", "the knee of the front, checked and registered")
     mixfront("promote", "demo", "--pick", "knee", "--name", MODEL)

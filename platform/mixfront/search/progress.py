@@ -161,7 +161,7 @@ class ProgressDisplay:
         except LaneError:  # the pool is closing
             return ""
         starting = sum(not lane.warm and lane.use is not LaneUse.BROKEN for lane in lanes)
-        return f"{starting} of {len(lanes)} lanes starting their workers" if starting else ""
+        return f"lanes still starting: {starting} of {len(lanes)}" if starting else ""
 
     def _print_status(self) -> None:
         if time.monotonic() - self._last_line >= self._every_s:
