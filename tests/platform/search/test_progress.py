@@ -101,7 +101,7 @@ def test_without_a_terminal_a_status_line_explains_a_wait(console: Console) -> N
     with ProgressDisplay(SEARCH, [], budget(trials=3), console, every_s=0.02) as progress:
         progress.watch_lanes(lambda: lanes)
         deadline = time.monotonic() + 10
-        while "1 of 2 lanes starting" not in text_of(console):
+        while "lanes still starting: 1 of 2" not in text_of(console):
             assert time.monotonic() < deadline, text_of(console)
             time.sleep(0.01)
         lanes[:] = [lane(warm=True)]
