@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
 from mixfront.records.scrub import scrub
+from mixfront.records.whole_files import create_file, is_local, replace_file
 from mixfront.spec.objectives import Objective
 
 R = TypeVar("R", bound=BaseModel)
@@ -94,7 +95,7 @@ class RecordStore:
     """The folder of one search, `<storage>/<name>/`, on any fsspec URL.
 
     search.json                   SearchRecord
-    encoder/                      the fitted encoder
+    encoder-<8 hex>/              the fitted encoder; the digits are those of the search's id
     trials/<id>/record.json       TrialRecord
     trials/<id>/step-<n>/         checkpoints
     trials/<id>/final/            the exported model
@@ -112,13 +113,19 @@ class RecordStore:
         return bool(self._fs.exists(f"{self._root}/search.json"))
 
     def create(self, record: SearchRecord) -> None:
-        """Write the record of a new search.
+        """Write the record of a new search; of several writers at once, one succeeds.
 
         Raises:
             SpecError: If the name is taken.
         """
         self.refuse_existing()
-        self.save_search(record)
+        self._fs.makedirs(self._root, exist_ok=True)
+        try:
+            create_file(self._fs, f"{self._root}/search.json", _search_json(record).encode())
+        except FileExistsError:
+            # A retried put fails although its first attempt, whose response was lost, succeeded.
+            if is_local(self._fs) or self.search().search_id != record.search_id:
+                raise self._taken() from None
 
     def refuse_existing(self) -> None:
         """Check that the name is free.
@@ -127,10 +134,7 @@ class RecordStore:
             SpecError: If a search of this name exists.
         """
         if self.exists():
-            raise SpecError(
-                f"a search named {self.name!r} already exists in {self.url}; "
-                f"choose another name, or resume it with `mixfront search resume {self.name}`"
-            )
+            raise self._taken()
 
     def search(self) -> SearchRecord:
         """Read the search's record.
@@ -145,7 +149,7 @@ class RecordStore:
 
     def save_search(self, record: SearchRecord) -> None:
         """Write or replace the search's record, without the passwords in its URIs."""
-        self._write("search.json", json.dumps(scrub(record.model_dump(mode="json")), indent=1))
+        self._write("search.json", _search_json(record))
 
     def trial(self, trial_id: str) -> TrialRecord:
         """Read one trial.
@@ -184,15 +188,21 @@ class RecordStore:
                 "it is damaged or from another version; restore it or use that version"
             ) from None
 
+    def _taken(self) -> SpecError:
+        return SpecError(
+            f"a search named {self.name!r} already exists in {self.url}; "
+            f"choose another name, or resume it with `mixfront search resume {self.name}`"
+        )
+
     def _write(self, name: str, text: str) -> None:
-        """Replace a file atomically: a reader sees the old text or the new one."""
         path = f"{self._root}/{name}"
         self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-        if isinstance(self._fs, fsspec.implementations.local.LocalFileSystem):
-            self._fs.pipe_file(f"{path}.new", text.encode())
-            self._fs.mv(f"{path}.new", path)
-        else:  # object stores replace atomically
-            self._fs.pipe_file(path, text.encode())
+        replace_file(self._fs, path, text.encode())
+
+
+def _search_json(record: SearchRecord) -> str:
+    """The record as JSON, without the passwords in its URIs."""
+    return json.dumps(scrub(record.model_dump(mode="json")), indent=1)
 
 
 def list_searches(storage: str, fs: Any = None) -> list[str]:

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 import fsspec
-from fsspec.implementations.local import LocalFileSystem
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mixfront.records.whole_files import is_local, replace_file
 from mixfront.tracking.run_update import RunUpdate
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Spool:
 
     def __init__(self, url: str) -> None:
         self._fs, self._root = fsspec.core.url_to_fs(url)
-        self._is_local = isinstance(self._fs, LocalFileSystem)
+        self._is_local = is_local(self._fs)
         self._fs.makedirs(self._root, exist_ok=True)
         self._next_segment = 1 + max(map(_segment_number, self._segments()), default=0)
         self._file: IO[bytes] | None = None
@@ -101,12 +101,8 @@ class Spool:
 
     def mark(self, delivered: DeliveryMark) -> None:
         """Replace the mark atomically."""
-        path, content = f"{self._root}/delivered.json", delivered.model_dump_json().encode()
-        if self._is_local:
-            self._fs.pipe_file(f"{path}.new", content)
-            self._fs.mv(f"{path}.new", path)
-        else:
-            self._fs.pipe_file(path, content)
+        content = delivered.model_dump_json().encode()
+        replace_file(self._fs, f"{self._root}/delivered.json", content)
 
     def close(self) -> None:
         """Close the current segment."""

@@ -9,6 +9,8 @@ from rich.console import Console
 
 from mixfront.data.storage import find_files
 from mixfront.data.synthetic.writer import write_synthetic
+from mixfront.exceptions import SpecError
+from mixfront.records import RecordStore, SearchRecord
 from mixfront.search.prepare import prepare_search
 from mixfront.spec.search_spec import SearchSpec, load_spec
 
@@ -41,3 +43,24 @@ def test_the_files_of_the_data_set_are_listed_once(spec: SearchSpec, listings: l
     _, record = prepare_search(spec, Console(quiet=True))
     assert listings.count(spec.data.path) == 1
     assert record.dataset_digest == find_files(spec.data.path).digest()
+
+
+def test_the_loser_of_two_runs_leaves_the_winner_alone(
+    spec: SearchSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second search is prepared after the first has looked and before it writes its record."""
+    winners = []
+    create = RecordStore.create
+
+    def create_second(store: RecordStore, record: SearchRecord) -> None:
+        monkeypatch.setattr(RecordStore, "create", create)
+        winners.append(prepare_search(spec, Console(quiet=True))[1])
+        create(store, record)
+
+    monkeypatch.setattr(RecordStore, "create", create_second)
+    with pytest.raises(SpecError, match="a search named 'demo' already exists"):
+        prepare_search(spec, Console(quiet=True))
+    store = RecordStore(spec.storage, spec.name)
+    assert store.search().search_id == winners[0].search_id
+    folders = [path for path in Path(store.url).iterdir() if path.is_dir()]
+    assert [str(path) for path in folders] == [winners[0].encoder]
