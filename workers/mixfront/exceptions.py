@@ -15,6 +15,7 @@
     ├── ClusterError                a Ray cluster that refuses a job or cannot be reached
     ├── TrackingError               MLflow refuses a request or cannot be reached
     ├── PromotionError              the promotion gate refuses a trial
+    ├── DriverError                 another driver runs the search
     └── MissingExtraError           a package from an extra of mixfront is not installed
 
 A message says what was wrong, the value, and what to do.
@@ -96,6 +97,10 @@ class TrackingError(MixfrontError):
 
 class PromotionError(MixfrontError):
     """Raised when a trial may not be promoted; gives the reason."""
+
+
+class DriverError(MixfrontError):
+    """Raised when another driver runs the search; says who, since when, and what to do."""
 
 
 class MissingExtraError(MixfrontError):
