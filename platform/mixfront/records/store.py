@@ -4,6 +4,7 @@ Records and the Optuna study are the source of truth; MLflow is updated from the
 """
 
 import json
+import logging
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
@@ -12,11 +13,16 @@ import fsspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
+from mixfront.records.fence import Fence
 from mixfront.records.scrub import scrub
 from mixfront.records.whole_files import create_file, is_local, replace_file
 from mixfront.spec.objectives import Objective
 
 R = TypeVar("R", bound=BaseModel)
+
+logger = logging.getLogger(__name__)
+
+_NO_FENCE = Fence()
 
 
 class TrialState(StrEnum):
@@ -101,12 +107,22 @@ class RecordStore:
     trials/<id>/final/            the exported model
     trials/<id>/mixing/           pictures of mixing matrices, copied to MLflow at the end
     spool/                        updates for MLflow
+
+    Args:
+        storage: Where searches are kept.
+        name: The search's name.
+        fence: Whether this program may write; always, if it does not say.
     """
 
-    def __init__(self, storage: str, name: str) -> None:
+    def __init__(self, storage: str, name: str, *, fence: Fence = _NO_FENCE) -> None:
         self.url = f"{storage.rstrip('/')}/{name}"
         self.name = name
+        self.fence = fence
         self._fs, self._root = fsspec.core.url_to_fs(self.url)
+
+    def fenced(self, fence: Fence) -> "RecordStore":
+        """The same records, written only while the fence is open; else writes do nothing."""
+        return RecordStore(self.url.rsplit("/", 1)[0], self.name, fence=fence)
 
     def exists(self) -> bool:
         """Whether a search of this name exists."""
@@ -195,6 +211,9 @@ class RecordStore:
         )
 
     def _write(self, name: str, text: str) -> None:
+        if not self.fence.is_open:
+            logger.info("%s is not written, as this driver has lost the search", name)
+            return
         path = f"{self._root}/{name}"
         self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
         replace_file(self._fs, path, text.encode())

@@ -1,7 +1,7 @@
 """Watches for every reason to stop a running search.
 
-Ctrl-C, SIGTERM, `mixfront search stop` (a file in the search's folder) and a spent budget all
-lead to the same cooperative stop: trials write a checkpoint and reply.
+Ctrl-C, SIGTERM, `mixfront search stop` (a file in the search's folder), a lost lease and a spent
+budget all lead to the same cooperative stop: trials write a checkpoint and reply.
 """
 
 import signal
@@ -22,17 +22,24 @@ class Interruption:
     Args:
         folder: URL of the search's folder, where a stop request may appear.
         budget: Returns a sentence if a budget is spent, else None.
+        lease: Returns a sentence if the driver has lost the search, else None.
         on_stop: Called with the reason.
     """
 
     def __init__(
-        self, folder: str, budget: Callable[[], str | None], on_stop: Callable[[str], None]
+        self,
+        folder: str,
+        budget: Callable[[], str | None],
+        on_stop: Callable[[str], None],
+        *,
+        lease: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.reason: str | None = None
-        self.by_user = False  # then the search can be resumed; a spent budget ends it
+        self.is_resumable = False  # a spent budget ends the search; anything else does not
         self._fs, root = fsspec.core.url_to_fs(folder)
         self._stop_file = f"{root}/{STOP_FILE}"
         self._budget = budget
+        self._lease = lease
         self._on_stop = on_stop
         self._wake = threading.Event()
         self._ended = threading.Event()
@@ -55,14 +62,16 @@ class Interruption:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.default_int_handler)
-        self.by_user = True
+        self.is_resumable = True
         self.reason = f"interrupted by {signal.Signals(number).name}"
         self._wake.set()
 
     def _poll(self) -> None:
         while not self._wake.wait(POLL_S):
-            if self._consume_stop_file():
-                self.by_user, self.reason = True, "stopped by `mixfront search stop`"
+            if (lost := self._lease()) is not None:
+                self.is_resumable, self.reason = True, lost
+            elif self._consume_stop_file():
+                self.is_resumable, self.reason = True, "stopped by `mixfront search stop`"
             elif (spent := self._budget()) is not None:
                 self.reason = spent
             if self.reason is not None:

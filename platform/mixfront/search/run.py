@@ -11,6 +11,7 @@ from mixfront.pool.pool import LanePool
 from mixfront.records import RecordStore, SearchRecord, TrialRecord
 from mixfront.search.budget import Budget
 from mixfront.search.callbacks import LaneReleasingCallbacks, TrackingCallbacks
+from mixfront.search.driver.hold import hold_lease
 from mixfront.search.interruption import Interruption
 from mixfront.search.progress import ProgressDisplay
 from mixfront.search.proposals import Proposals
@@ -45,11 +46,19 @@ def run_search(
         console: Where progress is shown.
 
     Raises:
+        DriverError: If another driver runs the search.
         LaneError: If no lane can be kept alive.
         SpecError: If the study does not match the records.
     """
+    with hold_lease(store, search, console) as fenced:
+        return _run_search(fenced, search, num_lanes, console)
+
+
+def _run_search(
+    store: RecordStore, search: SearchRecord, num_lanes: int, console: Console
+) -> SearchResult:
     spec = SearchSpec.model_validate(search.spec)
-    proposals = Proposals.open(spec, search)
+    proposals = Proposals.open(spec, search, store.fence)
     unfinished = reconcile(store, proposals).unfinished
     trials = store.trials()
     budget = Budget(spec.search).resume(trials, elapsed_seconds(proposals.study))
@@ -117,13 +126,16 @@ def _run_to_end(
         searcher.finish(reason)
         pool.abort_all(reason)
 
-    interruption = Interruption(store.url, budget.stops_running_trials, on_stop)
+    interruption = Interruption(
+        store.url, budget.stops_running_trials, on_stop, lease=store.fence.closed_because
+    )
     with interruption.watch():
         try:
             run_tune(searcher, scheduler, f"{store.url}/tune")
         finally:
             searcher.interrupt(interruption.reason or "Ray Tune ended")
             unfinished = [trial for trial in store.trials() if not trial.state.is_finished]
-            interrupted = interruption.by_user or bool(unfinished)
+            is_lost = not store.fence.is_open
+            interrupted = interruption.is_resumable or is_lost or bool(unfinished)
             search.state = "interrupted" if interrupted else "finished"
             search.ended_because = searcher.ended_because

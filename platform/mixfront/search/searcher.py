@@ -12,7 +12,6 @@ from mixfront.pool.report import TrialReport
 from mixfront.records.store import RecordStore, TrialRecord, TrialState
 from mixfront.search.budget import Budget
 from mixfront.search.proposals import Proposals
-from mixfront.search.study import set_elapsed_seconds
 from mixfront.search.trial_state import apply_report, end_trial
 from mixfront.training.request import TrialRequest
 
@@ -111,7 +110,9 @@ class LaneSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> Any:  # Ray's type, dict | None, lacks FINISHED
         """The next trial's config for Tune, None while every lane is taken, or FINISHED."""
-        if (reason := self._budget.stops_running_trials()) is not None:
+        if (lost := self._store.fence.closed_because()) is not None:
+            self.finish(lost)
+        elif (reason := self._budget.stops_running_trials()) is not None:
             self._prune_unresumed(reason)
             self.finish(reason)
         if self.ended_because is not None:
@@ -149,7 +150,7 @@ class LaneSearcher(Searcher):
         self._store.save_trial(record)
         if record.state.is_finished:
             self._proposals.tell(record)
-        set_elapsed_seconds(self._proposals.study, self._budget.seconds())
+        self._proposals.save_elapsed(self._budget.seconds())
         self._callbacks.on_end(record)
         del self._running[trial_id]
         self._count_failures(record)
@@ -231,7 +232,7 @@ class LaneSearcher(Searcher):
             # this step and reports the same. In the other order MLflow would never get it.
             self._callbacks.on_result(record, report)
         self._store.save_trial(record)
-        set_elapsed_seconds(self._proposals.study, self._budget.seconds())
+        self._proposals.save_elapsed(self._budget.seconds())
 
     def _end(self, running: _RunningTrial, report: TrialReport | None, *, died: bool) -> None:
         record = running.record

@@ -14,6 +14,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState, list_searches
+from mixfront.records.fence import Fence
 
 
 def test_records_are_read_back_unchanged(
@@ -154,3 +155,13 @@ def test_records_can_be_in_an_object_store(search: SearchRecord, trial: TrialRec
     store.create(search)
     store.save_trial(trial)
     assert RecordStore("memory://records", "demo").trials() == [trial]
+
+
+def test_nothing_is_written_once_the_lease_is_lost(
+    store: RecordStore, search: SearchRecord, trial: TrialRecord
+) -> None:
+    fenced = store.fenced(Fence(1, lambda: "the lease is lost"))
+    fenced.save_trial(trial)
+    fenced.save_search(search.model_copy(update={"state": "interrupted"}))
+    assert store.trials() == []
+    assert fenced.search() == store.search() == search

@@ -36,7 +36,7 @@ def test_a_signal_stops_the_search(number: signal.Signals, tmp_path: Path) -> No
         os.kill(os.getpid(), number)
         assert stopped.called.wait(TIMEOUT_S)
     assert stopped.reasons == [f"interrupted by {number.name}"]
-    assert watch.by_user
+    assert watch.is_resumable
     assert signal.getsignal(number) is before
 
 
@@ -58,7 +58,7 @@ def test_a_stop_request_from_another_process_stops_the_search(tmp_path: Path) ->
     with Interruption(str(tmp_path), no_budget, stopped).watch() as watch:
         request_stop(str(tmp_path))
         assert stopped.called.wait(TIMEOUT_S)
-    assert watch.by_user
+    assert watch.is_resumable
     assert "mixfront search stop" in stopped.reasons[0]
     assert not (tmp_path / STOP_FILE).exists()
 
@@ -77,4 +77,4 @@ def test_a_spent_budget_does_not_count_as_stopped_by_the_user(tmp_path: Path) ->
     with Interruption(str(tmp_path), lambda: "the time budget is spent", stopped).watch() as watch:
         assert stopped.called.wait(TIMEOUT_S)
     assert stopped.reasons == ["the time budget is spent"]
-    assert not watch.by_user
+    assert not watch.is_resumable
