@@ -128,6 +128,7 @@ def test_a_second_driver_is_refused_before_it_changes_anything(world: World) -> 
     refused: list[str] = []
 
     def resume() -> None:
+        world.between = lambda: None
         before = world.store.trials()
         with pytest.raises(DriverError) as caught:
             world.drive()
@@ -136,9 +137,7 @@ def test_a_second_driver_is_refused_before_it_changes_anything(world: World) -> 
 
     world.between = resume
     result = world.drive()
-    assert [f"search {world.search.name!r} is run by" in message for message in refused] == [
-        True
-    ] * TRIALS
+    assert [f"search {world.search.name!r} is run by" in message for message in refused] == [True]
     assert result.search.state == "finished"
     assert [trial.state for trial in result.trials] == [TrialState.COMPLETE] * TRIALS
     study = optuna.load_study(
