@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
 def reproduce(
     search: SearchName,
-    trial: Annotated[str, typer.Argument(help="Id of a trial, as listed by `mixfront trials`.")],
+    trial: Annotated[
+        str, typer.Argument(metavar="TRIAL", help="Id of a trial, as listed by `mixfront trials`.")
+    ],
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:

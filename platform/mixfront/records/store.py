@@ -83,6 +83,7 @@ class SearchRecord(BaseModel):
     experiment: str
     run_id: str | None = None  # the MLflow parent run
     encoder: str | None = None  # URL of the fitted encoder's folder
+    space: str | None = None  # URL of the space as it was at the start
     dataset_digest: str | None = None
     state: Literal["running", "interrupted", "finished", "failed"] = "running"
     ended_because: str | None = None  # one sentence
@@ -95,6 +96,7 @@ class RecordStore:
 
     search.json                   SearchRecord
     encoder/                      the fitted encoder
+    space.yaml                    the space, with what it includes
     trials/<id>/record.json       TrialRecord
     trials/<id>/step-<n>/         checkpoints
     trials/<id>/final/            the exported model

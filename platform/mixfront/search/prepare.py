@@ -10,7 +10,7 @@ from mixfront.installation.versions import installed_versions
 from mixfront.records import RecordStore, SearchRecord
 from mixfront.search.cost_check import ModelCosts
 from mixfront.search.reference import reference_point
-from mixfront.spaces import load_space
+from mixfront.spaces import load_space, save_space
 from mixfront.spec.search_spec import SearchSpec
 from mixfront.terminal.waiting import waiting
 from mixfront.tracking.client import check_reachable
@@ -43,6 +43,7 @@ def prepare_search(
     costs = ModelCosts.of_spec(spec, encoder.layout)
     point = reference_point(spec, space, costs)
     encoder.save(f"{store.url}/encoder")
+    save_space(space, f"{store.url}/space.yaml")
     record = SearchRecord(
         search_id=f"{spec.name}-{uuid.uuid4().hex[:8]}",
         name=spec.name,
@@ -53,6 +54,7 @@ def prepare_search(
         tracking_uri=spec.tracking.uri,
         experiment=spec.tracking.experiment,
         encoder=f"{store.url}/encoder",
+        space=f"{store.url}/space.yaml",
         dataset_digest=dataset.digest,
         versions=installed_versions(),
         created=time.time(),

@@ -12,6 +12,7 @@ from mixfront.data import Encoder
 from mixfront.exceptions import SpecError
 from mixfront.records.store import SearchRecord, TrialRecord, TrialState
 from mixfront.search.cost_check import CostCheck, ModelCosts
+from mixfront.search.recorded_space import recorded_space
 from mixfront.search.study import (
     frozen_trial,
     num_enqueued,
@@ -19,7 +20,7 @@ from mixfront.search.study import (
     running_trial,
     set_num_enqueued,
 )
-from mixfront.spaces import Space, load_space
+from mixfront.spaces import Space
 from mixfront.spec.constraints import Constraint
 from mixfront.spec.objectives import Objective
 from mixfront.spec.search_spec import SearchSpec
@@ -67,13 +68,14 @@ class Proposals:
         """The proposals of a prepared search, from its study.
 
         Raises:
-            SpecError: If Optuna cannot open the study, or no encoder was fitted.
+            SpecError: If Optuna cannot open the study, no encoder was fitted, or the space has
+                changed since the search started.
         """
         if search.encoder is None:
             raise SpecError(f"search {search.name!r} has no fitted encoder; start a new search")
         study = open_study(spec, search.optuna_storage, search.search_id)
         costs = ModelCosts.of_spec(spec, Encoder.load(search.encoder).layout)
-        return cls.of_spec(spec, study, load_space(spec.space), costs)
+        return cls.of_spec(spec, study, recorded_space(search, spec, study), costs)
 
     @classmethod
     def of_spec(

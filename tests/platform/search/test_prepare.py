@@ -10,6 +10,7 @@ from rich.console import Console
 from mixfront.data.storage import find_files
 from mixfront.data.synthetic.writer import write_synthetic
 from mixfront.search.prepare import prepare_search
+from mixfront.spaces import load_space
 from mixfront.spec.search_spec import SearchSpec, load_spec
 
 
@@ -41,3 +42,9 @@ def test_the_files_of_the_data_set_are_listed_once(spec: SearchSpec, listings: l
     _, record = prepare_search(spec, Console(quiet=True))
     assert listings.count(spec.data.path) == 1
     assert record.dataset_digest == find_files(spec.data.path).digest()
+
+
+def test_the_space_is_saved_with_the_search(spec: SearchSpec) -> None:
+    store, record = prepare_search(spec, Console(quiet=True))
+    assert record.space == f"{store.url}/space.yaml"
+    assert load_space(record.space) == load_space(spec.space)
