@@ -9,6 +9,7 @@ from rich.console import Console
 from mixfront.pareto.front import Front, front_of
 from mixfront.pool.pool import LanePool
 from mixfront.records import RecordStore, SearchRecord, TrialRecord
+from mixfront.records.own_records import own_search, own_trial
 from mixfront.search.budget import Budget
 from mixfront.search.callbacks import LaneReleasingCallbacks, TrackingCallbacks
 from mixfront.search.interruption import Interruption
@@ -47,10 +48,12 @@ def run_search(
     Raises:
         LaneError: If no lane can be kept alive.
         SpecError: If the study does not match the records.
+        StorageError: If the search or an unfinished trial names a file outside its folder.
     """
+    search = own_search(store, search)
     spec = SearchSpec.model_validate(search.spec)
     proposals = Proposals.open(spec, search)
-    unfinished = reconcile(store, proposals).unfinished
+    unfinished = [own_trial(store, search, t) for t in reconcile(store, proposals).unfinished]
     trials = store.trials()
     budget = Budget(spec.search).resume(trials, elapsed_seconds(proposals.study))
     progress = ProgressDisplay(search, trials, budget, console)
