@@ -1,6 +1,7 @@
 """What a driver refuses before it starts a lane."""
 
 import io
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from rich.console import Console
 
 from mixfront.exceptions import StorageError
 from mixfront.records import SearchRecord
+from mixfront.search import run
 from mixfront.search.proposals import Proposals
 from mixfront.search.run import run_search
 
@@ -44,3 +46,28 @@ def test_an_encoder_elsewhere_is_not_loaded(make_driver: Any) -> None:
     search = search_of(driver, encoder="/elsewhere/encoder")
     with pytest.raises(StorageError, match="the encoder of 's' is at '/elsewhere/encoder'"):
         run_search(driver.store, search, 1, Console(file=io.StringIO()))
+
+
+def test_a_search_whose_storage_fails_is_interrupted(
+    make_driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver, search = make_driver(), search_of(make_driver())
+    driver.storage._outage_s = 0
+    store = driver.store.with_retries(driver.storage)
+
+    def fail(*_arguments: object) -> None:
+        raise OSError("no space left on device")
+
+    def run_tune(*_arguments: object) -> None:
+        monkeypatch.setattr(store._fs, "pipe_file", fail)
+        driver.run()
+
+    pool = SimpleNamespace(abort_all=lambda _reason: None)
+    monkeypatch.setattr(run, "run_tune", run_tune)
+    run._run_to_end(
+        driver.searcher, driver.scheduler, pool, driver.budget, search, store, driver.storage
+    )
+    assert search.state == "interrupted"
+    assert search.ended_because == driver.storage.failure
+    with pytest.raises(StorageError, match="no space left on device"):
+        store.save_search(search)
