@@ -5,6 +5,7 @@ Records and the Optuna study are the source of truth; MLflow is updated from the
 
 import json
 from collections.abc import Iterator
+from copy import copy
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
@@ -12,6 +13,7 @@ import fsspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
+from mixfront.records.retries import Retry, once
 from mixfront.records.scrub import scrub
 from mixfront.spec.objectives import Objective
 
@@ -108,6 +110,13 @@ class RecordStore:
         self.url = f"{storage.rstrip('/')}/{name}"
         self.name = name
         self._fs, self._root = fsspec.core.url_to_fs(self.url)
+        self._retry: Retry = once
+
+    def with_retries(self, retry: Retry) -> "RecordStore":
+        """The same folder, where writes and `trials` are repeated by `retry` if they fail."""
+        store = copy(self)
+        store._retry = retry
+        return store
 
     def exists(self) -> bool:
         """Whether a search of this name exists."""
@@ -162,7 +171,8 @@ class RecordStore:
 
     def trials(self) -> list[TrialRecord]:
         """All trials, in the order of their numbers."""
-        return sorted(self._read_trials(), key=lambda trial: int(trial.trial_id))
+        trials = self._retry(lambda: list(self._read_trials()))
+        return sorted(trials, key=lambda trial: int(trial.trial_id))
 
     def save_trial(self, record: TrialRecord) -> None:
         """Write or replace one trial's record."""
@@ -188,6 +198,9 @@ class RecordStore:
 
     def _write(self, name: str, text: str) -> None:
         """Replace a file atomically: a reader sees the old text or the new one."""
+        self._retry(lambda: self._replace(name, text))
+
+    def _replace(self, name: str, text: str) -> None:
         path = f"{self._root}/{name}"
         self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
         if isinstance(self._fs, fsspec.implementations.local.LocalFileSystem):

@@ -9,6 +9,8 @@ from rich.console import Console
 from mixfront.pareto.front import Front, front_of
 from mixfront.pool.pool import LanePool
 from mixfront.records import RecordStore, SearchRecord, TrialRecord
+from mixfront.records.own_records import own_search, own_trial
+from mixfront.records.retries import StorageRetries
 from mixfront.search.budget import Budget
 from mixfront.search.callbacks import LaneReleasingCallbacks, TrackingCallbacks
 from mixfront.search.interruption import Interruption
@@ -18,6 +20,7 @@ from mixfront.search.reconcile import reconcile
 from mixfront.search.request import RequestMaker
 from mixfront.search.scheduler import SearchScheduler
 from mixfront.search.searcher import LaneSearcher
+from mixfront.search.stop_file import StopFile
 from mixfront.search.study import elapsed_seconds
 from mixfront.search.tune_loop import run_tune
 from mixfront.spec.search_spec import SearchSpec
@@ -47,10 +50,15 @@ def run_search(
     Raises:
         LaneError: If no lane can be kept alive.
         SpecError: If the study does not match the records.
+        StorageError: If the search or an unfinished trial names a file outside its folder, or if
+            storage keeps failing until the end, so that the search's last state is not saved.
     """
+    storage = StorageRetries(search.name)
+    store = store.with_retries(storage)
+    search = own_search(store, search)
     spec = SearchSpec.model_validate(search.spec)
     proposals = Proposals.open(spec, search)
-    unfinished = reconcile(store, proposals).unfinished
+    unfinished = [own_trial(store, search, t) for t in reconcile(store, proposals).unfinished]
     trials = store.trials()
     budget = Budget(spec.search).resume(trials, elapsed_seconds(proposals.study))
     progress = ProgressDisplay(search, trials, budget, console)
@@ -70,12 +78,13 @@ def run_search(
             pool=pool.name,
             capacity=lambda: num_lanes,
             callbacks=LaneReleasingCallbacks(callbacks, pool),
+            retry=storage,
             unfinished=unfinished,
             max_infeasible_in_a_row=spec.search.max_infeasible_in_a_row,
             max_failed_in_a_row=spec.search.max_failed_in_a_row,
         )
-        scheduler = SearchScheduler(spec.stopping, proposals, budget, searcher.costs_of)
-        _run_to_end(searcher, scheduler, pool, budget, search, store)
+        scheduler = SearchScheduler(spec.stopping, proposals, budget, searcher.costs_of, storage)
+        _run_to_end(searcher, scheduler, pool, budget, search, store, storage)
     return SearchResult(
         search=search,
         trials=store.trials(),
@@ -110,6 +119,7 @@ def _run_to_end(
     budget: Budget,
     search: SearchRecord,
     store: RecordStore,
+    storage: StorageRetries,
 ) -> None:
     """Run Tune until a budget is spent or the search is stopped, then set the search's state."""
 
@@ -117,13 +127,17 @@ def _run_to_end(
         searcher.finish(reason)
         pool.abort_all(reason)
 
-    interruption = Interruption(store.url, budget.stops_running_trials, on_stop)
+    stop_file = StopFile(store.url, storage)
+    interruption = Interruption(stop_file, storage, budget.stops_running_trials, on_stop)
     with interruption.watch():
         try:
             run_tune(searcher, scheduler, f"{store.url}/tune")
         finally:
             searcher.interrupt(interruption.reason or "Ray Tune ended")
-            unfinished = [trial for trial in store.trials() if not trial.state.is_finished]
-            interrupted = interruption.by_user or bool(unfinished)
-            search.state = "interrupted" if interrupted else "finished"
             search.ended_because = searcher.ended_because
+            interrupted = (
+                interruption.can_resume
+                or storage.failure is not None
+                or any(not trial.state.is_finished for trial in store.trials())
+            )
+            search.state = "interrupted" if interrupted else "finished"

@@ -3,11 +3,14 @@
 import os
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mixfront.search.interruption import STOP_FILE, Interruption, request_stop
+from mixfront.records.retries import StorageRetries
+from mixfront.search.interruption import Interruption
+from mixfront.search.stop_file import STOP_FILE, StopFile, request_stop
 
 TIMEOUT_S = 20
 
@@ -25,6 +28,14 @@ class StopRecorder:
         self.called.set()
 
 
+def interruption(
+    folder: Path, budget: Callable[[], str | None], on_stop: StopRecorder
+) -> Interruption:
+    """The interruption of a search in a folder."""
+    storage = StorageRetries("demo", outage_s=0)
+    return Interruption(StopFile(str(folder), storage, outage_s=0), storage, budget, on_stop)
+
+
 def no_budget() -> str | None:
     return None
 
@@ -32,11 +43,11 @@ def no_budget() -> str | None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_the_search(number: signal.Signals, tmp_path: Path) -> None:
     before, stopped = signal.getsignal(number), StopRecorder()
-    with Interruption(str(tmp_path), no_budget, stopped).watch() as watch:
+    with interruption(tmp_path, no_budget, stopped).watch() as watch:
         os.kill(os.getpid(), number)
         assert stopped.called.wait(TIMEOUT_S)
     assert stopped.reasons == [f"interrupted by {number.name}"]
-    assert watch.by_user
+    assert watch.can_resume
     assert signal.getsignal(number) is before
 
 
@@ -49,16 +60,16 @@ def test_a_second_ctrl_c_is_left_to_python(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         signal.pause()
 
-    with Interruption(str(tmp_path), no_budget, stopped).watch(), pytest.raises(KeyboardInterrupt):
+    with interruption(tmp_path, no_budget, stopped).watch(), pytest.raises(KeyboardInterrupt):
         twice()
 
 
 def test_a_stop_request_from_another_process_stops_the_search(tmp_path: Path) -> None:
     stopped = StopRecorder()
-    with Interruption(str(tmp_path), no_budget, stopped).watch() as watch:
+    with interruption(tmp_path, no_budget, stopped).watch() as watch:
         request_stop(str(tmp_path))
         assert stopped.called.wait(TIMEOUT_S)
-    assert watch.by_user
+    assert watch.can_resume
     assert "mixfront search stop" in stopped.reasons[0]
     assert not (tmp_path / STOP_FILE).exists()
 
@@ -66,7 +77,7 @@ def test_a_stop_request_from_another_process_stops_the_search(tmp_path: Path) ->
 def test_a_stop_request_left_from_an_earlier_run_is_ignored(tmp_path: Path) -> None:
     request_stop(str(tmp_path))
     stopped = StopRecorder()
-    with Interruption(str(tmp_path), no_budget, stopped).watch() as watch:
+    with interruption(tmp_path, no_budget, stopped).watch() as watch:
         assert not stopped.called.wait(1.5)
     assert watch.reason is None
     assert stopped.reasons == []
@@ -74,7 +85,40 @@ def test_a_stop_request_left_from_an_earlier_run_is_ignored(tmp_path: Path) -> N
 
 def test_a_spent_budget_does_not_count_as_stopped_by_the_user(tmp_path: Path) -> None:
     stopped = StopRecorder()
-    with Interruption(str(tmp_path), lambda: "the time budget is spent", stopped).watch() as watch:
+    with interruption(tmp_path, lambda: "the time budget is spent", stopped).watch() as watch:
         assert stopped.called.wait(TIMEOUT_S)
     assert stopped.reasons == ["the time budget is spent"]
-    assert not watch.by_user
+    assert not watch.can_resume
+
+
+def test_a_budget_ends_the_search_although_storage_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that polls used to die of the first error, and no budget ended the search."""
+    stopped, spent = StopRecorder(), threading.Event()
+    storage = StorageRetries("demo")
+    stop_file = StopFile(str(tmp_path), storage)
+    budget = lambda: "the time budget is spent" if spent.is_set() else None  # noqa: E731
+    with Interruption(stop_file, storage, budget, stopped).watch() as watch:
+        monkeypatch.setattr(stop_file._fs, "exists", broken)
+        assert not stopped.called.wait(1.5)
+        spent.set()
+        assert stopped.called.wait(TIMEOUT_S)
+    assert stopped.reasons == ["the time budget is spent"]
+    assert not watch.can_resume
+
+
+def test_storage_that_keeps_failing_interrupts_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = StopRecorder()
+    with interruption(tmp_path, no_budget, stopped).watch() as watch:
+        monkeypatch.setattr(watch._stop_file._fs, "exists", broken)
+        assert stopped.called.wait(TIMEOUT_S)
+    assert "OSError: connection reset" in stopped.reasons[0]
+    assert "mixfront search resume demo" in stopped.reasons[0]
+    assert watch.can_resume
+
+
+def broken(*_arguments: object) -> bool:
+    raise OSError("connection reset")
