@@ -18,6 +18,8 @@ def own_search(store: RecordStore, search: SearchRecord) -> SearchRecord:
     changes: dict[str, Any] = {"optuna_storage": _study_url(folder, search.optuna_storage)}
     if search.encoder is not None:
         changes["encoder"] = folder.url_of(search.encoder, f"the encoder of {search.name!r}")
+    if search.space is not None:
+        changes["space"] = folder.url_of(search.space, f"the space of {search.name!r}")
     space = search.spec.get("space")
     if isinstance(space, str) and (moved := folder.moved(space)) is not None:
         changes["spec"] = {**search.spec, "space": moved}

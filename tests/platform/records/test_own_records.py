@@ -17,6 +17,7 @@ def recorded(search: SearchRecord, store: RecordStore) -> SearchRecord:
     return search.model_copy(
         update={
             "encoder": f"{store.url}/encoder",
+            "space": f"{store.url}/space.yaml",
             "optuna_storage": f"sqlite:///{store.url}/optuna.db",
             "spec": {**search.spec, "storage": storage, "space": f"{store.url}/space.yaml"},
         }
@@ -41,6 +42,7 @@ def test_a_moved_search_is_used_where_it_is(
     moved = RecordStore(str(tmp_path), "archive")
     search = own_search(moved, recorded)
     assert search.encoder == f"{moved.url}/encoder"
+    assert search.space == f"{moved.url}/space.yaml"
     assert search.optuna_storage == f"sqlite:///{moved.url}/optuna.db"
     assert search.spec["space"] == f"{moved.url}/space.yaml"
     own = own_trial(moved, recorded, trial)
@@ -62,9 +64,10 @@ def test_locations_outside_are_refused(
     recorded: SearchRecord, store: RecordStore, trial: TrialRecord
 ) -> None:
     planted = "s3://elsewhere/demo/trials/0/final"
-    search = recorded.model_copy(update={"encoder": planted})
-    with pytest.raises(StorageError, match=f"the encoder of 'demo' is at '{planted}'"):
-        own_search(store, search)
+    for what in ("encoder", "space"):
+        search = recorded.model_copy(update={what: planted})
+        with pytest.raises(StorageError, match=f"the {what} of 'demo' is at '{planted}'"):
+            own_search(store, search)
     changed = trial.model_copy(update={"checkpoint": planted})
     with pytest.raises(StorageError, match=f"the checkpoint of trial 0 is at '{planted}'"):
         own_trial(store, recorded, changed)
