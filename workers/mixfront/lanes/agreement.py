@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 
 from mixfront.training.deepspeed.process_group import deepspeed_group
+from mixfront.training.ranks import waiting_group
 
 
 class Phase(IntEnum):
@@ -45,7 +46,7 @@ class Verdict(StrEnum):
 
 
 class Sequences(NamedTuple):
-    """Collectives that a rank has started on each group it trains on.
+    """Collectives that a rank has started on each group of its trials.
 
     If they differ between ranks, one of them left halfway through a step, and its groups cannot
     be used again.
@@ -53,6 +54,7 @@ class Sequences(NamedTuple):
 
     world: int = 0  # most collectives of ZeRO 3, and the exchange of table rows
     deepspeed: int = 0  # those of ZeRO 0 to 2
+    waiting: int = 0  # for slow work of other ranks
 
 
 NO_COLLECTIVES = Sequences()
@@ -154,8 +156,12 @@ def _status_of(row: list[int]) -> RankStatus:
 
 
 def data_sequences() -> Sequences:
-    """What this rank has started so far, on the default group and on DeepSpeed's."""
-    return Sequences(world=_sequence(dist.group.WORLD), deepspeed=_sequence(deepspeed_group()))
+    """What this rank has started so far."""
+    return Sequences(
+        world=_sequence(dist.group.WORLD),
+        deepspeed=_sequence(deepspeed_group()),
+        waiting=_sequence(waiting_group()),
+    )
 
 
 def _sequence(group: Any | None) -> int:
