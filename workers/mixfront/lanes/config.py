@@ -45,7 +45,7 @@ class LaneSettings(BaseModel):
     settle_s: float = Field(30, gt=0)  # grace for an aborted command to end, before it is killed
     lease_s: float = Field(60, gt=0)  # a proxy that is silent for this long loses its lane
     memory_margin_mb: float = Field(512, gt=0)  # host memory above what the first trial left
-    gpu_margin_mb: float = Field(64, gt=0)  # device memory still allocated after a teardown
+    gpu_margin_mb: float = Field(64, gt=0)  # device memory above what the first trial left
     max_consecutive_deaths: int = Field(6, ge=1)  # of worker groups, with no command completed
 
     @classmethod
