@@ -143,8 +143,9 @@ class DenseEngine:
             self._optimizer.state.pop(partition, None)
         for name, value in state.items():
             index, key = name.split(".", 1)
-            device = value.device if key == "step" else partitions[int(index)].device
-            self._optimizer.state[partitions[int(index)]][key] = value.to(device)
+            partition = partitions[int(index)]
+            # Step counts too: a fused optimizer reads them where the parameters are.
+            self._optimizer.state[partition][key] = value.to(partition.device)
 
     def reset_optimizer(self) -> None:
         """Clear the optimizer state, as if training started from the current weights."""
