@@ -138,7 +138,7 @@ def _stop_driver(store: "RecordStore", timeout: float) -> None:
     Raises:
         ClusterError: If it does not stop in time.
     """
-    from mixfront.search.stop_file import request_stop
+    from mixfront.search.limits.stop_file import request_stop
 
     request_stop(store.url)
     deadline = time.monotonic() + timeout

@@ -11,16 +11,16 @@ from mixfront.pool.pool import LanePool
 from mixfront.records import RecordStore, SearchRecord, TrialRecord
 from mixfront.records.own_records import own_search, own_trial
 from mixfront.records.retries import StorageRetries
-from mixfront.search.budget import Budget
 from mixfront.search.callbacks import LaneReleasingCallbacks, TrackingCallbacks
-from mixfront.search.interruption import Interruption
+from mixfront.search.limits.budget import Budget
+from mixfront.search.limits.interruption import Interruption
+from mixfront.search.limits.stop_file import StopFile
 from mixfront.search.progress import ProgressDisplay
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import reconcile
 from mixfront.search.request import RequestMaker
 from mixfront.search.scheduler import SearchScheduler
 from mixfront.search.searcher import LaneSearcher
-from mixfront.search.stop_file import StopFile
 from mixfront.search.study import elapsed_seconds
 from mixfront.search.tune_loop import run_tune
 from mixfront.spec.search_spec import SearchSpec

@@ -10,7 +10,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from mixfront.exceptions import StorageError
 from mixfront.pool.report import TrialReport
 from mixfront.records.retries import Retry, once
-from mixfront.search.budget import Budget
+from mixfront.search.limits.budget import Budget
 from mixfront.search.proposals import Proposals
 from mixfront.search.rungs import passes_rung
 from mixfront.search.trial_state import objective_values

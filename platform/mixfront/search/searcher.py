@@ -12,7 +12,7 @@ from mixfront.exceptions import StorageError
 from mixfront.pool.report import TrialReport
 from mixfront.records.retries import Retry, once
 from mixfront.records.store import RecordStore, TrialRecord, TrialState
-from mixfront.search.budget import Budget
+from mixfront.search.limits.budget import Budget
 from mixfront.search.proposals import Proposals
 from mixfront.search.study import set_elapsed_seconds
 from mixfront.search.trial_state import apply_report, end_trial

@@ -17,7 +17,7 @@ from mixfront.exceptions import SpecError
 from mixfront.pool.report import TrialReport, TrialStatus
 from mixfront.records.retries import StorageRetries
 from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
-from mixfront.search.budget import Budget
+from mixfront.search.limits.budget import Budget
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import Reconciliation, reconcile
 from mixfront.search.request import make_request

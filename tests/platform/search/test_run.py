@@ -62,7 +62,7 @@ def test_a_search_whose_storage_fails_is_interrupted(
         monkeypatch.setattr(store._fs, "pipe_file", fail)
         driver.run()
 
-    pool = SimpleNamespace(abort_all=lambda _reason: None)
+    pool: Any = SimpleNamespace(abort_all=lambda _reason: None)
     monkeypatch.setattr(run, "run_tune", run_tune)
     run._run_to_end(
         driver.searcher, driver.scheduler, pool, driver.budget, search, store, driver.storage

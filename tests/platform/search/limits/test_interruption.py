@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mixfront.records.retries import StorageRetries
-from mixfront.search.interruption import Interruption
-from mixfront.search.stop_file import STOP_FILE, StopFile, request_stop
+from mixfront.search.limits.interruption import Interruption
+from mixfront.search.limits.stop_file import STOP_FILE, StopFile, request_stop
 
 TIMEOUT_S = 20
 

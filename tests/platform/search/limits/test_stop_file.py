@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mixfront.records.retries import StorageRetries
-from mixfront.search.stop_file import STOP_FILE, StopFile, request_stop
+from mixfront.search.limits.stop_file import STOP_FILE, StopFile, request_stop
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from mixfront.records.retries import StorageRetries
-from mixfront.search.stop_file import StopFile
+from mixfront.search.limits.stop_file import StopFile
 
 POLL_S = 1.0
 
