@@ -13,6 +13,7 @@
     │   ├── LaneRestarted           the group was replaced while a command was in flight
     │   └── LaneTimeout             the lane did not respond in time
     ├── ClusterError                a Ray cluster that refuses a job or cannot be reached
+    ├── StorageError                a search's storage fails, or names a file outside its folder
     ├── TrackingError               MLflow refuses a request or cannot be reached
     ├── PromotionError              the promotion gate refuses a trial
     ├── DriverError                 another driver runs the search
@@ -89,6 +90,10 @@ class LaneTimeout(LaneError):
 
 class ClusterError(MixfrontError):
     """Raised when a Ray cluster cannot be reached, or refuses a job."""
+
+
+class StorageError(MixfrontError):
+    """Raised when a search's storage fails, or names a file outside the search's folder."""
 
 
 class TrackingError(MixfrontError):

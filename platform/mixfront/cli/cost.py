@@ -21,7 +21,9 @@ def register(app: typer.Typer) -> None:
 
 
 def cost(
-    family: Annotated[str, typer.Argument(help="A family listed by `mixfront families`.")],
+    family: Annotated[
+        str, typer.Argument(metavar="FAMILY", help="A family listed by `mixfront families`.")
+    ],
     option: Annotated[
         list[str] | None,
         typer.Option(

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 @data_app.command()
 def synth(
-    out: Annotated[Path, typer.Argument(help="Folder to create.")],
+    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to create.")],
     rows: Annotated[int, typer.Option(help="Number of impressions.")] = 100_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 7,
     as_json: _AsJson = False,
@@ -45,7 +45,7 @@ def synth(
 
 @data_app.command()
 def inspect(
-    url: Annotated[str, typer.Argument(help="Folder or URL of Parquet files.")],
+    url: Annotated[str, typer.Argument(metavar="PATH", help="Folder or URL of Parquet files.")],
     label: Annotated[str | None, typer.Option(help="Label column, with values 0 and 1.")] = None,
     user: Annotated[str | None, typer.Option(help="Column that groups rows for UAUC.")] = None,
     time: Annotated[str | None, typer.Option(help="Column with the time of each row.")] = None,

@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
 
 def families(
-    name: Annotated[str | None, typer.Argument(help="Show only this family.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="FAMILY", help="Show only this family.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List every architecture family, its hyperparameters, defaults and valid ranges.

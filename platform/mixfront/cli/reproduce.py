@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
 def reproduce(
     search: SearchName,
-    trial: Annotated[str, typer.Argument(help="Id of a trial, as listed by `mixfront trials`.")],
+    trial: Annotated[
+        str, typer.Argument(metavar="TRIAL", help="Id of a trial, as listed by `mixfront trials`.")
+    ],
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
@@ -39,12 +41,14 @@ def reproduce(
     """
     from mixfront.records.credentials import with_credentials
     from mixfront.records.locate import locate_search
+    from mixfront.records.own_records import own_search, own_trial
     from mixfront.search.reproduce import compare
     from mixfront.search.single import single_spec
     from mixfront.spec.search_spec import SearchSpec
 
     store = locate_search(search, storage)
-    record, old = with_credentials(store.search()), store.trial(trial)
+    record = own_search(store, with_credentials(store.search()))
+    old = own_trial(store, record, store.trial(trial))
     spec = SearchSpec.model_validate(record.spec)
     spec = spec.model_copy(
         update={

@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def rollback(
-    model: Annotated[str, typer.Argument(help="Name of the registered model.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the registered model.")],
     alias: Annotated[str, typer.Option(help="Alias to move back.")] = "champion",
     search: Annotated[
         str | None,

@@ -84,7 +84,7 @@ def _summary(store: "RecordStore") -> dict[str, Any]:
     from mixfront.search.driver.status import driver_of
 
     record, trials = store.search(), store.trials()
-    driver = driver_of(record)
+    driver = driver_of(store, record)
     complete = sum(trial.state == "complete" for trial in trials)
     return {
         "search_id": record.search_id,

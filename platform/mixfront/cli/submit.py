@@ -84,7 +84,7 @@ def status(search: SearchName, storage: Storage = None, as_json: AsJson = False)
     if store is not None:
         trials = ", ".join(f"{count} {state}" for state, count in answer["trials"].items())
         because = f", {answer['ended_because']}" if answer["ended_because"] else ""
-        driver = driver_of(store.search())
+        driver = driver_of(store, store.search())
         state = driver.describe(store.name) if driver else f"{answer['state']}{because}"
         typer.echo(f"search {store.name}: {state}")
         typer.echo(f"trials: {trials or 'none yet'}")
@@ -144,9 +144,9 @@ def _stop_driver(store: "RecordStore", timeout: float) -> None:
         UsageError: If it is gone.
     """
     from mixfront.search.driver.status import driver_of
-    from mixfront.search.interruption import request_stop
+    from mixfront.search.limits.stop_file import request_stop
 
-    driver = driver_of(store.search())
+    driver = driver_of(store, store.search())
     if driver is not None and not driver.is_alive:
         raise UsageError(f"search {store.name!r} cannot be stopped: {driver.describe(store.name)}")
     request_stop(store.url)
@@ -200,7 +200,7 @@ def _status_json(job: "Job | None", store: "RecordStore | None") -> dict[str, An
     from mixfront.search.driver.status import driver_of
 
     record = store.search() if store is not None else None
-    driver = driver_of(record) if record is not None else None
+    driver = driver_of(store, record) if store is not None and record is not None else None
     states = Counter(str(trial.state) for trial in store.trials()) if store is not None else {}
     return {
         "search_id": record.search_id if record else None,

@@ -8,7 +8,7 @@ from mixfront.doctor.needs import require
 
 
 def check_deepspeed() -> Finding:
-    """Check DeepSpeed without building its op, which would take about 10 s."""
+    """Check DeepSpeed without building its op, which would take about a minute."""
     require("deepspeed", "torch")
     import torch
 
@@ -32,4 +32,4 @@ def _cpu_op(deepspeed: Any, version: str) -> Finding:
             f"{version} cannot build its CPU op: no {' and no '.join(missing)}",
             "; ".join(missing.values()),
         )
-    return ok(f"{version} trains on CPUs; the first training builds its op, in about 10 s")
+    return ok(f"{version} trains on CPUs; the first training builds its op, in about a minute")

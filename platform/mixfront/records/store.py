@@ -6,6 +6,7 @@ Records and the Optuna study are the source of truth; MLflow is updated from the
 import json
 import logging
 from collections.abc import Iterator
+from copy import copy
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
 from mixfront.records.fence import Fence
+from mixfront.records.retries import Retry, once
 from mixfront.records.scrub import scrub
 from mixfront.records.whole_files import create_file, is_local, replace_file
 from mixfront.spec.objectives import Objective
@@ -90,6 +92,7 @@ class SearchRecord(BaseModel):
     experiment: str
     run_id: str | None = None  # the MLflow parent run
     encoder: str | None = None  # URL of the fitted encoder's folder
+    space: str | None = None  # URL of the space as it was at the start
     dataset_digest: str | None = None
     state: Literal["running", "interrupted", "finished", "failed"] = "running"
     ended_because: str | None = None  # one sentence
@@ -102,6 +105,7 @@ class RecordStore:
 
     search.json                   SearchRecord
     encoder-<8 hex>/              the fitted encoder; the digits are those of the search's id
+    space-<8 hex>.yaml            the space, with what it includes
     trials/<id>/record.json       TrialRecord
     trials/<id>/step-<n>/         checkpoints
     trials/<id>/final/            the exported model
@@ -119,10 +123,19 @@ class RecordStore:
         self.name = name
         self.fence = fence
         self._fs, self._root = fsspec.core.url_to_fs(self.url)
+        self._retry: Retry = once
+
+    def with_retries(self, retry: Retry) -> "RecordStore":
+        """The same folder, where writes and `trials` are repeated by `retry` if they fail."""
+        store = copy(self)
+        store._retry = retry
+        return store
 
     def fenced(self, fence: Fence) -> "RecordStore":
         """The same records, written only while the fence is open; else writes do nothing."""
-        return RecordStore(self.url.rsplit("/", 1)[0], self.name, fence=fence)
+        store = copy(self)
+        store.fence = fence
+        return store
 
     def exists(self) -> bool:
         """Whether a search of this name exists."""
@@ -180,7 +193,8 @@ class RecordStore:
 
     def trials(self) -> list[TrialRecord]:
         """All trials, in the order of their numbers."""
-        return sorted(self._read_trials(), key=lambda trial: int(trial.trial_id))
+        trials = self._retry(lambda: list(self._read_trials()))
+        return sorted(trials, key=lambda trial: int(trial.trial_id))
 
     def save_trial(self, record: TrialRecord) -> None:
         """Write or replace one trial's record."""
@@ -211,7 +225,11 @@ class RecordStore:
         )
 
     def _write(self, name: str, text: str) -> None:
-        if not self.fence.is_open:
+        """Replace a file atomically: a reader sees the old text or the new one."""
+        self._retry(lambda: self._replace(name, text))
+
+    def _replace(self, name: str, text: str) -> None:
+        if not self.fence.is_open:  # asked again at each attempt: retries can outlive the lease
             logger.info("%s is not written, as this driver has lost the search", name)
             return
         path = f"{self._root}/{name}"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mixfront.exceptions import PromotionError
 from mixfront.pareto import front_of, is_candidate, is_feasible
+from mixfront.records.own_records import own_trial
 from mixfront.records.store import RecordStore, TrialRecord, TrialState
 from mixfront.spec.objectives import Objective
 
@@ -21,6 +22,7 @@ def promotable(store: RecordStore, trial_id: str) -> TrialRecord:
     Raises:
         UnknownNameError: If there is no such search or trial.
         PromotionError: If it is unfinished, failed, infeasible, dominated or not exported.
+        StorageError: If its record names a model outside the search's folder.
     """
     trial, search = store.trial(trial_id), store.search()
     _check_state(trial, search.objectives)
@@ -36,7 +38,7 @@ def promotable(store: RecordStore, trial_id: str) -> TrialRecord:
             f"trial {trial_id} is complete, but its exported model is missing; train it again "
             f"with `mixfront reproduce {store.name} {trial_id}`"
         )
-    return trial
+    return own_trial(store, search, trial)
 
 
 def _check_state(trial: TrialRecord, objectives: Sequence[Objective]) -> None:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mixfront.exceptions import PromotionError
+from mixfront.records.own_folder import OwnFolder
 from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
 from mixfront.registry import packing
 from mixfront.registry.alias import Alias
@@ -93,7 +94,7 @@ def promote(
     say(f"Trial {trial_id} ({trial.family}) is complete, feasible and not dominated.")
     with tempfile.TemporaryDirectory(prefix="mixfront-promote-") as work, registry(uri) as client:
         _check_run(client, trial)
-        exported = _fetch(trial, Path(work))
+        exported = _fetch(store, trial, Path(work))
         model_id = packing.log_model(
             run_id=str(trial.run_id),
             final=exported.folder,
@@ -145,9 +146,10 @@ def _check_run(client: "MlflowClient", trial: TrialRecord) -> None:
     )
 
 
-def _fetch(trial: TrialRecord, work: Path) -> _Exported:
+def _fetch(store: RecordStore, trial: TrialRecord, work: Path) -> _Exported:
     """Copy the exported model to this machine, as MLflow cannot read every fsspec URL."""
     fs, root = fsspec.core.url_to_fs(trial.model_url)
+    OwnFolder(store.url).files(root, f"a file of the exported model of trial {trial.trial_id}")
     folder = work / "model"
     try:
         fs.get(root.rstrip("/") + "/", f"{folder}/", recursive=True)

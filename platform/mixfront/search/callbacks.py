@@ -1,9 +1,11 @@
 """Callbacks on a trial's events: MLflow, the front, the terminal, and its lane."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
+from mixfront.exceptions import StorageError
 from mixfront.pareto.publish import publish_front
 from mixfront.pool.pool import LanePool
 from mixfront.pool.report import TrialReport
@@ -12,6 +14,8 @@ from mixfront.search.progress import ProgressDisplay
 from mixfront.search.searcher import TrialCallbacks
 from mixfront.spaces import Space
 from mixfront.tracking.writer import MlflowWriter
+
+logger = logging.getLogger(__name__)
 
 
 class TrackingCallbacks:
@@ -76,6 +80,12 @@ class TrackingCallbacks:
 
     def _save_run_ids(self) -> None:
         """Save the run ids from MLflow, which come late if the server was unreachable."""
+        try:
+            self._write_run_ids()
+        except StorageError as error:  # the next driver finds the runs by their tags
+            logger.warning("the ids of MLflow's runs were not saved: %s", error)
+
+    def _write_run_ids(self) -> None:
         self._search.run_id = self._search.run_id or self._writer.run_id()
         self._store.save_search(self._search)
         for trial in self._store.trials():

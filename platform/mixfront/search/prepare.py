@@ -12,7 +12,7 @@ from mixfront.installation.versions import installed_versions
 from mixfront.records import RecordStore, SearchRecord
 from mixfront.search.cost_check import ModelCosts
 from mixfront.search.reference import reference_point
-from mixfront.spaces import load_space
+from mixfront.spaces import load_space, save_space
 from mixfront.spec.search_spec import SearchSpec
 from mixfront.terminal.waiting import waiting
 from mixfront.tracking.client import check_reachable
@@ -45,8 +45,10 @@ def prepare_search(
     costs = ModelCosts.of_spec(spec, encoder.layout)
     point = reference_point(spec, space, costs)
     key = uuid.uuid4().hex[:8]
-    encoder_folder = f"{store.url}/encoder-{key}"  # not shared with a `search run` beside this one
+    # Not shared with a `search run` beside this one.
+    encoder_folder, space_file = f"{store.url}/encoder-{key}", f"{store.url}/space-{key}.yaml"
     encoder.save(encoder_folder)
+    save_space(space, space_file)
     record = SearchRecord(
         search_id=f"{spec.name}-{key}",
         name=spec.name,
@@ -57,6 +59,7 @@ def prepare_search(
         tracking_uri=spec.tracking.uri,
         experiment=spec.tracking.experiment,
         encoder=encoder_folder,
+        space=space_file,
         dataset_digest=dataset.digest,
         versions=installed_versions(),
         created=time.time(),
@@ -65,7 +68,7 @@ def prepare_search(
         store.create(record)
     except SpecError:
         fs, path = fsspec.core.url_to_fs(encoder_folder)
-        fs.rm(path, recursive=True)
+        fs.rm([path, fs._strip_protocol(space_file)], recursive=True)
         raise
     return store, record
 

@@ -15,7 +15,7 @@ from mixfront.pareto.front import front_of
 from mixfront.pool.actor import LaneStatus
 from mixfront.pool.leases import LaneUse
 from mixfront.records import SearchRecord, TrialRecord, TrialState
-from mixfront.search.budget import Budget
+from mixfront.search.limits.budget import Budget
 from mixfront.spec.metrics import describe_metric
 from mixfront.terminal.waiting import EVERY_S, Ticker, clock_text
 

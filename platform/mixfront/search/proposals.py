@@ -13,6 +13,7 @@ from mixfront.exceptions import SpecError
 from mixfront.records.fence import Fence
 from mixfront.records.store import SearchRecord, TrialRecord, TrialState
 from mixfront.search.cost_check import CostCheck, ModelCosts
+from mixfront.search.recorded_space import recorded_space
 from mixfront.search.study import (
     frozen_trial,
     num_enqueued,
@@ -21,7 +22,7 @@ from mixfront.search.study import (
     set_elapsed_seconds,
     set_num_enqueued,
 )
-from mixfront.spaces import Space, load_space
+from mixfront.spaces import Space
 from mixfront.spec.constraints import Constraint
 from mixfront.spec.objectives import Objective
 from mixfront.spec.search_spec import SearchSpec
@@ -73,13 +74,14 @@ class Proposals:
         """The proposals of a prepared search, from its study.
 
         Raises:
-            SpecError: If Optuna cannot open the study, or no encoder was fitted.
+            SpecError: If Optuna cannot open the study, no encoder was fitted, or the space has
+                changed since the search started.
         """
         if search.encoder is None:
             raise SpecError(f"search {search.name!r} has no fitted encoder; start a new search")
         study = open_study(spec, search.optuna_storage, search.search_id)
         costs = ModelCosts.of_spec(spec, Encoder.load(search.encoder).layout)
-        return cls.of_spec(spec, study, load_space(spec.space), costs, fence)
+        return cls.of_spec(spec, study, recorded_space(search, spec, study), costs, fence)
 
     @classmethod
     def of_spec(

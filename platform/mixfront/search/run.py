@@ -9,10 +9,13 @@ from rich.console import Console
 from mixfront.pareto.front import Front, front_of
 from mixfront.pool.pool import LanePool
 from mixfront.records import RecordStore, SearchRecord, TrialRecord
-from mixfront.search.budget import Budget
+from mixfront.records.own_records import own_search, own_trial
+from mixfront.records.retries import StorageRetries
 from mixfront.search.callbacks import LaneReleasingCallbacks, TrackingCallbacks
 from mixfront.search.driver.hold import hold_lease
-from mixfront.search.interruption import Interruption
+from mixfront.search.limits.budget import Budget
+from mixfront.search.limits.interruption import Interruption
+from mixfront.search.limits.stop_file import StopFile
 from mixfront.search.progress import ProgressDisplay
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import reconcile
@@ -49,6 +52,8 @@ def run_search(
         DriverError: If another driver runs the search.
         LaneError: If no lane can be kept alive.
         SpecError: If the study does not match the records.
+        StorageError: If the search or an unfinished trial names a file outside its folder, or if
+            storage keeps failing until the end, so that the search's last state is not saved.
     """
     with hold_lease(store, search, console) as fenced:
         return _run_search(fenced, search, num_lanes, console)
@@ -57,9 +62,12 @@ def run_search(
 def _run_search(
     store: RecordStore, search: SearchRecord, num_lanes: int, console: Console
 ) -> SearchResult:
+    storage = StorageRetries(search.name, fence=store.fence)
+    store = store.with_retries(storage)
+    search = own_search(store, search)
     spec = SearchSpec.model_validate(search.spec)
     proposals = Proposals.open(spec, search, store.fence)
-    unfinished = reconcile(store, proposals).unfinished
+    unfinished = [own_trial(store, search, t) for t in reconcile(store, proposals).unfinished]
     trials = store.trials()
     budget = Budget(spec.search).resume(trials, elapsed_seconds(proposals.study))
     progress = ProgressDisplay(search, trials, budget, console)
@@ -79,12 +87,13 @@ def _run_search(
             pool=pool.name,
             capacity=lambda: num_lanes,
             callbacks=LaneReleasingCallbacks(callbacks, pool),
+            retry=storage,
             unfinished=unfinished,
             max_infeasible_in_a_row=spec.search.max_infeasible_in_a_row,
             max_failed_in_a_row=spec.search.max_failed_in_a_row,
         )
-        scheduler = SearchScheduler(spec.stopping, proposals, budget, searcher.costs_of)
-        _run_to_end(searcher, scheduler, pool, budget, search, store)
+        scheduler = SearchScheduler(spec.stopping, proposals, budget, searcher.costs_of, storage)
+        _run_to_end(searcher, scheduler, pool, budget, search, store, storage)
     return SearchResult(
         search=search,
         trials=store.trials(),
@@ -119,6 +128,7 @@ def _run_to_end(
     budget: Budget,
     search: SearchRecord,
     store: RecordStore,
+    storage: StorageRetries,
 ) -> None:
     """Run Tune until a budget is spent or the search is stopped, then set the search's state."""
 
@@ -127,15 +137,22 @@ def _run_to_end(
         pool.abort_all(reason)
 
     interruption = Interruption(
-        store.url, budget.stops_running_trials, on_stop, lease=store.fence.closed_because
+        StopFile(store.url, storage),
+        storage,
+        budget.stops_running_trials,
+        on_stop,
+        lease=store.fence.closed_because,
     )
     with interruption.watch():
         try:
             run_tune(searcher, scheduler, f"{store.url}/tune")
         finally:
             searcher.interrupt(interruption.reason or "Ray Tune ended")
-            unfinished = [trial for trial in store.trials() if not trial.state.is_finished]
-            is_lost = not store.fence.is_open
-            interrupted = interruption.is_resumable or is_lost or bool(unfinished)
-            search.state = "interrupted" if interrupted else "finished"
             search.ended_because = searcher.ended_because
+            interrupted = (
+                interruption.can_resume
+                or storage.failure is not None
+                or not store.fence.is_open
+                or any(not trial.state.is_finished for trial in store.trials())
+            )
+            search.state = "interrupted" if interrupted else "finished"

@@ -8,9 +8,11 @@ from typing import Any, Protocol
 
 from ray.tune.search import Searcher
 
+from mixfront.exceptions import StorageError
 from mixfront.pool.report import TrialReport
+from mixfront.records.retries import Retry, once
 from mixfront.records.store import RecordStore, TrialRecord, TrialState
-from mixfront.search.budget import Budget
+from mixfront.search.limits.budget import Budget
 from mixfront.search.proposals import Proposals
 from mixfront.search.trial_state import apply_report, end_trial
 from mixfront.training.request import TrialRequest
@@ -49,6 +51,9 @@ class LaneSearcher(Searcher):
     FINISHED once `ended_because` is set. Tune gets no metric, because it ends the whole search
     when one trial lacks it. A trial's state is saved before any callback sees it.
 
+    No method that Tune calls raises because of the storage, which would end the search with a
+    traceback: the searcher finishes instead, and `interrupt` tries once more to save what is left.
+
     Args:
         proposals: The study.
         store: Where records are saved.
@@ -57,6 +62,7 @@ class LaneSearcher(Searcher):
         pool: Name of the lane pool's actor.
         capacity: Returns the current number of lanes.
         callbacks: Tracking and progress.
+        retry: Repeats what fails in the study's storage; the store has its own retries.
         unfinished: Trials of an interrupted search, resumed before anything is sampled.
         max_infeasible_in_a_row: End the search after this many infeasible proposals in a row.
         max_failed_in_a_row: End the search after this many failed trials in a row.
@@ -72,6 +78,7 @@ class LaneSearcher(Searcher):
         pool: str,
         capacity: Callable[[], int],
         callbacks: TrialCallbacks,
+        retry: Retry = once,
         unfinished: Iterable[TrialRecord] = (),
         max_infeasible_in_a_row: int = 200,
         max_failed_in_a_row: int = 10,
@@ -85,6 +92,7 @@ class LaneSearcher(Searcher):
         self._pool = pool
         self._capacity = capacity
         self._callbacks = callbacks
+        self._retry = retry
         self._to_resume = deque(unfinished)
         self._running: dict[str, _RunningTrial] = {}  # by Tune's trial id
         self._max_infeasible_in_a_row = max_infeasible_in_a_row
@@ -110,6 +118,13 @@ class LaneSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> Any:  # Ray's type, dict | None, lacks FINISHED
         """The next trial's config for Tune, None while every lane is taken, or FINISHED."""
+        try:
+            return self._next(trial_id)
+        except StorageError as error:
+            self.finish(str(error))
+            return self.FINISHED
+
+    def _next(self, trial_id: str) -> Any:
         if (lost := self._store.fence.closed_because()) is not None:
             self.finish(lost)
         elif (reason := self._budget.stops_running_trials()) is not None:
@@ -130,27 +145,36 @@ class LaneSearcher(Searcher):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Handle an evaluation; Tune passes the last one to `on_trial_complete` instead."""
         running, report = self._running.get(trial_id), TrialReport.from_tune(result)
-        if running is not None and report is not None:
-            self._apply(running, report)
+        if running is None or report is None:
+            return
+        try:
+            if self._apply(running, report):
+                self._save_progress(running.record)
+        except StorageError as error:
+            self.finish(str(error))
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Handle the end of a trial, for whatever reason.
 
-        If this raises, Tune calls it again with `error`. The trial has ended by then, so the
-        second call only repeats the steps that failed.
+        If this raises, Tune calls it again with `error`, and if storage fails, `interrupt` does.
+        The trial has ended by then, so the second call only repeats the steps that failed.
         """
         running = self._running.get(trial_id)
         if running is None:
             return
         if not running.ended:
             self._end(running, TrialReport.from_tune(result), died=error)
-        record = running.record
-        self._store.save_trial(record)
+        try:
+            self._finish_trial(trial_id, running.record)
+        except StorageError as failure:
+            self.finish(str(failure))
+
+    def _finish_trial(self, trial_id: str, record: TrialRecord) -> None:
+        self._save_progress(record)
         if record.state.is_finished:
-            self._proposals.tell(record)
-        self._proposals.save_elapsed(self._budget.seconds())
+            self._tell(record)
         self._callbacks.on_end(record)
         del self._running[trial_id]
         self._count_failures(record)
@@ -175,7 +199,7 @@ class LaneSearcher(Searcher):
         """The next feasible configuration; None if the search ends or sampling takes too long."""
         start = time.monotonic()
         while (reason := self._budget.stops_new_trials()) is None:
-            record = self._proposals.ask()
+            record = self._retry(self._proposals.ask)
             if record.state is not TrialState.INFEASIBLE:
                 self._infeasible_in_a_row = 0
                 return record
@@ -191,7 +215,7 @@ class LaneSearcher(Searcher):
     def _refuse(self, record: TrialRecord) -> None:
         self._infeasible_in_a_row += 1
         self._store.save_trial(record)
-        self._proposals.tell(record)
+        self._tell(record)
         self._callbacks.on_end(record)
 
     def _infeasible_reason(self, record: TrialRecord) -> str:
@@ -206,23 +230,25 @@ class LaneSearcher(Searcher):
             record = self._to_resume.popleft()
             record.state, record.error, record.ended = TrialState.PRUNED, reason, time.time()
             self._store.save_trial(record)
-            self._proposals.tell(record)
+            self._tell(record)
             self._callbacks.on_end(record)
 
     def _start(self, tune_id: str, record: TrialRecord) -> dict[str, Any]:
         record.state, record.error, record.ended = TrialState.RUNNING, None, None
         record.started = record.started or time.time()
+        # First, so that a trial that cannot be saved is interrupted like any other.
+        self._running[tune_id] = _RunningTrial(record, before=record.model_copy(deep=True))
         self._store.save_trial(record)
         self._callbacks.on_start(record)
         self._store.save_trial(record)  # with the run id from tracking
         self._budget.charge(record.trial_id, record.accelerator_seconds)
-        self._running[tune_id] = _RunningTrial(record, before=record.model_copy(deep=True))
         request = self._make_request(record)
         return {"pool": self._pool, "request": request.model_dump(mode="json")}
 
-    def _apply(self, running: _RunningTrial, report: TrialReport) -> None:
+    def _apply(self, running: _RunningTrial, report: TrialReport) -> bool:
+        """Update the record, without saving it; False if the report was applied before."""
         if report.number <= running.last_report:
-            return
+            return False
         running.last_report = report.number
         record = running.record
         apply_report(record, report, running.before, self._proposals.objectives)
@@ -231,8 +257,14 @@ class LaneSearcher(Searcher):
             # Before the record is saved: if the driver is killed in between, the trial repeats
             # this step and reports the same. In the other order MLflow would never get it.
             self._callbacks.on_result(record, report)
+        return True
+
+    def _save_progress(self, record: TrialRecord) -> None:
         self._store.save_trial(record)
-        self._proposals.save_elapsed(self._budget.seconds())
+        self._retry(lambda: self._proposals.save_elapsed(self._budget.seconds()))
+
+    def _tell(self, record: TrialRecord) -> None:
+        self._retry(lambda: self._proposals.tell(record))
 
     def _end(self, running: _RunningTrial, report: TrialReport | None, *, died: bool) -> None:
         record = running.record

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import fsspec
 
-from mixfront.exceptions import TrackingError
+from mixfront.exceptions import StorageError, TrackingError
+from mixfront.records.own_folder import OwnFolder
 from mixfront.tracking.client import artifact_location, connect, find_experiment, short_reason
 from mixfront.tracking.run_update import Dataset, RunStatus, RunUpdate
 
@@ -115,12 +116,16 @@ class MlflowSender:
             self._set_status(run_id, statuses[-1])
 
     def _log_folder(self, run_id: str, path: str, folder: str) -> None:
-        """Log the files of a folder in storage, if it exists."""
-        fs, root = fsspec.core.url_to_fs(f"{self._storage}/{folder}")
-        fs.invalidate_cache()
-        files = fs.find(root)
+        """Log the files of a folder in storage, if it exists and is in the search's folder."""
+        own, what = OwnFolder(self._storage), f"the folder of the artifact {path!r}"
+        try:
+            files = own.files(own.url_of(f"{self._storage}/{folder}", what), what)
+        except StorageError as error:
+            logger.warning("%s", error)
+            return
         if not files:
             return
+        fs, _ = fsspec.core.url_to_fs(self._storage)
         with TemporaryDirectory() as copies:
             for file in files:
                 (Path(copies) / file.rsplit("/", 1)[-1]).write_bytes(fs.cat_file(file))

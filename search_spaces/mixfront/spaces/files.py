@@ -1,8 +1,10 @@
-"""Loads space files: packaged ones by name, others by path; files can include other spaces."""
+"""Reads and writes space files: packaged ones by name, others by path, composed by `include:`."""
 
 from importlib.resources import files
 from typing import Any
 
+import fsspec
+import yaml
 from pydantic import BaseModel, ConfigDict
 
 from mixfront.config_file import parse_yaml, read_yaml, validate
@@ -19,6 +21,7 @@ Parameters = dict[str, Fixed | Choice | Int | Float]
 class SpaceFile(BaseModel):
     """The content of one YAML file.
 
+    name       by default, the name of the file
     include    spaces to take families and shared parameters from: packaged names or paths
     families   parameters by family; they extend and override the included ones
     shared     parameters of every family
@@ -26,6 +29,7 @@ class SpaceFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    name: str | None = None
     description: str = ""
     include: tuple[str, ...] = ()
     families: dict[str, dict[str, Parameter]] = {}
@@ -45,6 +49,17 @@ def load_space(name_or_path: str) -> Space:
     for family in space.families:
         _check_family(space, family, name_or_path)
     return space
+
+
+def save_space(space: Space, url: str) -> None:
+    """Write a space to a file, from which `load_space` gives an equal one."""
+    data = {
+        "name": space.name,
+        "families": {family: _dump(own) for family, own in space.families.items()},
+        "shared": _dump(space.shared),
+    }
+    with fsspec.open(url, "w", encoding="utf-8", auto_mkdir=True) as file:
+        yaml.safe_dump(data, file, sort_keys=False)
 
 
 def packaged_spaces() -> list[str]:
@@ -75,7 +90,7 @@ def _compose(reference: str, name: str, seen: tuple[str, ...]) -> Space:
         shared |= part.shared
         families = _merged(families, part.families)
     families = _merged(families, {family: dict(own) for family, own in file.families.items()})
-    return Space(name=name, families=families, shared=shared | file.shared)
+    return Space(name=file.name or name, families=families, shared=shared | file.shared)
 
 
 def _merged(base: dict[str, Parameters], update: dict[str, Parameters]) -> dict[str, Parameters]:
@@ -118,6 +133,23 @@ def _relative_to(reference: str, other: str) -> str:
         return other
     folder = reference.rpartition("/")[0]
     return f"{folder}/{other}" if folder else other
+
+
+def _dump(parameters: Parameters) -> dict[str, Any]:
+    return {
+        key: _plain(p.model_dump(exclude_defaults=True) | {"kind": p.kind})
+        for key, p in parameters.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    """The value with lists in place of tuples, which YAML lacks.
+
+    JSON has no tuples either, but would turn the keys of `only_with` into strings.
+    """
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _name_of(reference: str) -> str:

@@ -38,7 +38,7 @@ def search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
                 config={},
                 state=TrialState.COMPLETE,
                 values={"auc": auc},
-                model_url="somewhere",
+                model_url=f"{store.trial_url(str(number))}/final",
             )
         )
     return store.url

@@ -11,7 +11,7 @@ def plan(**trial: float) -> RunPlan:
 
 def test_a_lane_needs_workers_of_cpus_and_gpus() -> None:
     assert plan().needs() == "2 x (1 CPU)"
-    assert plan(gpus_per_worker=0.5).needs() == "2 x (1 CPU and 0.5 GPU)"
+    assert plan(workers=1, gpus_per_worker=0.5).needs() == "1 x (1 CPU and 0.5 GPU)"
 
 
 def test_deaths_are_summarized_in_one_line() -> None:

@@ -9,7 +9,9 @@ from mixfront.registry.gate import promotable
 
 def _with_final(store: RecordStore) -> RecordStore:
     for trial in store.trials():
-        store.save_trial(trial.model_copy(update={"model_url": "somewhere"}))
+        store.save_trial(
+            trial.model_copy(update={"model_url": f"{store.trial_url(trial.trial_id)}/final"})
+        )
     return store
 
 

@@ -1,5 +1,6 @@
 """What a promotion writes, and what a refused one leaves unchanged."""
 
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mixfront.exceptions import PromotionError, TrackingError, UsageError
+from mixfront.exceptions import PromotionError, StorageError, TrackingError, UsageError
 from mixfront.records.store import RecordStore
 from mixfront.registry.promotion import Promotion, promote
 from mixfront.registry.server import registry, silenced
@@ -151,6 +152,39 @@ def test_damaged_export(exported: RecordStore, uri: str) -> None:
     (Path(str(exported.trial("0").model_url)) / "sample_scores.json").unlink()
     with pytest.raises(PromotionError, match=r"exported model of trial 0 .* cannot be read"):
         promote(exported, "0", model="ranker", uri=uri)
+
+
+def test_a_model_outside_the_search_is_refused(
+    exported: RecordStore, uri: str, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(str(exported.trial("0").model_url), elsewhere)
+    changed = exported.trial("0").model_copy(update={"model_url": str(elsewhere)})
+    exported.save_trial(changed)
+    with pytest.raises(StorageError, match=f"model of trial 0 is at '{elsewhere}'"):
+        promote(exported, "0", model="ranker", uri=uri)
+
+
+def test_a_linked_file_of_a_model_is_refused(
+    exported: RecordStore, uri: str, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text("s3cr3t")
+    (Path(str(exported.trial("0").model_url)) / "extra").symlink_to(tmp_path / "key")
+    with pytest.raises(StorageError, match=rf"extra' \({tmp_path}/key\), which is not in"):
+        promote(exported, "0", model="ranker", uri=uri)
+    with registry(uri) as client:
+        assert not client.search_registered_models()
+
+
+def test_a_search_that_was_moved_can_be_promoted(
+    exported: RecordStore, uri: str, stand_in: Path, tmp_path: Path
+) -> None:
+    search = exported.search()
+    search.spec = {"storage": str(tmp_path / "searches")}
+    exported.save_search(search)
+    shutil.move(exported.url, tmp_path / "archive")
+    moved = RecordStore(str(tmp_path), "archive")
+    assert promote(moved, "0", model="ranker", uri=uri, code=stand_in).version == "1"
 
 
 def test_unreachable_server(exported: RecordStore) -> None:

@@ -15,8 +15,9 @@ from ray.tune.search import Searcher
 
 from mixfront.exceptions import SpecError
 from mixfront.pool.report import TrialReport, TrialStatus
+from mixfront.records.retries import StorageRetries
 from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
-from mixfront.search.budget import Budget
+from mixfront.search.limits.budget import Budget
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import Reconciliation, reconcile
 from mixfront.search.request import make_request
@@ -100,6 +101,8 @@ class Driver:
     callbacks: RecordingCallbacks = field(default_factory=RecordingCallbacks)
 
     def __post_init__(self) -> None:
+        waits = [0.0]  # a clock that advances only during waits
+        self.storage = StorageRetries("s", sleep=waits.append, clock=lambda: sum(waits))
         self.study.sampler = make_sampler(self.spec, len(self.study.trials))
         self.proposals = Proposals.of_spec(self.spec, self.study, SPACE, fake_costs)
         self.reconciled: Reconciliation = reconcile(self.store, self.proposals)
@@ -119,17 +122,18 @@ class Driver:
         )
         self.searcher = LaneSearcher(
             self.proposals,
-            self.store,
+            self.store.with_retries(self.storage),
             self.budget,
             make_request=lambda r: make_request(self.spec, search, self.store, r),
             pool="pool",
             capacity=lambda: self.num_lanes,
             callbacks=self.callbacks,
+            retry=self.storage,
             unfinished=self.reconciled.unfinished,
             max_infeasible_in_a_row=self.spec.search.max_infeasible_in_a_row,
         )
         self.scheduler = SearchScheduler(
-            self.spec.stopping, self.proposals, self.budget, self.searcher.costs_of
+            self.spec.stopping, self.proposals, self.budget, self.searcher.costs_of, self.storage
         )
 
     def run(self, lane: Lane = good_lane, max_results: int = 10_000) -> "Driver":

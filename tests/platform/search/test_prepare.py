@@ -12,6 +12,7 @@ from mixfront.data.synthetic.writer import write_synthetic
 from mixfront.exceptions import SpecError
 from mixfront.records import RecordStore, SearchRecord
 from mixfront.search.prepare import prepare_search
+from mixfront.spaces import load_space
 from mixfront.spec.search_spec import SearchSpec, load_spec
 
 
@@ -62,5 +63,12 @@ def test_the_loser_of_two_runs_leaves_the_winner_alone(
         prepare_search(spec, Console(quiet=True))
     store = RecordStore(spec.storage, spec.name)
     assert store.search().search_id == winners[0].search_id
-    folders = [path for path in Path(store.url).iterdir() if path.is_dir()]
-    assert [str(path) for path in folders] == [winners[0].encoder]
+    files = {str(path) for path in Path(store.url).iterdir()}
+    assert files == {f"{store.url}/search.json", winners[0].encoder, winners[0].space}
+
+
+def test_the_space_is_saved_with_the_search(spec: SearchSpec) -> None:
+    store, record = prepare_search(spec, Console(quiet=True))
+    assert record.space is not None
+    assert record.space.startswith(f"{store.url}/space-")
+    assert load_space(record.space) == load_space(spec.space)

@@ -10,7 +10,7 @@ from rich.console import Console
 from mixfront.pool.actor import LaneStatus
 from mixfront.pool.leases import LaneUse
 from mixfront.records import SearchRecord, TrialRecord, TrialState
-from mixfront.search.budget import Budget
+from mixfront.search.limits.budget import Budget
 from mixfront.search.progress import ProgressDisplay
 from mixfront.spec.objectives import Objective
 from mixfront.spec.search_config import SearchConfig

@@ -1,170 +1,73 @@
-"""Two drivers of one search never both train: Ray is a fake, records, study and MLflow are not."""
+"""What a driver refuses before it starts a lane."""
 
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+import io
+from types import SimpleNamespace
 from typing import Any
 
-import optuna
 import pytest
 from rich.console import Console
 
-from mixfront.cli.drive import drive
-from mixfront.cluster.connection import Cluster
-from mixfront.data.synthetic.writer import write_synthetic
-from mixfront.exceptions import DriverError
-from mixfront.pool.report import TrialReport, TrialStatus
-from mixfront.records import RecordStore, SearchRecord, TrialState
-from mixfront.search.driver.lease import DriverLease, LeaseTimes
-from mixfront.search.driver.lease_table import LeaseTable
-from mixfront.search.prepare import prepare_search
-from mixfront.search.run import SearchResult
-from mixfront.search.scheduler import SearchScheduler
-from mixfront.search.searcher import LaneSearcher
-from mixfront.spec.search_spec import load_spec
-from mixfront.tracking.client import connect
-from mixfront.tracking.spool import Spool
-
-TRIALS = 3
-Tune = Callable[[LaneSearcher, SearchScheduler, Any], Any]
+from mixfront.exceptions import StorageError
+from mixfront.records import SearchRecord
+from mixfront.search import run
+from mixfront.search.proposals import Proposals
+from mixfront.search.run import run_search
 
 
-class FakePool:
-    """Lanes that are always ready."""
-
-    name = "pool"
-
-    def release(self, _trial_id: str) -> None: ...
-
-    def abort_all(self, _reason: str) -> None: ...
-
-    def status(self) -> list[Any]:
-        return []
-
-    def close(self) -> None: ...
-
-
-@dataclass
-class World:
-    """A prepared search, and lanes that call `between` after the first half of every trial."""
-
-    store: RecordStore
-    search: SearchRecord
-    between: Callable[[], None] = lambda: None
-
-    slept: float = 0.0  # seconds
-
-    def drive(self) -> SearchResult:
-        """Run the search like `mixfront search run` or `resume`."""
-        return drive(self.store, self.store.search(), Console(quiet=True))
-
-    def lane(self, request: Mapping[str, Any]) -> Iterator[TrialReport]:
-        """Train one trial in two steps."""
-        for step, fidelity in enumerate((0.5, 1.0), 1):
-            done = fidelity == 1
-            yield TrialReport(
-                trial_id="",
-                status=TrialStatus.COMPLETE if done else TrialStatus.RUNNING,
-                fidelity=fidelity,
-                step=step,
-                metrics={"auc": 0.7 + int(request["trial_id"]) / 100},
-                checkpoint=f"step-{step}",
-            )
-            if not done:
-                self.between()
-
-
-@pytest.fixture
-def world(
-    tmp_path: Path, tracking_uri: str, monkeypatch: pytest.MonkeyPatch, fake_tune: type[Any]
-) -> World:
-    monkeypatch.setenv("MIXFRONT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    write_synthetic(tmp_path / "demo-data", 1500, 0)
-    changes = {
-        "name": tmp_path.name,
-        "tracking.uri": tracking_uri,
-        "search.trials": TRIALS,
-        "search.enqueue": "[]",
-        "training.precision": "fp32",
-        "storage": tmp_path / "searches",
-        "optuna_storage": f"sqlite:///{tmp_path}/optuna.db",
+def search_of(driver: Any, **changes: Any) -> SearchRecord:
+    """The record of a driver's search."""
+    values = {
+        "search_id": "s-1",
+        "name": "s",
+        "spec": driver.spec.dump(),
+        "objectives": list(driver.spec.objectives),
+        "reference_point": [],
+        "optuna_storage": f"sqlite:///{driver.store.url}/optuna.db",
+        "tracking_uri": "sqlite://",
+        "experiment": "e",
+        "encoder": f"{driver.store.url}/encoder",
     }
-    spec = load_spec("demo", [f"{key}={value}" for key, value in changes.items()])
-    world = World(*prepare_search(spec, Console(quiet=True)))
-
-    @contextmanager
-    def fake_connect(_trial: Any) -> Iterator[Cluster]:
-        yield Cluster(address="nowhere", local=True, num_lanes=1)
-
-    def run_tune(searcher: LaneSearcher, scheduler: SearchScheduler, _scratch: str) -> None:
-        fake_tune(searcher, scheduler, world.lane).run(10_000)
-
-    monkeypatch.setattr("mixfront.cluster.connection.connect", fake_connect)
-    lease = partial(DriverLease, clock=lambda: time.monotonic() + world.slept)
-    monkeypatch.setattr("mixfront.search.driver.hold.DriverLease", lease)
-    monkeypatch.setattr("mixfront.search.run.LanePool.start", lambda *_: FakePool())
-    monkeypatch.setattr("mixfront.search.run.run_tune", run_tune)
-    return world
+    return SearchRecord.model_validate(values | changes)
 
 
-def assert_nothing_is_logged_twice(world: World) -> None:
-    """No number of the spool and no step in MLflow is used twice."""
-    numbers = Counter(update.seq for update in Spool(f"{world.store.url}/spool").replay())
-    assert [seq for seq, count in numbers.items() if count > 1] == []
-    client = connect(world.search.tracking_uri)
-    for trial in world.store.trials():
-        assert trial.run_id is not None
-        steps = [metric.step for metric in client.get_metric_history(trial.run_id, "auc")]
-        assert steps == [1, 2]
+def test_a_checkpoint_elsewhere_is_not_resumed(
+    make_driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = make_driver().run(max_results=1)
+    [record, *_] = driver.store.trials()
+    driver.store.save_trial(record.model_copy(update={"checkpoint": "s3://elsewhere/step-8"}))
+    monkeypatch.setattr(Proposals, "open", lambda *_: driver.proposals)
+    with pytest.raises(StorageError, match="of trial 0 is at 's3://elsewhere/step-8'"):
+        run_search(driver.store, search_of(driver), 1, Console(file=io.StringIO()))
 
 
-def test_a_second_driver_is_refused_before_it_changes_anything(world: World) -> None:
-    """`search resume` starts while the first trial of `search run` is half trained."""
-    refused: list[str] = []
+def test_an_encoder_elsewhere_is_not_loaded(make_driver: Any) -> None:
+    driver = make_driver()
+    search = search_of(driver, encoder="/elsewhere/encoder")
+    with pytest.raises(StorageError, match="the encoder of 's' is at '/elsewhere/encoder'"):
+        run_search(driver.store, search, 1, Console(file=io.StringIO()))
 
-    def resume() -> None:
-        world.between = lambda: None
-        before = world.store.trials()
-        with pytest.raises(DriverError) as caught:
-            world.drive()
-        refused.append(str(caught.value))
-        assert world.store.trials() == before
 
-    world.between = resume
-    result = world.drive()
-    assert [f"search {world.search.name!r} is run by" in message for message in refused] == [True]
-    assert result.search.state == "finished"
-    assert [trial.state for trial in result.trials] == [TrialState.COMPLETE] * TRIALS
-    study = optuna.load_study(
-        study_name=world.search.search_id, storage=world.search.optuna_storage
+def test_a_search_whose_storage_fails_is_interrupted(
+    make_driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver, search = make_driver(), search_of(make_driver())
+    driver.storage._outage_s = 0
+    store = driver.store.with_retries(driver.storage)
+
+    def fail(*_arguments: object) -> None:
+        raise OSError("no space left on device")
+
+    def run_tune(*_arguments: object) -> None:
+        monkeypatch.setattr(store._fs, "pipe_file", fail)
+        driver.run()
+
+    pool: Any = SimpleNamespace(abort_all=lambda _reason: None)
+    monkeypatch.setattr(run, "run_tune", run_tune)
+    run._run_to_end(
+        driver.searcher, driver.scheduler, pool, driver.budget, search, store, driver.storage
     )
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * TRIALS
-    assert_nothing_is_logged_twice(world)
-
-
-def test_a_driver_that_is_taken_over_stops_writing(world: World) -> None:
-    """The first driver sleeps through its time to live, and the second finishes the search."""
-    results: list[SearchResult] = []
-
-    def sleep_and_be_replaced() -> None:
-        world.between = lambda: None
-        world.slept += LeaseTimes().take_over_after
-        table = LeaseTable(world.search.optuna_storage)
-        row = table.read(world.search.search_id)
-        assert row is not None
-        assert table.release(world.search.search_id, row.epoch, row.owner)  # as if it were old
-        results.append(world.drive())
-
-    world.between = sleep_and_be_replaced
-    first = world.drive()
-    assert first.search.state == "interrupted"
-    assert "lease could not be renewed for 9" in str(first.search.ended_because)
-    assert results[0].search.state == "finished"
-    assert world.store.search().state == "finished"
-    assert [trial.state for trial in world.store.trials()] == [TrialState.COMPLETE] * TRIALS
-    assert_nothing_is_logged_twice(world)
+    assert search.state == "interrupted"
+    assert search.ended_because == driver.storage.failure
+    with pytest.raises(StorageError, match="no space left on device"):
+        store.save_search(search)

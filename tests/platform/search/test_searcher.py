@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState as OptunaState
 from ray.tune.search import Searcher
 
@@ -212,7 +213,7 @@ def test_a_suggestion_is_the_request_for_a_lane(make_driver: Any) -> None:
 
 def test_a_spent_time_budget_prunes_running_trials(make_driver: Any, report: Any) -> None:
     ticks = itertools.count()
-    driver = make_driver(clock=lambda: next(ticks) * 1.0, search={"time": "100s"})
+    driver = make_driver(clock=lambda: next(ticks) * 1.0, search={"time": "90s"})
 
     def lane(_request: Mapping[str, Any]) -> Iterator[TrialReport]:
         yield from (report(f) for f in (0.1, 0.2, 0.3, 0.4, 1.0))
@@ -305,3 +306,77 @@ def test_searcher_and_scheduler_pickle_as_empty_objects(make_driver: Any) -> Non
         assert vars(pickle.loads(pickle.dumps(component))) == {}
     assert driver.searcher.metric is None
     driver.searcher.save_to_dir("/nowhere")
+
+
+def fail_writes(driver: Any, monkeypatch: pytest.MonkeyPatch, first: int, count: int) -> None:
+    """Make some of the driver's record writes fail, counted from 0."""
+    fs, writes = driver.store._fs, itertools.count()
+    write = fs.pipe_file
+
+    def pipe_file(path: str, content: bytes) -> None:
+        if first <= next(writes) < first + count:
+            raise OSError("no space left on device")
+        write(path, content)
+
+    monkeypatch.setattr(fs, "pipe_file", pipe_file)
+
+
+@pytest.mark.parametrize("first", range(12))
+def test_a_write_that_fails_for_a_while_changes_nothing(
+    make_driver: Any, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    driver = make_driver()
+    fail_writes(driver, monkeypatch, first, 5)
+    driver.run()
+    assert driver.searcher.ended_because == "the trial budget is spent: 6 of 6 trials"
+    assert_records_match_study(driver)
+
+
+@pytest.mark.parametrize("first", range(12))
+def test_storage_that_keeps_failing_ends_the_search_without_an_error(
+    make_driver: Any, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    driver = make_driver()
+    driver.storage._outage_s = 0
+    with monkeypatch.context() as patch:
+        fail_writes(driver, patch, first, 10**9)
+        driver.run()
+        driver.searcher.interrupt("the end")
+    assert "OSError: no space left on device" in driver.searcher.ended_because
+    assert "mixfront search resume s" in driver.searcher.ended_because
+    assert make_driver().run().searcher.ended_because.startswith("the trial budget is spent")
+    assert_records_match_study(driver)
+
+
+def test_what_could_not_be_saved_is_saved_at_the_end_if_storage_works_again(
+    make_driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = make_driver(num_lanes=1)
+    driver.storage._outage_s = 0
+    with monkeypatch.context() as patch:
+        fail_writes(driver, patch, 4, 10**9)  # the last write of the first trial, about
+        driver.run()
+    [before] = driver.store.trials()
+    driver.searcher.interrupt("the end")
+    [after] = driver.store.trials()
+    assert (before.state, after.state) == (TrialState.RUNNING, TrialState.COMPLETE)
+    assert_records_match_study(driver)
+
+
+def test_a_study_that_fails_for_a_while_changes_nothing(
+    make_driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = make_driver()
+    calls = itertools.count()
+    for name in ("ask", "tell"):
+        method = getattr(driver.proposals, name)
+
+        def flaky(*arguments: Any, method: Any = method) -> Any:
+            if next(calls) % 3 == 0:
+                raise StorageInternalError("database is locked")
+            return method(*arguments)
+
+        monkeypatch.setattr(driver.proposals, name, flaky)
+    driver.run()
+    assert driver.searcher.ended_because == "the trial budget is spent: 6 of 6 trials"
+    assert_records_match_study(driver)

@@ -130,6 +130,10 @@ def test_any_budget_replaces_the_default_budget(tmp_path: Path) -> None:
         ("search: {trails: 3}", "unknown key 'search.trails': did you mean 'trials'"),
         ("training: {optimizer: {lrr: 3}}", "unknown key 'training.optimizer.lrr'.*'lr'"),
         ("search: {trials: 0}", "'search.trials' is 0"),
+        (
+            "trial: {workers: 2, gpus_per_worker: 0.5}",
+            "gpus_per_worker is 0.5 with 2 workers.*NCCL",
+        ),
         ("search: {time: soon}", "'soon' is not a valid duration; write '2h'"),
         ("search: {sampler: grid}", "'search.sampler' is 'grid'"),
         ("objectives: [acu]", "unknown metric 'acu': did you mean 'auc'"),

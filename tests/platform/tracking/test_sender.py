@@ -174,6 +174,37 @@ def test_a_folder_of_the_search_becomes_artifacts(
     assert client.list_artifacts(sender.runs["2"]) == []
 
 
+def test_a_folder_outside_the_search_is_not_read(
+    client: MlflowClient, search: SearchRecord, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Everyone who can write to the storage can add a line to the spool."""
+    storage, secret = tmp_path / "searches" / "demo", tmp_path / "secret"
+    for folder in (storage / "trials/1", storage / "trials/2/mixing", secret):
+        folder.mkdir(parents=True)
+    (secret / "key").write_text("s3cr3t")
+    (storage / "trials/1/mixing").symlink_to(secret)
+    (storage / "trials/2/mixing/layer0.png").symlink_to(secret / "key")
+    sender = MlflowSender(
+        search.tracking_uri, search.experiment, search.search_id, {}, lambda *_: None, str(storage)
+    )
+    planted = ["../../secret", "trials/1/mixing", "trials/2/mixing", f"{storage}/../../secret"]
+    with caplog.at_level(logging.WARNING):
+        sender.deliver(
+            [
+                update(n, trial_id="1", name="1", folders={f"f{n}": folder}, tags={f"t{n}": "x"})
+                for n, folder in enumerate(planted)
+            ]
+            + [update(9, trial_id="1", status=RunStatus.FINISHED)]
+        )
+    run = client.get_run(sender.runs["1"])
+    assert client.list_artifacts(sender.runs["1"]) == []
+    assert [run.data.tags[f"t{n}"] for n in range(4)] == ["x"] * 4
+    assert run.info.status == "FINISHED"
+    assert "'f0' is at" in caplog.text
+    assert f"../../secret' ({secret}), which is not in the search's folder" in caplog.text
+    assert f"layer0.png' ({secret}/key), which is not" in caplog.text
+
+
 def test_the_experiment_kind_is_model_development(
     search: SearchRecord, client: MlflowClient
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from mixfront.exceptions import SpecError, UnknownNameError
 from mixfront.models import FAMILIES, make_config
-from mixfront.spaces import load_space, packaged_spaces, split_flat
+from mixfront.spaces import load_space, packaged_spaces, save_space, split_flat
 from mixfront.spaces.parameters import Choice, Fixed
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -39,6 +39,13 @@ def test_every_sampled_model_can_be_built(name: str) -> None:
     for corner in space.extremes():
         family, model, _ = split_flat(corner)
         make_config(family, model)
+
+
+@pytest.mark.parametrize("name", packaged_spaces())
+def test_a_saved_space_is_the_same_when_loaded(name: str, tmp_path: Path) -> None:
+    space = load_space(name)
+    save_space(space, f"{tmp_path}/search/space.yaml")
+    assert load_space(f"{tmp_path}/search/space.yaml") == space
 
 
 def test_a_composed_space_has_the_families_it_includes() -> None:

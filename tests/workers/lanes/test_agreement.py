@@ -2,15 +2,15 @@
 
 import pytest
 
-from mixfront.lanes.agreement import Phase, RankStatus, StatusCode, Verdict, decide
+from mixfront.lanes.agreement import Phase, RankStatus, Sequences, StatusCode, Verdict, decide
 
 
-def end(code: StatusCode, sequence: int = 0) -> RankStatus:
-    return RankStatus(phase=Phase.END, code=code, sequence=sequence)
+def end(code: StatusCode, world: int = 0, deepspeed: int = 0) -> RankStatus:
+    return RankStatus(phase=Phase.END, code=code, sequences=Sequences(world, deepspeed))
 
 
-def check(abort: int = 0, sequence: int = 0) -> RankStatus:
-    return RankStatus(phase=Phase.CHECK, abort=abort, sequence=sequence)
+def check(abort: int = 0) -> RankStatus:
+    return RankStatus(phase=Phase.CHECK, abort=abort)
 
 
 OK, FAILED = StatusCode.OK, StatusCode.FAILED
@@ -44,7 +44,8 @@ def test_verdict_is_the_same_in_any_rank_order(
 
 @pytest.mark.parametrize("code", [FAILED, DIVERGED, ABORTED])
 def test_ranks_that_left_after_different_collectives_are_killed(code: StatusCode) -> None:
-    assert decide([end(code, sequence=4), end(code, sequence=5)]) is Verdict.KILL
+    assert decide([end(code, world=4), end(code, world=5)]) is Verdict.KILL
+    assert decide([end(code, deepspeed=4), end(code, deepspeed=5)]) is Verdict.KILL
 
 
 def test_a_single_rank_agrees_with_itself() -> None:

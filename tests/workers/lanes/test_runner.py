@@ -132,6 +132,18 @@ def test_processes_are_recycled_if_a_trial_leaks_memory() -> None:
     assert "151 MiB of host memory are still held" in (reasons[2] or "")
 
 
+def test_device_memory_that_the_first_trial_leaves_is_the_baseline() -> None:
+    """Workspaces of cuBLAS and communicators stay allocated as long as the process lives."""
+    levels = iter([80.0, 90.0, 91.0])
+    lane = runner(measure=lambda: MemoryUsage(host_mb=100.0, gpu_mb=next(levels)))
+    reasons = []
+    for _ in range(3):
+        execute(lane, SETUP)
+        reasons.append(execute(lane, TEARDOWN).recycle)
+    assert reasons[:2] == [None, None]
+    assert "91 MiB of device memory are still held" in (reasons[2] or "")
+
+
 def test_processes_are_recycled_after_a_cuda_error() -> None:
     def factory(_request: TrialRequest, *, device: str) -> Any:
         raise RuntimeError(f"CUDA error: an illegal memory access, not on {device}")

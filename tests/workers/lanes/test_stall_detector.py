@@ -3,6 +3,7 @@
 import threading
 
 from mixfront.lanes.stall_detector import StallDetector
+from mixfront.training.work_counter import WorkCounter
 
 
 class Clock:
@@ -26,6 +27,21 @@ def test_a_thread_that_waits_stalls_until_it_ticks() -> None:
     detector.tick()
     clock.now = 30.0
     assert detector.observe() == 0.0
+    release.set()
+    thread.join()
+
+
+def test_a_thread_that_waits_for_an_upload_advances_with_its_pieces() -> None:
+    clock, release, work = Clock(), threading.Event(), WorkCounter()
+    thread = threading.Thread(target=release.wait, daemon=True)
+    thread.start()
+    detector = StallDetector(thread, clock, work)
+    for seconds in (10.0, 20.0, 30.0):
+        work.add()
+        clock.now = seconds
+        assert detector.observe() == 0.0
+    clock.now = 40.0
+    assert detector.observe() == 10.0
     release.set()
     thread.join()
 

@@ -3,8 +3,10 @@
 import pytest
 
 from mixfront.exceptions import DivergedError
-from mixfront.lanes.agreement import Phase, RankStatus, StatusCode, Verdict
+from mixfront.lanes.agreement import Phase, RankStatus, Sequences, StatusCode, Verdict
 from mixfront.lanes.step_check import PeerFailed, StepCheck
+
+SEQUENCES = Sequences(world=7, deepspeed=9)
 
 
 class Ranks:
@@ -19,7 +21,12 @@ class Ranks:
 
     def check(self, interval_s: float = 10.0) -> StepCheck:
         return StepCheck(
-            self._exchange, lambda: 7, lambda: self.abort, self._tick, interval_s, lambda: self.now
+            self._exchange,
+            lambda: SEQUENCES,
+            lambda: self.abort,
+            self._tick,
+            interval_s,
+            lambda: self.now,
         )
 
     def _tick(self) -> None:
@@ -40,7 +47,7 @@ def test_ranks_exchange_about_once_per_interval() -> None:
         exchanged_at += [step] * (len(ranks.exchanges) - before)
     assert exchanged_at == [1, 5, 15, 25, 35, 45, 55]  # the interval grows at most fourfold
     assert ranks.ticks == 59
-    assert {status.sequence for status in ranks.exchanges} == {7}
+    assert {status.sequences for status in ranks.exchanges} == {SEQUENCES}
 
 
 def test_slow_steps_are_each_checked() -> None:
@@ -62,7 +69,7 @@ def test_an_abort_stops_training() -> None:
 
 def test_nan_on_another_rank_ends_training_on_this_one() -> None:
     ranks = Ranks()
-    ranks.other = RankStatus(phase=Phase.END, code=StatusCode.DIVERGED, sequence=7)
+    ranks.other = RankStatus(phase=Phase.END, code=StatusCode.DIVERGED, sequences=SEQUENCES)
     check = ranks.check()
     with pytest.raises(DivergedError, match="another rank is not finite at step 1"):
         check(1)
@@ -71,7 +78,7 @@ def test_nan_on_another_rank_ends_training_on_this_one() -> None:
 
 def test_a_failure_of_another_rank_ends_the_worker_group() -> None:
     ranks = Ranks()
-    ranks.other = RankStatus(phase=Phase.END, code=StatusCode.FAILED, sequence=6)
+    ranks.other = RankStatus(phase=Phase.END, code=StatusCode.FAILED, sequences=Sequences(6, 9))
     check = ranks.check()
     with pytest.raises(PeerFailed):
         check(1)

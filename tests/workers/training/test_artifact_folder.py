@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from mixfront.exceptions import TrialError
+from mixfront.training import artifact_folder
 from mixfront.training.artifact_folder import ArtifactFolder
+from mixfront.training.work_counter import WORK
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -22,6 +24,16 @@ def test_tensors_survive_a_round_trip(folder: ArtifactFolder) -> None:
     loaded = folder.read_tensors("t.safetensors", file)
     assert loaded.keys() == tensors.keys()
     assert all(torch.equal(loaded[name], value) for name, value in tensors.items())
+
+
+def test_a_long_file_is_written_in_pieces_that_are_counted(
+    folder: ArtifactFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifact_folder, "_PIECE", 1000)
+    before, data = WORK.count, bytes(range(256)) * 10
+    assert folder.write("long", data).num_bytes == 2560
+    assert WORK.count - before == 3
+    assert folder.read("long") == data
 
 
 def test_changed_content_is_rejected(folder: ArtifactFolder) -> None:

@@ -5,13 +5,16 @@ numbers that all ranks share. All ranks see the same statuses, so all reach the 
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
+
+from mixfront.training.deepspeed.process_group import deepspeed_group
+from mixfront.training.ranks import waiting_group
 
 
 class Phase(IntEnum):
@@ -42,27 +45,38 @@ class Verdict(StrEnum):
     KILL = "kill"  # ranks differ, so their collectives may be out of step: needs a new group
 
 
+class Sequences(NamedTuple):
+    """Collectives that a rank has started on each group of its trials.
+
+    If they differ between ranks, one of them left halfway through a step, and its groups cannot
+    be used again.
+    """
+
+    world: int = 0  # most collectives of ZeRO 3, and the exchange of table rows
+    deepspeed: int = 0  # those of ZeRO 0 to 2
+    waiting: int = 0  # for slow work of other ranks
+
+
+NO_COLLECTIVES = Sequences()
+
+
 @dataclass(frozen=True, kw_only=True)
 class RankStatus:
-    """Status of one rank. All fields are integers, so one all-gather carries them.
-
-    `sequence` counts the rank's collectives on the data group. If it differs between ranks, one
-    of them left halfway through a step, and the group cannot be used again.
-    """
+    """Status of one rank. All fields are integers, so one all-gather carries them."""
 
     phase: Phase
     code: StatusCode = StatusCode.OK
     abort: int = 0  # 1 if the mailbox asks to stop
     next_check: int = 1  # from rank 0: steps until the next check
     recycle: int = 0
-    sequence: int = 0
+    sequences: Sequences = NO_COLLECTIVES
 
 
 def decide(statuses: Sequence[RankStatus]) -> Verdict:
     """The verdict on the statuses of all ranks."""
     phases = {status.phase for status in statuses}
     codes = {status.code for status in statuses}
-    in_step = len({status.sequence for status in statuses}) == 1
+    in_step = len({status.sequences for status in statuses}) == 1
     if phases == {Phase.CHECK}:
         abort = any(status.abort for status in statuses)
         return Verdict.ABORT if abort else Verdict.CONTINUE
@@ -110,7 +124,7 @@ class ControlGroup:
         Raises:
             RuntimeError: If a rank is gone or misses the deadline. The group is unusable then.
         """
-        row = torch.tensor(astuple(status), dtype=torch.int64)
+        row = torch.tensor(_row_of(status), dtype=torch.int64)
         rows = [torch.zeros_like(row) for _ in range(self.size)]
         work = dist.all_gather(rows, row, group=self._group, async_op=True)
         if work is not None:
@@ -118,19 +132,37 @@ class ControlGroup:
         return [_status_of(gathered.tolist()) for gathered in rows]
 
 
+def _row_of(status: RankStatus) -> list[int]:
+    return [
+        status.phase,
+        status.code,
+        status.abort,
+        status.next_check,
+        status.recycle,
+        *status.sequences,
+    ]
+
+
 def _status_of(row: list[int]) -> RankStatus:
-    phase, code, abort, next_check, recycle, sequence = row
+    phase, code, abort, next_check, recycle, *sequences = row
     return RankStatus(
         phase=Phase(phase),
         code=StatusCode(code),
         abort=abort,
         next_check=next_check,
         recycle=recycle,
-        sequence=sequence,
+        sequences=Sequences(*sequences),
     )
 
 
-def data_sequence() -> int:
-    """Number of collectives that this rank has started on the default group."""
-    world: Any = dist.group.WORLD  # torch's stubs lack the method
-    return int(world._get_sequence_number_for_group())
+def data_sequences() -> Sequences:
+    """What this rank has started so far."""
+    return Sequences(
+        world=_sequence(dist.group.WORLD),
+        deepspeed=_sequence(deepspeed_group()),
+        waiting=_sequence(waiting_group()),
+    )
+
+
+def _sequence(group: Any | None) -> int:
+    return int(group._get_sequence_number_for_group()) if group is not None else 0

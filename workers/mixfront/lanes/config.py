@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class TrialConfig(BaseModel):
@@ -18,6 +18,16 @@ class TrialConfig(BaseModel):
     isolation: Literal["lane", "process"] = "lane"
     collective_timeout_s: float = Field(120, gt=0)  # of the data group; also the hang timeout
     recycle_after: int = Field(200, ge=1)  # trials after which a lane restarts its processes
+
+    @model_validator(mode="after")
+    def _one_gpu_per_rank(self) -> "TrialConfig":
+        if self.workers > 1 and 0 < self.gpus_per_worker < 1:
+            raise ValueError(
+                f"gpus_per_worker is {self.gpus_per_worker:g} with {self.workers} workers, but "
+                "NCCL refuses two workers of a trial on one GPU; set gpus_per_worker to 1, or "
+                "workers to 1"
+            )
+        return self
 
 
 class LaneSettings(BaseModel):
@@ -35,7 +45,7 @@ class LaneSettings(BaseModel):
     settle_s: float = Field(30, gt=0)  # grace for an aborted command to end, before it is killed
     lease_s: float = Field(60, gt=0)  # a proxy that is silent for this long loses its lane
     memory_margin_mb: float = Field(512, gt=0)  # host memory above what the first trial left
-    gpu_margin_mb: float = Field(64, gt=0)  # device memory still allocated after a teardown
+    gpu_margin_mb: float = Field(64, gt=0)  # device memory above what the first trial left
     max_consecutive_deaths: int = Field(6, ge=1)  # of worker groups, with no command completed
 
     @classmethod

@@ -36,7 +36,7 @@ class SessionRunner:
         factory: Builds a session.
         device: Where it trains, "cpu" or "cuda:0".
         host_margin_mb: Host memory allowed above what the first trial left.
-        gpu_margin_mb: Device memory allowed after a trial.
+        gpu_margin_mb: Device memory allowed above what the first trial left.
         recycle_after: Trials after which the processes are replaced.
         measure: Measures the memory in use.
     """
@@ -103,7 +103,7 @@ class SessionRunner:
         """Why the processes must be replaced before the next trial, or None."""
         usage = self._measure()
         if self._baseline is None:
-            self._baseline = MemoryUsage(host_mb=usage.host_mb, gpu_mb=0.0)
+            self._baseline = usage  # on a GPU, with cuBLAS's workspaces, which stay
             gc.freeze()  # libraries stay loaded: spare every later collection from scanning them
         if self._cuda_error is not None:
             return self._cuda_error

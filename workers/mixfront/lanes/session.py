@@ -51,16 +51,23 @@ def make_session(request: TrialRequest, *, device: str) -> Session:
 
 
 def warm_up(device: str) -> None:
-    """Prepare this process and thread for real sessions, so that no trial waits for it."""
+    """Prepare this process and thread for real sessions, so that no trial waits for it.
+
+    A collective of the worker group: it creates process groups.
+    """
     import torch
 
     from mixfront.training.deepspeed.engine import import_deepspeed
+    from mixfront.training.deepspeed.process_group import share_group
+    from mixfront.training.ranks import Ranks
 
     # CPUs are slow on numbers below 1e-38, and a cold Sinkhorn is full of them. The setting
     # applies to this thread, which trains, and to those that it starts.
     torch.set_flush_denormal(True)
 
     import_deepspeed(device)
+    Ranks.join(device)
+    share_group(device)
     # DeepSpeed's 300,000 objects live as long as the process; without freezing, the collection
     # after each trial scans them again (0.2 s). Never freeze while a model is alive: a frozen
     # reference cycle is never freed.

@@ -2,7 +2,8 @@
 
 A step counter alone cannot tell a long evaluation from a hang, so the detector also compares the
 main thread's stack and CPU time: a thread that waits in a collective, on a lock or in a sleep
-keeps the same stack and uses no CPU time.
+keeps the same stack and uses no CPU time. So does one that uploads a file, which is why uploads
+count their pieces (`work_counter.py`).
 """
 
 import sys
@@ -10,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
+
+from mixfront.training.work_counter import WORK, WorkCounter
 
 _BUSY_SHARE = 0.1  # CPU share between two observations that counts as progress
 
@@ -20,17 +23,20 @@ class StallDetector:
     Args:
         thread: The thread to watch; the caller's by default.
         clock: Monotonic time in seconds.
+        work: Counts the pieces of slow work that the thread has finished.
     """
 
     def __init__(
         self,
         thread: threading.Thread | None = None,
         clock: Callable[[], float] = time.monotonic,
+        work: WorkCounter = WORK,
     ) -> None:
         self._thread = thread or threading.current_thread()
         self._clock = clock
+        self._work = work
         self.ticks = 0
-        self._last_ticks = -1
+        self._last_progress = (-1, -1)
         self._last_stack: tuple[tuple[int, int], ...] = ()
         self._last_cpu_s = 0.0
         self._observed_at = self._progress_at = clock()
@@ -44,9 +50,10 @@ class StallDetector:
         now, stack, cpu_s = self._clock(), self._stack(), self._cpu_s()
         elapsed = now - self._observed_at
         is_busy = elapsed > 0 and cpu_s - self._last_cpu_s > _BUSY_SHARE * elapsed
-        if self.ticks != self._last_ticks or stack != self._last_stack or is_busy:
+        progress = (self.ticks, self._work.count)
+        if progress != self._last_progress or stack != self._last_stack or is_busy:
             self._progress_at = now
-        self._last_ticks, self._last_stack, self._last_cpu_s = self.ticks, stack, cpu_s
+        self._last_progress, self._last_stack, self._last_cpu_s = progress, stack, cpu_s
         self._observed_at = now
         return now - self._progress_at
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from mixfront.exceptions import DivergedError, TrialError
-from mixfront.lanes.agreement import Phase, RankStatus, Verdict, decide
+from mixfront.lanes.agreement import Phase, RankStatus, Sequences, Verdict, decide
 
 _MAX_GROWTH = 4  # of the steps between two checks, so that one fast step does not mislead
 
@@ -22,7 +22,7 @@ class StepCheck:
 
     Args:
         exchange: Sends this rank's status to all ranks and returns theirs.
-        sequence: Returns the number of collectives started on the data group.
+        sequences: Returns the numbers of collectives started on each group.
         abort: Returns why the mailbox asks to stop, or None.
         tick: Called at every step.
         interval_s: Seconds between two checks, by rank 0's clock.
@@ -32,14 +32,14 @@ class StepCheck:
     def __init__(
         self,
         exchange: Callable[[RankStatus], list[RankStatus]],
-        sequence: Callable[[], int],
+        sequences: Callable[[], Sequences],
         abort: Callable[[], str | None],
         tick: Callable[[], None],
         interval_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._exchange = exchange
-        self._sequence = sequence
+        self._sequences = sequences
         self._abort = abort
         self._tick = tick
         self._interval_s = interval_s
@@ -65,7 +65,7 @@ class StepCheck:
                 phase=Phase.CHECK,
                 abort=int(self._abort() is not None),
                 next_check=self._next_interval_steps(),
-                sequence=self._sequence(),
+                sequences=self._sequences(),
             )
         )
         self._steps_left = self._interval_steps = statuses[0].next_check

@@ -21,7 +21,7 @@ from mixfront.lanes.agreement import (
     RankStatus,
     StatusCode,
     Verdict,
-    data_sequence,
+    data_sequences,
     decide,
 )
 from mixfront.lanes.config import LaneSettings
@@ -156,7 +156,7 @@ class LaneWorker:
         started = time.monotonic()
         check = StepCheck(
             self._control.exchange,
-            data_sequence,
+            data_sequences,
             lambda: self._heartbeat.abort_reason(command.command_id),
             self._stall_detector.tick,
             self._settings.check_interval_s,
@@ -185,7 +185,7 @@ class LaneWorker:
             phase=Phase.END,
             code=local.code,
             recycle=int(local.recycle is not None),
-            sequence=data_sequence(),
+            sequences=data_sequences(),
         )
         has_failed = local.code in (StatusCode.FAILED, StatusCode.DIVERGED)
         deadline_s = self._settings.agree_after_error_s if has_failed else None

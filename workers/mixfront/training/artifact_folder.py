@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from mixfront.exceptions import TrialError
+from mixfront.training.work_counter import WORK
+
+_PIECE = 16 * 2**20  # bytes that are uploaded in one request: S3 allows 10,000, 168 GB
 
 
 class ShardFile(BaseModel):
@@ -35,10 +38,13 @@ class ArtifactFolder:
         self._fs, self._root = fsspec.core.url_to_fs(self.url)
 
     def write(self, name: str, data: bytes) -> ShardFile:
-        """Write or replace a file."""
+        """Write or replace a file, in pieces that `WORK` counts."""
         path = f"{self._root}/{name}"
         self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-        self._fs.pipe_file(path, data)
+        with self._fs.open(path, "wb", block_size=_PIECE) as file:
+            for start in range(0, len(data), _PIECE):
+                file.write(memoryview(data)[start : start + _PIECE])
+                WORK.add()
         return ShardFile(sha256=hashlib.sha256(data).hexdigest(), num_bytes=len(data))
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor]) -> ShardFile:

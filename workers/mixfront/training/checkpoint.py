@@ -110,8 +110,8 @@ class Checkpoints:
         folder = ArtifactFolder(f"{self._folder.url}/{name}")
         if self._ranks.is_first:
             folder.remove(MANIFEST)  # from an earlier attempt at the same step
+        self._ranks.barrier()  # before `weights`, which is a collective with a short timeout
         weights = engine.weights()
-        self._ranks.barrier()
         self._write_shard(folder, weights, engine, tables, optimizer)
         self._ranks.barrier()
         if self._ranks.is_first:
@@ -162,8 +162,11 @@ class Checkpoints:
         Not part of `save`: a driver that dies before it records the newest checkpoint resumes
         from the one before.
         """
-        if not self._ranks.is_first:
-            return
+        if self._ranks.is_first:
+            self._prune(step)
+        self._ranks.barrier()
+
+    def _prune(self, step: int) -> None:
         steps = {
             int(name.removeprefix("step-"))
             for name in self._folder.names()

@@ -1,6 +1,7 @@
 """The ranks that train one trial, and the few collectives that training needs."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -8,22 +9,31 @@ import torch.distributed as dist
 from torch import Tensor
 from torch._C._distributed_c10d import HashStore  # `torch.distributed` does not export it
 
+_WAIT = timedelta(days=1)  # a lane's watchdog finds a hang much sooner
+_waiting_groups = dict[Any, Any]()  # by the group whose ranks wait
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ranks:
-    """This process in its group. All ranks must call the same methods in the same order."""
+    """This process in its group. All ranks must call the same methods in the same order.
+
+    Training's collectives run on `group` and have a short timeout. Ranks wait for slow work of
+    another rank on `waiting_group`.
+    """
 
     rank: int
     world_size: int
     device: str  # of tensors in collectives: NCCL handles only CUDA memory
     group: Any = None  # a torch process group; None = the default one
+    waiting_group: Any = None  # of the same ranks, on gloo, so that a waiting rank uses no CPU
 
     @classmethod
     def join(cls, device: str, group: Any = None) -> "Ranks":
         """The ranks of an existing group, or of a new group of only this process.
 
         A group created here lives as long as the process, as DeepSpeed keeps the first group it
-        sees.
+        sees. The first call for a group is a collective of all processes: it creates
+        `waiting_group`.
         """
         if not dist.is_initialized():
             backend = "nccl" if device.startswith("cuda") else "gloo"
@@ -33,6 +43,7 @@ class Ranks:
             world_size=dist.get_world_size(group),
             device=device,
             group=group,
+            waiting_group=_make_waiting_group(group or dist.group.WORLD),
         )
 
     @property
@@ -60,13 +71,29 @@ class Ranks:
         return gathered
 
     def broadcast(self, values: list[float]) -> list[float]:
-        """Rank 0's values on every rank; the others pass a list of the same length."""
+        """Rank 0's values on every rank; the others pass a list of the same length.
+
+        The others wait for as long as rank 0 needs to compute the values.
+        """
         if self.world_size == 1:
             return values
-        tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
-        dist.broadcast(tensor, group=self.group, group_src=0)
+        tensor = torch.tensor(values, dtype=torch.float64)
+        dist.broadcast(tensor, group=self.waiting_group, group_src=0)
         return [float(value) for value in tensor.tolist()]
 
     def barrier(self) -> None:
-        """Wait for all ranks."""
-        self.all_gather(torch.zeros(1, device=self.device)).cpu()
+        """Wait for all ranks, for as long as they need."""
+        if self.world_size > 1:
+            dist.all_reduce(torch.zeros(1), group=self.waiting_group)
+
+
+def waiting_group() -> Any | None:
+    """The waiting group of the default group; None before `Ranks.join`."""
+    return _waiting_groups.get(dist.group.WORLD)
+
+
+def _make_waiting_group(group: Any) -> Any | None:
+    if dist.get_world_size(group) > 1 and group not in _waiting_groups:
+        members = dist.get_process_group_ranks(group)
+        _waiting_groups[group] = dist.new_group(members, timeout=_WAIT, backend="gloo")
+    return _waiting_groups.get(group)

@@ -56,6 +56,7 @@ class TrialSession:
         self._config = make_config(request.family, request.model)
         self._require_rows_per_rank()
         self._data = TrialData(request.data)
+        self._ranks.barrier()  # a node may have to encode the data first
         self._batches = TrainBatches(
             self._data.train,
             batch_size=training.batch_size,
@@ -90,6 +91,7 @@ class TrialSession:
             writes=self._ranks.is_first,
         )
         self._resume()
+        self._ranks.barrier()  # every rank reads a checkpoint at its own speed
 
     @property
     def step(self) -> int:

@@ -8,6 +8,7 @@ from sqlalchemy import make_url
 
 from mixfront.exceptions import MixfrontError
 from mixfront.records import RecordStore, SearchRecord
+from mixfront.records.own_records import own_search
 from mixfront.search.driver.lease import DriverLease
 from mixfront.search.driver.lease_table import LeaseTable
 from mixfront.search.driver.network_drive import network_drive
@@ -33,13 +34,15 @@ def hold_lease(
     Raises:
         DriverError: If another driver runs the search.
         SpecError: If the study's database cannot be used.
+        StorageError: If the search names a file outside its folder.
     """
     if store.fence.epoch:
         yield store
         return
     with ExitStack() as stack:
         with waiting(console, "waiting until the last driver can no longer write"):
-            lease = stack.enter_context(_lease(search, console))
+            # A study in the search's folder moves with it, and so does its lease.
+            lease = stack.enter_context(_lease(own_search(store, search), console))
         yield store.fenced(lease.fence)
 
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mixfront.records import SearchRecord
+from mixfront.records import RecordStore, SearchRecord
 from mixfront.records.credentials import with_credentials
+from mixfront.records.own_records import own_search
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class DriverStatus:
         return f"its driver is gone ({who}); resume it with: mixfront search resume {name}"
 
 
-def driver_of(search: SearchRecord) -> DriverStatus | None:
+def driver_of(store: RecordStore, search: SearchRecord) -> DriverStatus | None:
     """The driver of a search; None if it is not running, or if its driver cannot be looked up.
 
     The database may be out of reach of this machine, its driver may not be installed, its
@@ -37,7 +38,7 @@ def driver_of(search: SearchRecord) -> DriverStatus | None:
         from mixfront.search.driver.lease_table import LeaseTable
         from mixfront.search.driver.process import has_ended
 
-        table = LeaseTable(with_credentials(search).optuna_storage)
+        table = LeaseTable(own_search(store, with_credentials(search)).optuna_storage)
         row = table.read(search.search_id)
     except Exception:  # every database driver has its own
         return None

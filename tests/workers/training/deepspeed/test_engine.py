@@ -100,6 +100,18 @@ def test_weights_and_optimizer_state_can_be_restored(stage: int) -> None:
     other.close()
 
 
+def test_loaded_optimizer_state_is_on_the_device_of_the_parameters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Including the step count, which a fused optimizer on a GPU reads there."""
+    engine = make_engine(0)
+    parameter = torch.empty(3, device="meta")  # instead of a GPU's
+    monkeypatch.setattr(engine, "_partitions", lambda: [parameter])
+    engine.load_optimizer_state({"0.step": torch.tensor(2.0), "0.exp_avg": torch.zeros(3)})
+    assert all(value.is_meta for value in engine.optimizer_state().values())
+    engine.close()
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_reset_gives_a_new_optimizer_on_the_same_weights(stage: int) -> None:
     engine = make_engine(stage)

@@ -19,7 +19,7 @@ _TYPES: dict[Canonical, Any] = {
 }
 _FORMS = {kind: form for form, kind in _TYPES.items()}
 _COMPACT_AT = 2_000_000  # distinct values that are counted before the counts are merged
-# Arrow hashes the whole vocabulary in every call: 300 ms for a million strings, even to look up one.
+# Arrow hashes the whole vocabulary even to look up one string: 300 ms for a million strings.
 # A vocabulary larger than this keeps its own hashes between calls.
 _SMALL = 1000
 _FEW = 64  # for at most this many strings, a dict of a small vocabulary is faster

@@ -1,7 +1,7 @@
 """Compiles DeepSpeed's CPU op once per environment, without hanging on a stale lock.
 
-DeepSpeed compiles `deepspeed_shm_comm` on first use (10 s of g++), guarded by a plain lock file.
-A process killed while compiling leaves the file behind, and every later process waits forever.
+DeepSpeed compiles `deepspeed_shm_comm` on first use (10 to 45 s of g++), guarded by a plain lock
+file. A process killed while compiling leaves the file behind, and later processes wait forever.
 The operating system releases our lock when its process ends, so the holder knows that any
 DeepSpeed lock file it finds is an orphan. Each Python environment has its own build folder: in a
 shared one, two environments overwrite each other's build at every start.

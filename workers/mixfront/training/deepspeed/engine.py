@@ -1,8 +1,8 @@
 """The dense part in a DeepSpeed engine, ZeRO 0-3.
 
 DeepSpeed is imported when the first engine is built, as the import takes seconds and the device
-must be known before it. Two places rely on private parts of DeepSpeed 0.19: `_partitions`, the
-tensors that own the optimizer state, and `cleanup.py`.
+must be known before it. Three places rely on private parts of DeepSpeed 0.19: `_partitions`, the
+tensors that own the optimizer state, `cleanup.py` and `process_group.py`.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from mixfront.training.config import TrainingConfig
 from mixfront.training.deepspeed.cleanup import clear_engine_caches
 from mixfront.training.deepspeed.cpu_op import build_cpu_op
+from mixfront.training.deepspeed.process_group import share_group
 from mixfront.training.loss import Outputs
 from mixfront.training.ranks import Ranks
 
@@ -69,6 +70,7 @@ class DenseEngine:
         ranks: Ranks,
     ) -> None:
         self._deepspeed = import_deepspeed(ranks.device)
+        share_group(ranks.device)
         self._stage = zero_stage
         self._ranks = ranks
         self._optimizer = optimizer
@@ -141,8 +143,9 @@ class DenseEngine:
             self._optimizer.state.pop(partition, None)
         for name, value in state.items():
             index, key = name.split(".", 1)
-            device = value.device if key == "step" else partitions[int(index)].device
-            self._optimizer.state[partitions[int(index)]][key] = value.to(device)
+            partition = partitions[int(index)]
+            # Step counts too: a fused optimizer reads them where the parameters are.
+            self._optimizer.state[partition][key] = value.to(partition.device)
 
     def reset_optimizer(self) -> None:
         """Clear the optimizer state, as if training started from the current weights."""

@@ -1,7 +1,8 @@
 """Watches for every reason to stop a running search.
 
-Ctrl-C, SIGTERM, `mixfront search stop` (a file in the search's folder), a lost lease and a spent
-budget all lead to the same cooperative stop: trials write a checkpoint and reply.
+Ctrl-C, SIGTERM, `mixfront search stop` (a file in the search's folder), a lost lease, a spent
+budget and a storage that keeps failing all lead to the same cooperative stop: trials write a
+checkpoint and reply.
 """
 
 import signal
@@ -10,34 +11,36 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import fsspec
+from mixfront.records.retries import StorageRetries
+from mixfront.search.limits.stop_file import StopFile
 
 POLL_S = 1.0
-STOP_FILE = "stop-requested"
 
 
 class Interruption:
     """Watches for reasons to stop; calls `on_stop(reason)` once, from its own thread.
 
     Args:
-        folder: URL of the search's folder, where a stop request may appear.
+        stop_file: Where a stop request may appear.
+        storage: Says whether the search's storage was given up.
         budget: Returns a sentence if a budget is spent, else None.
-        lease: Returns a sentence if the driver has lost the search, else None.
         on_stop: Called with the reason.
+        lease: Returns a sentence if the driver has lost the search, else None.
     """
 
     def __init__(
         self,
-        folder: str,
+        stop_file: StopFile,
+        storage: StorageRetries,
         budget: Callable[[], str | None],
         on_stop: Callable[[str], None],
         *,
         lease: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.reason: str | None = None
-        self.is_resumable = False  # a spent budget ends the search; anything else does not
-        self._fs, root = fsspec.core.url_to_fs(folder)
-        self._stop_file = f"{root}/{STOP_FILE}"
+        self.can_resume = False  # False if a spent budget ended the search
+        self._stop_file = stop_file
+        self._storage = storage
         self._budget = budget
         self._lease = lease
         self._on_stop = on_stop
@@ -47,7 +50,7 @@ class Interruption:
     @contextmanager
     def watch(self) -> Iterator["Interruption"]:
         """Handle signals and poll until the block ends; a second Ctrl-C is left to Python."""
-        self._consume_stop_file()  # ignores a request left over from an earlier run
+        self._stop_file.discard()
         before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
         thread = threading.Thread(target=self._poll, name="mixfront-interruption", daemon=True)
         thread.start()
@@ -62,32 +65,22 @@ class Interruption:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.default_int_handler)
-        self.is_resumable = True
+        self.can_resume = True
         self.reason = f"interrupted by {signal.Signals(number).name}"
         self._wake.set()
 
     def _poll(self) -> None:
-        while not self._wake.wait(POLL_S):
-            if (lost := self._lease()) is not None:
-                self.is_resumable, self.reason = True, lost
-            elif self._consume_stop_file():
-                self.is_resumable, self.reason = True, "stopped by `mixfront search stop`"
-            elif (spent := self._budget()) is not None:
-                self.reason = spent
-            if self.reason is not None:
-                break
+        while self.reason is None and not self._wake.wait(POLL_S):
+            self._look()
         if self.reason is not None and not self._ended.is_set():
             self._on_stop(self.reason)
 
-    def _consume_stop_file(self) -> bool:
-        self._fs.invalidate_cache()
-        if not self._fs.exists(self._stop_file):
-            return False
-        self._fs.rm_file(self._stop_file)
-        return True
-
-
-def request_stop(folder: str) -> None:
-    """Ask the driver of the search in `folder` to stop; it notices within about a second."""
-    fs, root = fsspec.core.url_to_fs(folder)
-    fs.pipe_file(f"{root}/{STOP_FILE}", b"")
+    def _look(self) -> None:
+        if (lost := self._lease()) is not None:  # first: the stop file is another driver's now
+            self.can_resume, self.reason = True, lost
+        elif self._stop_file.is_requested():
+            self.can_resume, self.reason = True, "stopped by `mixfront search stop`"
+        elif self._storage.failure is not None:
+            self.can_resume, self.reason = True, self._storage.failure
+        else:
+            self.reason = self._budget()

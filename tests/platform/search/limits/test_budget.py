@@ -1,7 +1,7 @@
 """Budgets of a search, over all its drivers."""
 
 from mixfront.records.store import TrialRecord, TrialState
-from mixfront.search.budget import Budget
+from mixfront.search.limits.budget import Budget
 from mixfront.spec.search_config import SearchConfig
 
 
