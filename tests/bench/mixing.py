@@ -66,11 +66,11 @@ def main() -> None:
 
 def _measure(tokens: int, dim: int, rows: int, rank: int, dtype: torch.dtype) -> Table:
     n = tokens * dim // BLOCK
-    modules = _modules(n, rank)
+    modules = mixings(n, rank)
     x = torch.randn(rows, tokens, dim, requires_grad=True)
     grad = torch.randn(rows, tokens, dim)
     runs: dict[str, Callable[[], object]] = {"GEMM": _gemm(n, rows, dtype)}
-    runs |= {name: partial(_step, m, x, grad, dtype) for name, m in modules.items()}
+    runs |= {name: partial(forward_and_backward, m, x, grad, dtype) for name, m in modules.items()}
     best = side_by_side(runs, rounds=4)
     local = n * BLOCK**2
     dense = 6 * rows * (n * n * BLOCK + local)
@@ -89,7 +89,8 @@ def _measure(tokens: int, dim: int, rows: int, rank: int, dtype: torch.dtype) ->
     return table
 
 
-def _modules(n: int, rank: int) -> dict[str, nn.Module]:
+def mixings(n: int, rank: int) -> dict[str, nn.Module]:
+    """The mixings to compare, on torch's default device; n blocks of width `BLOCK`."""
     basis_local = partial(BasisLocal, n, BLOCK, 2, std=STD, options=OPTIONS)
     plain_local = _PlainLocal(n, BLOCK, std=STD, options=OPTIONS)
     patterns: dict[str, tuple[nn.Module, nn.Module]] = {
@@ -104,8 +105,8 @@ def _modules(n: int, rank: int) -> dict[str, nn.Module]:
             FactoredGlobal(n, rank, std=STD, options=OPTIONS),
         ),
     }
-    mixings = {name: UniMixing(*pair, BLOCK) for name, pair in patterns.items()}
-    return {"einsum as written, products": _Einsum(n), **mixings}
+    modules: dict[str, nn.Module] = {"einsum as written, products": _Einsum(n)}
+    return modules | {name: UniMixing(*pair, BLOCK) for name, pair in patterns.items()}
 
 
 def _gemm(n: int, rows: int, dtype: torch.dtype) -> Callable[[], Tensor]:
@@ -113,8 +114,9 @@ def _gemm(n: int, rows: int, dtype: torch.dtype) -> Callable[[], Tensor]:
     return partial(torch.mm, left, right, out=torch.empty_like(right))
 
 
-def _step(module: nn.Module, x: Tensor, grad: Tensor, dtype: torch.dtype) -> None:
-    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+def forward_and_backward(module: nn.Module, x: Tensor, grad: Tensor, dtype: torch.dtype) -> None:
+    """Gradients of the input and of all parameters, on the input's device."""
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
         out = module(x)
     torch.autograd.grad(out, (x, *module.parameters()), grad.to(out.dtype))
 

@@ -24,7 +24,7 @@ def main() -> None:
     table = Table("shape", "std", "tau", "pass", "ours, ms", "loop, ms", "times faster")
     for shape in SHAPES:
         for std, tau in STARTS:
-            for name, run in (("forward", _forward), ("forward + backward", _both)):
+            for name, run in (("forward", _forward), ("forward + backward", forward_and_backward)):
                 logits = torch.randn(shape, generator=torch.Generator().manual_seed(0)) * std
                 runs = {
                     kind: partial(run, function, logits, tau)
@@ -51,7 +51,8 @@ def _forward(function: Normalise, logits: Tensor, tau: float) -> None:
         function(logits, tau, ITERATIONS)
 
 
-def _both(function: Normalise, logits: Tensor, tau: float) -> None:
+def forward_and_backward(function: Normalise, logits: Tensor, tau: float) -> None:
+    """Gradient of the logits, which also serve as the gradient of the matrix."""
     leaf = logits.detach().requires_grad_()
     torch.autograd.grad(function(leaf, tau, ITERATIONS), leaf, logits)
 
