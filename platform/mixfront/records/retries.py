@@ -95,6 +95,7 @@ class StorageRetries:
         if self.failure is None:
             self.failure = (
                 f"the search's storage failed for {self._outage_s:.0f} s "
-                f"({describe_error(error)}); fix it, then run `mixfront search resume {self._search}`"
+                f"({describe_error(error)}); fix it, then run "
+                f"`mixfront search resume {self._search}`"
             )
         return StorageError(self.failure)
