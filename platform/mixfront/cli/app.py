@@ -23,10 +23,11 @@ from mixfront.cli import (
     trials,
     validate,
 )
-from mixfront.cli.crash_log import one_line, write_crash_log
+from mixfront.cli.crash_log import write_crash_log
 from mixfront.cli.search_app import search_app
 from mixfront.exceptions import MixfrontError
 from mixfront.installation.extras import extras_named
+from mixfront.records.scrub import describe_error
 
 DEBUG_VARIABLE = "MIXFRONT_DEBUG"
 
@@ -91,7 +92,9 @@ def _unexpected(error: Exception) -> str:
         where = f"its traceback is in {write_crash_log(error)}"
     except OSError:
         where = "its traceback could not be saved"
-    return f"unexpected error: {one_line(error)}; {where}, and `mixfront --debug ...` shows it"
+    return (
+        f"unexpected error: {describe_error(error)}; {where}, and `mixfront --debug ...` shows it"
+    )
 
 
 def command_in(words: Sequence[str]) -> list[str]:

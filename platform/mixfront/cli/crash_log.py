@@ -29,10 +29,3 @@ def write_crash_log(error: BaseException) -> Path:
     text = f"{' '.join(sys.argv)}\n{versions}\n\n{trace}"
     path.write_text(scrub_text(text), encoding="utf-8")
     return path
-
-
-def one_line(error: BaseException) -> str:
-    """The type of an error and the first line of its message."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = scrub_text(lines[0])[:300] if lines else ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

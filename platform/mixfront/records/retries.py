@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from mixfront.exceptions import MixfrontError, StorageError
 from mixfront.records.fence import Fence
-from mixfront.records.scrub import scrub_text
+from mixfront.records.scrub import describe_error
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ class StorageRetries:
                 logger.warning(
                     "the storage of search %s failed (%s); trying again in %.1f s",
                     self._search,
-                    describe(error),
+                    describe_error(error),
                     wait_s,
                 )
             else:
@@ -100,13 +100,8 @@ class StorageRetries:
         """Record that the storage has failed for too long; the first failure is kept."""
         if self.failure is None:
             self.failure = self._fence.closed_because() or (
-                f"the search's storage failed for {self._outage_s:.0f} s ({describe(error)}); "
-                f"fix it, then run `mixfront search resume {self._search}`"
+                f"the search's storage failed for {self._outage_s:.0f} s "
+                f"({describe_error(error)}); fix it, then run "
+                f"`mixfront search resume {self._search}`"
             )
         return StorageError(self.failure)
-
-
-def describe(error: Exception) -> str:
-    """An error's type and first line, without credentials."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {scrub_text(lines[0])}" if lines else type(error).__name__

@@ -24,6 +24,13 @@ def scrub_text(text: str) -> str:
     return _QUERY.sub(rf"\g<name>{HIDDEN}", text)
 
 
+def describe_error(error: BaseException) -> str:
+    """The type of an error and the first line of its message, without credentials."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = scrub_text(lines[0])[:300] if lines else ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def scrub(value: Any) -> Any:
     """Scrub every URI in plain data, and hide the values of keys such as `password`."""
     if isinstance(value, str):

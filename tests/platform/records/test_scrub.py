@@ -2,7 +2,7 @@
 
 import pytest
 
-from mixfront.records.scrub import scrub, scrub_text
+from mixfront.records.scrub import describe_error, scrub, scrub_text
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,16 @@ def test_plain_data_is_scrubbed_at_any_depth() -> None:
 def test_keys_that_only_resemble_secrets_are_kept() -> None:
     config = {"num_tokens": "16", "tokenizer": "chunk", "key": "value"}
     assert scrub(config) == config
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (KeyError("x"), "KeyError: 'x'"),
+        (RuntimeError(""), "RuntimeError"),
+        (RuntimeError("\n first \nsecond"), "RuntimeError: first"),
+        (OSError("postgresql://me:pw@db is away"), "OSError: postgresql://***@db is away"),
+    ],
+)
+def test_an_error_is_described_on_one_line(error: Exception, text: str) -> None:
+    assert describe_error(error) == text

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import fsspec
 
-from mixfront.records.retries import FIRST_WAIT_S, MAX_WAIT_S, OUTAGE_S, StorageRetries, describe
+from mixfront.records.retries import FIRST_WAIT_S, MAX_WAIT_S, OUTAGE_S, StorageRetries
+from mixfront.records.scrub import describe_error
 
 STOP_FILE = "stop-requested"
 
@@ -69,7 +70,7 @@ class StopFile:
         try:
             self._fs.rm_file(self._path)
         except Exception as error:  # the next driver discards it
-            logger.warning("%s could not be removed (%s)", self._path, describe(error))
+            logger.warning("%s could not be removed (%s)", self._path, describe_error(error))
         return True
 
     def _back_off(self, error: Exception) -> None:
@@ -79,7 +80,7 @@ class StopFile:
             logger.warning(
                 "%s cannot be looked for (%s); budgets and Ctrl-C still work",
                 self._path,
-                describe(error),
+                describe_error(error),
             )
         elif now - self._failing_since >= self._outage_s:
             self._retries.give_up(error)
