@@ -16,6 +16,7 @@
     ├── StorageError                a search's storage fails, or names a file outside its folder
     ├── TrackingError               MLflow refuses a request or cannot be reached
     ├── PromotionError              the promotion gate refuses a trial
+    ├── DriverError                 another driver runs the search
     └── MissingExtraError           a package from an extra of mixfront is not installed
 
 A message says what was wrong, the value, and what to do.
@@ -101,6 +102,10 @@ class TrackingError(MixfrontError):
 
 class PromotionError(MixfrontError):
     """Raised when a trial may not be promoted; gives the reason."""
+
+
+class DriverError(MixfrontError):
+    """Raised when another driver runs the search; says who, since when, and what to do."""
 
 
 class MissingExtraError(MixfrontError):

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from mixfront.exceptions import SpecError
+
 if TYPE_CHECKING:
     from mixfront.records import RecordStore, SearchRecord
     from mixfront.search.run import SearchResult
@@ -30,8 +32,14 @@ def prepare_and_drive(
 
 
 def drive(store: "RecordStore", record: "SearchRecord", console: Console) -> "SearchResult":
-    """Run a prepared or interrupted search on this machine, or the cluster at RAY_ADDRESS."""
+    """Run a prepared or interrupted search on this machine, or the cluster at RAY_ADDRESS.
+
+    Raises:
+        DriverError: If another driver runs the search.
+        SpecError: If another driver has just finished it.
+    """
     from mixfront.cluster.connection import connect
+    from mixfront.search.driver.hold import hold_lease
     from mixfront.search.precision import resolve_precision
     from mixfront.search.run import run_search
     from mixfront.spec.search_spec import SearchSpec
@@ -39,6 +47,8 @@ def drive(store: "RecordStore", record: "SearchRecord", console: Console) -> "Se
 
     trial = SearchSpec.model_validate(record.spec).trial
     with ExitStack() as stack:
+        store = stack.enter_context(hold_lease(store, record, console))
+        refuse_finished(store.search())
         with waiting(console, "connecting to Ray"):
             cluster = stack.enter_context(connect(trial))
         with waiting(console, "checking the lanes' devices"):
@@ -52,6 +62,19 @@ def drive(store: "RecordStore", record: "SearchRecord", console: Console) -> "Se
             soft_wrap=True,
         )
         return run_search(store, record, cluster.num_lanes, console)
+
+
+def refuse_finished(record: "SearchRecord") -> None:
+    """Check that a search has something left to do.
+
+    Raises:
+        SpecError: If it has finished.
+    """
+    if record.state == "finished":
+        raise SpecError(
+            f"search {record.name!r} has finished ({record.ended_because}), so there is nothing "
+            "to resume; start a search with another name"
+        )
 
 
 def print_end(result: "SearchResult", console: Console) -> None:

@@ -1,17 +1,17 @@
 """`mixfront search run | resume | list`."""
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from mixfront.cli.drive import drive, prepare_and_drive, print_end
+from mixfront.cli.drive import drive, prepare_and_drive, print_end, refuse_finished
 from mixfront.cli.options import AsJson, Override, SearchName, SpecSource, Storage
 from mixfront.cli.pareto import front_table
 from mixfront.cli.search_app import search_app
-from mixfront.exceptions import SpecError
 
 if TYPE_CHECKING:
     from mixfront.records import RecordStore
@@ -50,11 +50,7 @@ def resume(search: SearchName, storage: Storage = None) -> None:
 
     store = locate_search(search, storage)
     record = with_credentials(store.search())
-    if record.state == "finished":
-        raise SpecError(
-            f"search {record.name!r} has finished ({record.ended_because}), so there is nothing "
-            "to resume; start a search with another name"
-        )
+    refuse_finished(record)
     console = Console()
     _print_end(drive(store, record, console), console)
 
@@ -74,13 +70,21 @@ def list_(storage: Storage = None, as_json: AsJson = False) -> None:
         return
     table = Table("search", "state", "trials", "complete", "ended because", box=None)
     for row in rows:
-        cells = (row["name"], row["state"], row["trials"], row["complete"], row["ended_because"])
+        is_gone = row["driver"] is not None and not row["driver"]["is_alive"]
+        state = "driver is gone" if is_gone else row["state"]
+        cells = (row["name"], state, row["trials"], row["complete"], row["ended_because"])
         table.add_row(*(str(cell or "") for cell in cells))
     Console().print(table)
+    for row in rows:
+        if row["driver"] is not None and not row["driver"]["is_alive"]:
+            print(f"resume it with: mixfront search resume {row['name']}")
 
 
-def _summary(store: "RecordStore") -> dict[str, object]:
+def _summary(store: "RecordStore") -> dict[str, Any]:
+    from mixfront.search.driver.status import driver_of
+
     record, trials = store.search(), store.trials()
+    driver = driver_of(store, record)
     complete = sum(trial.state == "complete" for trial in trials)
     return {
         "search_id": record.search_id,
@@ -89,6 +93,7 @@ def _summary(store: "RecordStore") -> dict[str, object]:
         "trials": len(trials),
         "complete": complete,
         "ended_because": record.ended_because,
+        "driver": asdict(driver) if driver is not None else None,
     }
 
 

@@ -71,6 +71,8 @@ def status(search: SearchName, storage: Storage = None, as_json: AsJson = False)
 
     Example: `mixfront search status kuairand-front`
     """
+    from mixfront.search.driver.status import driver_of
+
     job, store = _find(search, storage)
     answer = _status_json(job, store)
     if as_json:
@@ -82,7 +84,9 @@ def status(search: SearchName, storage: Storage = None, as_json: AsJson = False)
     if store is not None:
         trials = ", ".join(f"{count} {state}" for state, count in answer["trials"].items())
         because = f", {answer['ended_because']}" if answer["ended_because"] else ""
-        typer.echo(f"search {store.name}: {answer['state']}{because}")
+        driver = driver_of(store, store.search())
+        state = driver.describe(store.name) if driver else f"{answer['state']}{because}"
+        typer.echo(f"search {store.name}: {state}")
         typer.echo(f"trials: {trials or 'none yet'}")
 
 
@@ -137,9 +141,14 @@ def _stop_driver(store: "RecordStore", timeout: float) -> None:
 
     Raises:
         ClusterError: If it does not stop in time.
+        UsageError: If it is gone.
     """
+    from mixfront.search.driver.status import driver_of
     from mixfront.search.limits.stop_file import request_stop
 
+    driver = driver_of(store, store.search())
+    if driver is not None and not driver.is_alive:
+        raise UsageError(f"search {store.name!r} cannot be stopped: {driver.describe(store.name)}")
     request_stop(store.url)
     deadline = time.monotonic() + timeout
     while store.search().state == "running":
@@ -188,12 +197,16 @@ def _name_of(search: str) -> str:
 
 
 def _status_json(job: "Job | None", store: "RecordStore | None") -> dict[str, Any]:
+    from mixfront.search.driver.status import driver_of
+
     record = store.search() if store is not None else None
+    driver = driver_of(store, record) if store is not None and record is not None else None
     states = Counter(str(trial.state) for trial in store.trials()) if store is not None else {}
     return {
         "search_id": record.search_id if record else None,
         "state": record.state if record else None,
         "ended_because": record.ended_because if record else None,
+        "driver": dataclasses.asdict(driver) if driver else None,
         "trials": dict(sorted(states.items())),
         "job": _job_json(job) if job else None,
     }

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from mixfront.exceptions import MixfrontError, StorageError
+from mixfront.records.fence import Fence
 from mixfront.records.scrub import describe_error
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
+_NO_FENCE = Fence()
 FIRST_WAIT_S, MAX_WAIT_S = 0.5, 15.0
 OUTAGE_S = 120.0  # an outage that lasts longer interrupts the search
 # Raised by mistakes, which a repetition cannot fix. Everything else may come from the storage:
@@ -40,6 +42,7 @@ class StorageRetries:
     Args:
         search: Name of the search, for the error.
         outage_s: Repeat an action for this many seconds.
+        fence: While it is closed, nothing is repeated: the search belongs to another driver.
         sleep: Waits for some seconds.
         clock: Monotonic seconds.
 
@@ -53,12 +56,14 @@ class StorageRetries:
         search: str,
         *,
         outage_s: float = OUTAGE_S,
+        fence: Fence = _NO_FENCE,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.failure: str | None = None
         self._search = search
         self._outage_s = outage_s
+        self._fence = fence
         self._sleep = sleep
         self._clock = clock
 
@@ -75,7 +80,8 @@ class StorageRetries:
             except Exception as error:
                 if isinstance(error, _MISTAKES):
                     raise
-                if self.failure is not None or self._clock() - start + wait_s > self._outage_s:
+                is_over = self._clock() - start + wait_s > self._outage_s
+                if is_over or self.failure is not None or not self._fence.is_open:
                     raise self.give_up(error) from None
                 logger.warning(
                     "the storage of search %s failed (%s); trying again in %.1f s",
@@ -93,7 +99,7 @@ class StorageRetries:
     def give_up(self, error: Exception) -> StorageError:
         """Record that the storage has failed for too long; the first failure is kept."""
         if self.failure is None:
-            self.failure = (
+            self.failure = self._fence.closed_because() or (
                 f"the search's storage failed for {self._outage_s:.0f} s "
                 f"({describe_error(error)}); fix it, then run "
                 f"`mixfront search resume {self._search}`"

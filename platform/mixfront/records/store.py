@@ -4,6 +4,7 @@ Records and the Optuna study are the source of truth; MLflow is updated from the
 """
 
 import json
+import logging
 from collections.abc import Iterator
 from copy import copy
 from enum import StrEnum
@@ -13,11 +14,17 @@ import fsspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
+from mixfront.records.fence import Fence
 from mixfront.records.retries import Retry, once
 from mixfront.records.scrub import scrub
+from mixfront.records.whole_files import create_file, is_local, replace_file
 from mixfront.spec.objectives import Objective
 
 R = TypeVar("R", bound=BaseModel)
+
+logger = logging.getLogger(__name__)
+
+_NO_FENCE = Fence()
 
 
 class TrialState(StrEnum):
@@ -97,18 +104,24 @@ class RecordStore:
     """The folder of one search, `<storage>/<name>/`, on any fsspec URL.
 
     search.json                   SearchRecord
-    encoder/                      the fitted encoder
-    space.yaml                    the space, with what it includes
+    encoder-<8 hex>/              the fitted encoder; the digits are those of the search's id
+    space-<8 hex>.yaml            the space, with what it includes
     trials/<id>/record.json       TrialRecord
     trials/<id>/step-<n>/         checkpoints
     trials/<id>/final/            the exported model
     trials/<id>/mixing/           pictures of mixing matrices, copied to MLflow at the end
     spool/                        updates for MLflow
+
+    Args:
+        storage: Where searches are kept.
+        name: The search's name.
+        fence: Whether this program may write; always, if it does not say.
     """
 
-    def __init__(self, storage: str, name: str) -> None:
+    def __init__(self, storage: str, name: str, *, fence: Fence = _NO_FENCE) -> None:
         self.url = f"{storage.rstrip('/')}/{name}"
         self.name = name
+        self.fence = fence
         self._fs, self._root = fsspec.core.url_to_fs(self.url)
         self._retry: Retry = once
 
@@ -118,18 +131,30 @@ class RecordStore:
         store._retry = retry
         return store
 
+    def fenced(self, fence: Fence) -> "RecordStore":
+        """The same records, written only while the fence is open; else writes do nothing."""
+        store = copy(self)
+        store.fence = fence
+        return store
+
     def exists(self) -> bool:
         """Whether a search of this name exists."""
         return bool(self._fs.exists(f"{self._root}/search.json"))
 
     def create(self, record: SearchRecord) -> None:
-        """Write the record of a new search.
+        """Write the record of a new search; of several writers at once, one succeeds.
 
         Raises:
             SpecError: If the name is taken.
         """
         self.refuse_existing()
-        self.save_search(record)
+        self._fs.makedirs(self._root, exist_ok=True)
+        try:
+            create_file(self._fs, f"{self._root}/search.json", _search_json(record).encode())
+        except FileExistsError:
+            # A retried put fails although its first attempt, whose response was lost, succeeded.
+            if is_local(self._fs) or self.search().search_id != record.search_id:
+                raise self._taken() from None
 
     def refuse_existing(self) -> None:
         """Check that the name is free.
@@ -138,10 +163,7 @@ class RecordStore:
             SpecError: If a search of this name exists.
         """
         if self.exists():
-            raise SpecError(
-                f"a search named {self.name!r} already exists in {self.url}; "
-                f"choose another name, or resume it with `mixfront search resume {self.name}`"
-            )
+            raise self._taken()
 
     def search(self) -> SearchRecord:
         """Read the search's record.
@@ -156,7 +178,7 @@ class RecordStore:
 
     def save_search(self, record: SearchRecord) -> None:
         """Write or replace the search's record, without the passwords in its URIs."""
-        self._write("search.json", json.dumps(scrub(record.model_dump(mode="json")), indent=1))
+        self._write("search.json", _search_json(record))
 
     def trial(self, trial_id: str) -> TrialRecord:
         """Read one trial.
@@ -196,18 +218,28 @@ class RecordStore:
                 "it is damaged or from another version; restore it or use that version"
             ) from None
 
+    def _taken(self) -> SpecError:
+        return SpecError(
+            f"a search named {self.name!r} already exists in {self.url}; "
+            f"choose another name, or resume it with `mixfront search resume {self.name}`"
+        )
+
     def _write(self, name: str, text: str) -> None:
         """Replace a file atomically: a reader sees the old text or the new one."""
         self._retry(lambda: self._replace(name, text))
 
     def _replace(self, name: str, text: str) -> None:
+        if not self.fence.is_open:  # asked again at each attempt: retries can outlive the lease
+            logger.info("%s is not written, as this driver has lost the search", name)
+            return
         path = f"{self._root}/{name}"
         self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-        if isinstance(self._fs, fsspec.implementations.local.LocalFileSystem):
-            self._fs.pipe_file(f"{path}.new", text.encode())
-            self._fs.mv(f"{path}.new", path)
-        else:  # object stores replace atomically
-            self._fs.pipe_file(path, text.encode())
+        replace_file(self._fs, path, text.encode())
+
+
+def _search_json(record: SearchRecord) -> str:
+    """The record as JSON, without the passwords in its URIs."""
+    return json.dumps(scrub(record.model_dump(mode="json")), indent=1)
 
 
 def list_searches(storage: str, fs: Any = None) -> list[str]:

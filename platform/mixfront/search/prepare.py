@@ -3,9 +3,11 @@
 import time
 import uuid
 
+import fsspec
 from rich.console import Console
 
 from mixfront.data import Encoder, ParquetDataset, load_schema, open_dataset, open_split
+from mixfront.exceptions import SpecError
 from mixfront.installation.versions import installed_versions
 from mixfront.records import RecordStore, SearchRecord
 from mixfront.search.cost_check import ModelCosts
@@ -42,10 +44,13 @@ def prepare_search(
     encoder = _encode(spec, dataset, console, encoder_url)
     costs = ModelCosts.of_spec(spec, encoder.layout)
     point = reference_point(spec, space, costs)
-    encoder.save(f"{store.url}/encoder")
-    save_space(space, f"{store.url}/space.yaml")
+    key = uuid.uuid4().hex[:8]
+    # Not shared with a `search run` beside this one.
+    encoder_folder, space_file = f"{store.url}/encoder-{key}", f"{store.url}/space-{key}.yaml"
+    encoder.save(encoder_folder)
+    save_space(space, space_file)
     record = SearchRecord(
-        search_id=f"{spec.name}-{uuid.uuid4().hex[:8]}",
+        search_id=f"{spec.name}-{key}",
         name=spec.name,
         spec=spec.dump(),
         objectives=list(spec.objectives),
@@ -53,13 +58,18 @@ def prepare_search(
         optuna_storage=spec.optuna_storage,
         tracking_uri=spec.tracking.uri,
         experiment=spec.tracking.experiment,
-        encoder=f"{store.url}/encoder",
-        space=f"{store.url}/space.yaml",
+        encoder=encoder_folder,
+        space=space_file,
         dataset_digest=dataset.digest,
         versions=installed_versions(),
         created=time.time(),
     )
-    store.create(record)
+    try:
+        store.create(record)
+    except SpecError:
+        fs, path = fsspec.core.url_to_fs(encoder_folder)
+        fs.rm([path, fs._strip_protocol(space_file)], recursive=True)
+        raise
     return store, record
 
 

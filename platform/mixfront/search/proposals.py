@@ -10,6 +10,7 @@ from optuna.trial import TrialState as OptunaState
 
 from mixfront.data import Encoder
 from mixfront.exceptions import SpecError
+from mixfront.records.fence import Fence
 from mixfront.records.store import SearchRecord, TrialRecord, TrialState
 from mixfront.search.cost_check import CostCheck, ModelCosts
 from mixfront.search.recorded_space import recorded_space
@@ -18,6 +19,7 @@ from mixfront.search.study import (
     num_enqueued,
     open_study,
     running_trial,
+    set_elapsed_seconds,
     set_num_enqueued,
 )
 from mixfront.spaces import Space
@@ -28,6 +30,7 @@ from mixfront.spec.search_spec import SearchSpec
 UNBUILDABLE = "buildable"  # name of the implicit constraint that the model can be built
 _EXTRA = "mixfront:extra"
 _RUNG = "mixfront:rung:"
+_NO_FENCE = Fence()
 
 _TOLD_AS = {
     TrialState.COMPLETE: OptunaState.COMPLETE,
@@ -46,6 +49,7 @@ class Proposals:
         objectives: In the study's order.
         constraints: The spec's constraints, by metric.
         costs: Counts a configuration's costs.
+        fence: While it is closed, results are not stored.
     """
 
     def __init__(
@@ -55,16 +59,18 @@ class Proposals:
         objectives: Sequence[Objective],
         constraints: Mapping[str, Constraint],
         costs: CostCheck,
+        fence: Fence = _NO_FENCE,
     ) -> None:
         self.study = study
         self.space = space
         self.objectives = tuple(objectives)
         self.constraints = tuple(constraints.values())
         self._costs = costs
+        self._fence = fence
         self._trials: dict[int, Trial] = {}
 
     @classmethod
-    def open(cls, spec: SearchSpec, search: SearchRecord) -> "Proposals":
+    def open(cls, spec: SearchSpec, search: SearchRecord, fence: Fence = _NO_FENCE) -> "Proposals":
         """The proposals of a prepared search, from its study.
 
         Raises:
@@ -75,18 +81,23 @@ class Proposals:
             raise SpecError(f"search {search.name!r} has no fitted encoder; start a new search")
         study = open_study(spec, search.optuna_storage, search.search_id)
         costs = ModelCosts.of_spec(spec, Encoder.load(search.encoder).layout)
-        return cls.of_spec(spec, study, recorded_space(search, spec, study), costs)
+        return cls.of_spec(spec, study, recorded_space(search, spec, study), costs, fence)
 
     @classmethod
     def of_spec(
-        cls, spec: SearchSpec, study: optuna.Study, space: Space, costs: CostCheck
+        cls,
+        spec: SearchSpec,
+        study: optuna.Study,
+        space: Space,
+        costs: CostCheck,
+        fence: Fence = _NO_FENCE,
     ) -> "Proposals":
         """The proposals of a spec, `search.enqueue` first.
 
         Raises:
             SpecError: If an enqueued configuration does not fit the space.
         """
-        proposals = cls(study, space, spec.objectives, spec.constraints, costs)
+        proposals = cls(study, space, spec.objectives, spec.constraints, costs, fence)
         proposals.enqueue(spec.search.enqueue)
         return proposals
 
@@ -146,6 +157,8 @@ class Proposals:
         Raises:
             ValueError: If the record is not finished, or the study has no such trial.
         """
+        if not self._fence.is_open:
+            return
         number = int(record.trial_id)
         values = None
         if record.state is TrialState.COMPLETE:
@@ -154,9 +167,14 @@ class Proposals:
         self.study.tell(number, values, state=_TOLD_AS[record.state], skip_if_finished=True)
         self._trials.pop(number, None)
 
+    def save_elapsed(self, seconds: float) -> None:
+        """Store the search's wall time so far, for the time budget of later drivers."""
+        if self._fence.is_open:
+            set_elapsed_seconds(self.study, seconds)
+
     def record_rung(self, trial_id: str, rung: float, values: Mapping[str, float]) -> None:
         """Store a trial's objectives at a rung in the study, where later drivers find them."""
-        if (trial := self._handle(int(trial_id))) is not None:
+        if self._fence.is_open and (trial := self._handle(int(trial_id))) is not None:
             trial.set_user_attr(f"{_RUNG}{rung:g}", dict(values))
 
     def rung_values(self, rung: float) -> dict[str, dict[str, float]]:

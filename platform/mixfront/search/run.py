@@ -12,6 +12,7 @@ from mixfront.records import RecordStore, SearchRecord, TrialRecord
 from mixfront.records.own_records import own_search, own_trial
 from mixfront.records.retries import StorageRetries
 from mixfront.search.callbacks import LaneReleasingCallbacks, TrackingCallbacks
+from mixfront.search.driver.hold import hold_lease
 from mixfront.search.limits.budget import Budget
 from mixfront.search.limits.interruption import Interruption
 from mixfront.search.limits.stop_file import StopFile
@@ -48,16 +49,24 @@ def run_search(
         console: Where progress is shown.
 
     Raises:
+        DriverError: If another driver runs the search.
         LaneError: If no lane can be kept alive.
         SpecError: If the study does not match the records.
         StorageError: If the search or an unfinished trial names a file outside its folder, or if
             storage keeps failing until the end, so that the search's last state is not saved.
     """
-    storage = StorageRetries(search.name)
+    with hold_lease(store, search, console) as fenced:
+        return _run_search(fenced, search, num_lanes, console)
+
+
+def _run_search(
+    store: RecordStore, search: SearchRecord, num_lanes: int, console: Console
+) -> SearchResult:
+    storage = StorageRetries(search.name, fence=store.fence)
     store = store.with_retries(storage)
     search = own_search(store, search)
     spec = SearchSpec.model_validate(search.spec)
-    proposals = Proposals.open(spec, search)
+    proposals = Proposals.open(spec, search, store.fence)
     unfinished = [own_trial(store, search, t) for t in reconcile(store, proposals).unfinished]
     trials = store.trials()
     budget = Budget(spec.search).resume(trials, elapsed_seconds(proposals.study))
@@ -127,8 +136,13 @@ def _run_to_end(
         searcher.finish(reason)
         pool.abort_all(reason)
 
-    stop_file = StopFile(store.url, storage)
-    interruption = Interruption(stop_file, storage, budget.stops_running_trials, on_stop)
+    interruption = Interruption(
+        StopFile(store.url, storage),
+        storage,
+        budget.stops_running_trials,
+        on_stop,
+        lease=store.fence.closed_because,
+    )
     with interruption.watch():
         try:
             run_tune(searcher, scheduler, f"{store.url}/tune")
@@ -138,6 +152,7 @@ def _run_to_end(
             interrupted = (
                 interruption.can_resume
                 or storage.failure is not None
+                or not store.fence.is_open
                 or any(not trial.state.is_finished for trial in store.trials())
             )
             search.state = "interrupted" if interrupted else "finished"

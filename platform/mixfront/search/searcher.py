@@ -14,7 +14,6 @@ from mixfront.records.retries import Retry, once
 from mixfront.records.store import RecordStore, TrialRecord, TrialState
 from mixfront.search.limits.budget import Budget
 from mixfront.search.proposals import Proposals
-from mixfront.search.study import set_elapsed_seconds
 from mixfront.search.trial_state import apply_report, end_trial
 from mixfront.training.request import TrialRequest
 
@@ -126,7 +125,9 @@ class LaneSearcher(Searcher):
             return self.FINISHED
 
     def _next(self, trial_id: str) -> Any:
-        if (reason := self._budget.stops_running_trials()) is not None:
+        if (lost := self._store.fence.closed_because()) is not None:
+            self.finish(lost)
+        elif (reason := self._budget.stops_running_trials()) is not None:
             self._prune_unresumed(reason)
             self.finish(reason)
         if self.ended_because is not None:
@@ -260,7 +261,7 @@ class LaneSearcher(Searcher):
 
     def _save_progress(self, record: TrialRecord) -> None:
         self._store.save_trial(record)
-        self._retry(lambda: set_elapsed_seconds(self._proposals.study, self._budget.seconds()))
+        self._retry(lambda: self._proposals.save_elapsed(self._budget.seconds()))
 
     def _tell(self, record: TrialRecord) -> None:
         self._retry(lambda: self._proposals.tell(record))

@@ -8,7 +8,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from mixfront.exceptions import SpecError
+from mixfront.exceptions import MixfrontError, SpecError
 from mixfront.installation.extras import missing_extra
 from mixfront.records.scrub import scrub_text
 from mixfront.spec.search_spec import SearchSpec
@@ -34,16 +34,22 @@ def open_study(spec: SearchSpec, storage_url: str, search_id: str) -> optuna.Stu
             load_if_exists=True,
         )
     except Exception as error:  # every database driver has its own exceptions
-        if missing := missing_extra(f"the study at {scrub_text(storage_url)}", error):
-            raise missing from None
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-        message = f"Optuna cannot open {storage_url!r} ({reason}); check `optuna_storage:`"
-        raise SpecError(scrub_text(f"{message} or OPTUNA_STORAGE")) from error
+        raise storage_error(storage_url, error) from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # optuna-dashboard shows the names
         study.set_metric_names([objective.metric for objective in spec.objectives])
     study.sampler = make_sampler(spec, len(study.get_trials(deepcopy=False)))
     return study
+
+
+def storage_error(storage_url: str, error: Exception) -> MixfrontError:
+    """The error of a database driver as one sentence, without passwords."""
+    if missing := missing_extra(f"the study at {scrub_text(storage_url)}", error):
+        return missing
+    first_line = next(iter(str(error).splitlines()), "")
+    reason = f"{type(error).__name__}: {first_line}"
+    message = f"the study's database {storage_url!r} cannot be used ({reason})"
+    return SpecError(scrub_text(f"{message}; check `optuna_storage:` or OPTUNA_STORAGE"))
 
 
 def make_sampler(spec: SearchSpec, num_trials: int) -> optuna.samplers.BaseSampler:

@@ -10,6 +10,7 @@ from tenacity import RetryCallState, RetryError, Retrying, wait_exponential, wai
 from tenacity.nap import sleep_using_event
 from tenacity.stop import stop_when_event_set
 
+from mixfront.records.fence import Fence
 from mixfront.tracking.client import brief_requests, short_reason
 from mixfront.tracking.history import changes_page
 from mixfront.tracking.run_update import RunUpdate
@@ -23,6 +24,7 @@ LINGER_S = 0.3  # updates that arrive within this time are delivered together
 FIRST_WAIT_S, MAX_WAIT_S = 0.5, 15.0  # backoff between attempts while the server is unreachable
 PAGE_EVERY_S = 30.0  # minimum interval, as the interactive front takes megabytes
 LAST_GRACE_S = 1.0  # for a request in flight when delivery is abandoned
+_NO_FENCE = Fence()
 
 
 class Delivery:
@@ -34,6 +36,7 @@ class Delivery:
         pending: Undelivered updates of earlier drivers.
         page: Renders the interactive front as HTML.
         page_seq: The last update of earlier drivers that changed the page; 0 = none.
+        fence: Once it is closed, nothing more is delivered.
     """
 
     def __init__(
@@ -43,12 +46,14 @@ class Delivery:
         pending: Iterable[RunUpdate],
         page: Callable[[], str] | None,
         page_seq: int = 0,
+        fence: Fence = _NO_FENCE,
     ) -> None:
         self._spool = spool
         self._sender = sender
         self._pending = list(pending)
         self._page = page
         self._page_seq = page_seq
+        self._fence = fence
         self._mark = spool.delivered()
         self._page_time = time.monotonic()
         self._is_unreachable = False
@@ -128,7 +133,15 @@ class Delivery:
                 reason,
             )
 
+    def _is_fenced(self) -> bool:
+        """Whether the driver has lost its search; if so, delivery is abandoned."""
+        if not self._fence.is_open:
+            self._abandoned.set()
+        return self._abandoned.is_set()
+
     def _deliver_batch(self) -> None:
+        if self._is_fenced():
+            return
         self._spool.sync()
         with self._changed:
             batch = list(islice(self._pending, BATCH_SIZE))
@@ -148,7 +161,7 @@ class Delivery:
         return is_time and self._is_page_due()
 
     def _refresh_page(self) -> None:
-        if self._page is None:
+        if self._page is None or self._is_fenced():
             return
         page_seq = self._page_seq
         try:

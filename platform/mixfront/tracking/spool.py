@@ -1,25 +1,37 @@
 """The spool of a search: updates for MLflow, stored in the search's folder.
 
-    spool/000001.jsonl      one segment per driver on a local file system; one per `sync`, written
-                            by a single put, on an object store
-    spool/delivered.json    progress of delivery to MLflow, and the ids of its runs
+    spool/000003-000007.jsonl     epoch of the driver and number of the segment: one segment per
+                                  driver on a local file system; one per `sync`, written by a
+                                  single put, on an object store
+    spool/000003-delivered.json   progress of delivery to MLflow, and the ids of its runs
 
 A process never appends to a segment of another process. A line torn by SIGKILL is therefore the
-last of its segment, and is skipped.
+last of its segment, and is skipped. What a driver still wrote after its successor had taken over
+is ignored: its numbers are those of the successor's updates or later ones. Files of version 0.1
+have no epoch in their names, which counts as 0.
 """
 
 import logging
+import math
+import re
 import threading
 from collections.abc import Iterator
 from typing import IO, Any
 
 import fsspec
-from fsspec.implementations.local import LocalFileSystem
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mixfront.records.fence import Fence
+from mixfront.records.whole_files import is_local, replace_file
 from mixfront.tracking.run_update import RunUpdate
 
 logger = logging.getLogger(__name__)
+
+_SEGMENT = re.compile(r"(?:(\d+)-)?(\d+)\.jsonl$")
+_MARK = re.compile(r"(?:(\d+)-)?delivered\.json$")
+
+
+_NO_FENCE = Fence()
 
 
 class DeliveryMark(BaseModel):
@@ -41,13 +53,16 @@ class Spool:
 
     Args:
         url: The folder, as a path or fsspec URL.
+        fence: The driver's epoch; while the fence is closed, nothing is written.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, fence: Fence = _NO_FENCE) -> None:
+        self._fence = fence
         self._fs, self._root = fsspec.core.url_to_fs(url)
-        self._is_local = isinstance(self._fs, LocalFileSystem)
+        self._is_local = is_local(self._fs)
         self._fs.makedirs(self._root, exist_ok=True)
-        self._next_segment = 1 + max(map(_segment_number, self._segments()), default=0)
+        numbers = [number for _, number in map(_position, self._segments())]
+        self._next_segment = 1 + max(numbers, default=0)
         self._file: IO[bytes] | None = None
         self._unsynced: list[str] = []
         self._lock = threading.Lock()
@@ -59,6 +74,8 @@ class Spool:
         Raises:
             OSError: If it cannot be written to the local file system.
         """
+        if not self._fence.is_open:
+            return
         line = update.to_line()
         with self._lock:
             if self._is_local:
@@ -75,7 +92,7 @@ class Spool:
         with self._sync_lock:
             with self._lock:
                 lines = list(self._unsynced)
-            if not lines:
+            if not lines or not self._fence.is_open:
                 return
             self._fs.pipe_file(self._new_segment(), ("\n".join(lines) + "\n").encode())
             with self._lock:
@@ -83,16 +100,24 @@ class Spool:
 
     def replay(self) -> list[RunUpdate]:
         """Every update in storage, in order, whether delivered or not."""
-        paths = self._segments()
-        contents = {path: self._fs.cat_file(path) for path in paths}
-        updates = [update for path in paths for update in _parse(path, contents[path])]
-        return sorted(updates, key=lambda update: update.seq)
+        by_epoch: dict[int, list[RunUpdate]] = {}
+        for path in self._segments():
+            updates = _parse(path, self._fs.cat_file(path))
+            by_epoch.setdefault(_position(path)[0], []).extend(updates)
+        kept: list[RunUpdate] = []
+        first: float = math.inf  # number of the first update of the later epochs
+        for epoch in sorted(by_epoch, reverse=True):
+            kept += [update for update in by_epoch[epoch] if update.seq < first]
+            first = min(first, *(update.seq for update in by_epoch[epoch]), math.inf)
+        return sorted(kept, key=lambda update: update.seq)
 
     def delivered(self) -> DeliveryMark:
-        """The last mark; an empty one if it is missing or unreadable."""
-        path = f"{self._root}/delivered.json"
-        if not self._fs.exists(path):
+        """The mark of the latest driver that has one; an empty one if it is unreadable."""
+        self._fs.invalidate_cache()
+        paths = [str(path) for path in self._fs.glob(f"{self._root}/*delivered.json")]
+        if not paths:
             return DeliveryMark()
+        path = max(paths, key=_epoch_of_mark)
         try:
             return DeliveryMark.model_validate_json(self._fs.cat_file(path))
         except ValidationError:
@@ -100,13 +125,11 @@ class Spool:
             return DeliveryMark()
 
     def mark(self, delivered: DeliveryMark) -> None:
-        """Replace the mark atomically."""
-        path, content = f"{self._root}/delivered.json", delivered.model_dump_json().encode()
-        if self._is_local:
-            self._fs.pipe_file(f"{path}.new", content)
-            self._fs.mv(f"{path}.new", path)
-        else:
-            self._fs.pipe_file(path, content)
+        """Replace this driver's mark atomically."""
+        if not self._fence.is_open:
+            return
+        content = delivered.model_dump_json().encode()
+        replace_file(self._fs, f"{self._prefix()}-delivered.json", content)
 
     def close(self) -> None:
         """Close the current segment."""
@@ -122,19 +145,28 @@ class Spool:
         self._file.flush()
 
     def _new_segment(self) -> str:
-        path = f"{self._root}/{self._next_segment:06d}.jsonl"
+        path = f"{self._prefix()}-{self._next_segment:06d}.jsonl"
         self._next_segment += 1
         return path
+
+    def _prefix(self) -> str:
+        return f"{self._root}/{self._fence.epoch:06d}"
 
     def _segments(self) -> list[str]:
         self._fs.invalidate_cache()
         paths: list[Any] = self._fs.glob(f"{self._root}/*.jsonl")
-        return sorted((str(path) for path in paths), key=_segment_number)
+        return sorted((str(path) for path in paths), key=_position)
 
 
-def _segment_number(path: str) -> int:
-    stem = path.rsplit("/", 1)[-1].removesuffix(".jsonl")
-    return int(stem) if stem.isdigit() else 0
+def _position(path: str) -> tuple[int, int]:
+    """Epoch and number of a segment."""
+    match = _SEGMENT.match(path.rsplit("/", 1)[-1])
+    return (int(match[1] or 0), int(match[2])) if match else (0, 0)
+
+
+def _epoch_of_mark(path: str) -> int:
+    match = _MARK.match(path.rsplit("/", 1)[-1])
+    return int(match[1]) if match and match[1] else -1  # before any mark with an epoch
 
 
 def _parse(path: str, content: bytes) -> Iterator[RunUpdate]:

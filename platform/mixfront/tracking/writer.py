@@ -58,10 +58,11 @@ class MlflowWriter:
     ) -> None:
         preload(search.tracking_uri)
         self._search = search
-        self._spool = Spool(f"{store.url}/spool")
+        self._spool = Spool(f"{store.url}/spool", store.fence)
         self._history = History()
         self._lock = threading.Lock()
         mark, updates = self._spool.delivered(), self._spool.replay()
+        self._spool.mark(mark)  # from here on, marks of earlier drivers are ignored
         for update in updates:
             self._history.add(update)
         runs = dict(mark.runs)
@@ -81,6 +82,7 @@ class MlflowWriter:
             [update for update in updates if update.seq > mark.through],
             page,
             self._history.page_seq,
+            store.fence,
         )
 
     def open_search(self, space: Any = None, texts: Mapping[str, str] | None = None) -> None:

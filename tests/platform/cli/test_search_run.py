@@ -1,15 +1,18 @@
 """`mixfront search list` and `mixfront search resume`, without a cluster."""
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from mixfront.cli.app import app
 from mixfront.exceptions import SpecError, UnknownNameError
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.search.driver.lease_table import LeaseTable
 from mixfront.spec.objectives import Objective
 
 
@@ -20,7 +23,10 @@ def storage(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def save_search(folder: Path, name: str, state: Literal["finished", "interrupted"]) -> None:
+State = Literal["finished", "interrupted", "running"]
+
+
+def save_search(folder: Path, name: str, state: State, optuna_storage: str = "sqlite://") -> None:
     store = RecordStore(str(folder), name)
     store.create(
         SearchRecord(
@@ -29,7 +35,7 @@ def save_search(folder: Path, name: str, state: Literal["finished", "interrupted
             spec={},
             objectives=[Objective(metric="auc", direction="max")],
             reference_point=[0.5],
-            optuna_storage="sqlite://",
+            optuna_storage=optuna_storage,
             tracking_uri="sqlite://",
             experiment="e",
             state=state,
@@ -73,3 +79,55 @@ def test_an_unknown_search_names_the_closest(storage: str) -> None:
     done = CliRunner().invoke(app, ["search", "resume", "dune", "--storage", storage])
     assert isinstance(done.exception, UnknownNameError)
     assert "did you mean 'done'?" in str(done.exception)
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Callable[[float], str]:
+    """The storage of a running search, whose driver renewed its lease some seconds ago."""
+
+    def make(age: float) -> str:
+        url = f"sqlite:///{tmp_path}/optuna.db"
+        save_search(tmp_path, "here", "running", url)
+        table = LeaseTable(url, clock=lambda: time.time() - age)
+        table.create()
+        table.insert("here-1", "another-machine:1:2:key", "ann@gpu-3 pid 4711")
+        return str(tmp_path)
+
+    return make
+
+
+def search(*words: str) -> Result:
+    return CliRunner().invoke(app, ["search", *words])
+
+
+def test_status_names_the_driver(running: Callable[[float], str]) -> None:
+    storage = running(5)
+    assert (
+        "search here: running (ann@gpu-3 pid 4711, since 20"
+        in search("status", "here", "--storage", storage).stdout
+    )
+    driver = json.loads(search("status", "here", "--storage", storage, "--json").stdout)["driver"]
+    assert driver["is_alive"]
+    assert "driver is gone" not in search("list", "--storage", storage).stdout
+
+
+def test_a_driver_without_a_heartbeat_is_gone(running: Callable[[float], str]) -> None:
+    storage = running(31)
+    shown = search("status", "here", "--storage", storage).stdout
+    assert "search here: its driver is gone (ann@gpu-3 pid 4711, since 20" in shown
+    assert "resume it with: mixfront search resume here" in shown
+    listed = search("list", "--storage", storage).stdout
+    assert "driver is gone" in listed
+    assert "resume it with: mixfront search resume here" in listed
+    rows = json.loads(search("list", "--storage", storage, "--json").stdout)
+    assert [(row["state"], row["driver"]["is_alive"]) for row in rows] == [("running", False)]
+    stopped = search("stop", "here", "--storage", storage)
+    assert "cannot be stopped: its driver is gone" in str(stopped.exception)
+
+
+def test_a_driver_that_cannot_be_looked_up_is_not_judged(tmp_path: Path) -> None:
+    save_search(tmp_path, "here", "running", "postgresql://***@db/optuna")
+    assert (
+        "search here: running, the trial budget"
+        in search("status", "here", "--storage", str(tmp_path)).stdout
+    )

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from mixfront.exceptions import StorageError
 from mixfront.records import RecordStore, TrialRecord
+from mixfront.records.fence import Fence
 from mixfront.records.retries import StorageRetries
 
 
@@ -104,3 +106,38 @@ def test_a_store_repeats_reads_and_writes(
     patient.save_trial(trial)
     assert patient.trials() == [trial]
     assert clock.waits == [0.5, 1, 0.5, 1]
+
+
+def test_nothing_is_repeated_once_the_lease_is_lost(clock: Clock) -> None:
+    lost = Fence(1, lambda: "the lease is lost" if clock.now > 5 else None)
+    retries = StorageRetries("demo", outage_s=60, fence=lost, sleep=clock.sleep, clock=clock)
+    with pytest.raises(StorageError, match="the lease is lost"):
+        retries(failing(9, OSError("503 SlowDown")))
+    assert clock.waits == [0.5, 1, 2, 4]
+    assert retries.failure == "the lease is lost"
+
+
+def test_a_write_that_is_repeated_after_the_lease_was_lost_does_nothing(
+    tmp_path: Path, clock: Clock, retries: StorageRetries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another driver has taken over and written while the storage failed."""
+    records = RecordStore(str(tmp_path), "demo")
+    fence = Fence(1, lambda: "the lease is lost" if clock.now > 5 else None)
+    first = records.with_retries(retries).fenced(fence)
+    ours, theirs = (TrialRecord(trial_id="0", family=name, config={}) for name in ("a", "b"))
+    makedirs = first._fs.makedirs
+
+    def fail_for_a_while(*arguments: object, **options: object) -> None:
+        if clock.now == 0:
+            raise OSError("503 SlowDown")
+        makedirs(*arguments, **options)
+
+    def sleep_and_be_replaced(seconds: float) -> None:
+        clock.sleep(seconds)
+        monkeypatch.setattr(clock, "now", 90.0)
+        records.save_trial(theirs)
+
+    monkeypatch.setattr(first._fs, "makedirs", fail_for_a_while)
+    monkeypatch.setattr(retries, "_sleep", sleep_and_be_replaced)
+    first.save_trial(ours)
+    assert records.trials() == [theirs]

@@ -2,12 +2,19 @@
 
 import json
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, ClassVar
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState, list_searches
+from mixfront.records.fence import Fence
 
 
 def test_records_are_read_back_unchanged(
@@ -46,6 +53,80 @@ def test_a_search_name_can_only_be_used_once(store: RecordStore, search: SearchR
         store.create(search)
 
 
+class PausingFileSystem(MemoryFileSystem):  # type: ignore[misc]  # untyped in fsspec
+    """An object store with conditional puts, on which all writers look before any writes."""
+
+    protocol = "pausing"
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+    barrier = threading.Barrier(8)
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
+        """Wait for the other writers, then put: `create` fails if the object exists."""
+        self.barrier.wait(10)
+        super().pipe_file(path, value, mode=mode, **options)
+
+
+def create_at_once(storage: str, search: SearchRecord) -> list[str]:
+    """Create one search from eight threads at once; returns the ids of those that succeeded."""
+    barrier, created = threading.Barrier(8), []
+
+    def create(number: int) -> None:
+        record = search.model_copy(update={"search_id": f"demo-{number}"})
+        store = RecordStore(storage, "demo")
+        barrier.wait(10)
+        with suppress(SpecError):
+            store.create(record)
+            created.append(record.search_id)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(create, range(8)))
+    return created
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_one_of_several_creators_succeeds_on_local_files(
+    search: SearchRecord, tmp_path: Path, attempt: int
+) -> None:
+    created = create_at_once(str(tmp_path / str(attempt)), search)
+    assert created == [RecordStore(str(tmp_path / str(attempt)), "demo").search().search_id]
+
+
+def test_a_search_can_be_created_without_hard_links(
+    search: SearchRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    created = create_at_once(str(tmp_path), search)
+    assert created == [RecordStore(str(tmp_path), "demo").search().search_id]
+    assert [path.name for path in (tmp_path / "demo").iterdir()] == ["search.json"]
+
+
+def test_one_of_several_creators_succeeds_on_an_object_store(search: SearchRecord) -> None:
+    fsspec.register_implementation("pausing", PausingFileSystem, clobber=True)
+    created = create_at_once("pausing://one", search)
+    assert created == [RecordStore("pausing://one", "demo").search().search_id]
+
+
+def test_a_creation_that_was_sent_twice_succeeds(
+    search: SearchRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The response to a put is lost, and its repetition fails."""
+    store = RecordStore("memory://twice", "demo")
+    put = store._fs.pipe_file
+
+    def put_twice(*arguments: Any, **options: Any) -> None:
+        put(*arguments, **options)
+        put(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store._fs, "pipe_file", put_twice)
+        store.create(search)
+    assert store.search() == search
+
+
 def test_unknown_names_suggest_existing_ones(store: RecordStore, trial: TrialRecord) -> None:
     store.save_trial(trial)
     storage = store.url.rsplit("/", 1)[0]
@@ -74,3 +155,13 @@ def test_records_can_be_in_an_object_store(search: SearchRecord, trial: TrialRec
     store.create(search)
     store.save_trial(trial)
     assert RecordStore("memory://records", "demo").trials() == [trial]
+
+
+def test_nothing_is_written_once_the_lease_is_lost(
+    store: RecordStore, search: SearchRecord, trial: TrialRecord
+) -> None:
+    fenced = store.fenced(Fence(1, lambda: "the lease is lost"))
+    fenced.save_trial(trial)
+    fenced.save_search(search.model_copy(update={"state": "interrupted"}))
+    assert store.trials() == []
+    assert fenced.search() == store.search() == search

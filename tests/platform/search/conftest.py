@@ -204,6 +204,12 @@ MakeDriver = Callable[..., Driver]
 
 
 @pytest.fixture
+def fake_tune() -> type[FakeTune]:
+    """The fake of Tune's loop."""
+    return FakeTune
+
+
+@pytest.fixture
 def make_spec(tmp_path: Path) -> Callable[..., SearchSpec]:
     """A minimal spec, with some parts replaced."""
 

@@ -9,6 +9,8 @@ from rich.console import Console
 
 from mixfront.data.storage import find_files
 from mixfront.data.synthetic.writer import write_synthetic
+from mixfront.exceptions import SpecError
+from mixfront.records import RecordStore, SearchRecord
 from mixfront.search.prepare import prepare_search
 from mixfront.spaces import load_space
 from mixfront.spec.search_spec import SearchSpec, load_spec
@@ -44,7 +46,29 @@ def test_the_files_of_the_data_set_are_listed_once(spec: SearchSpec, listings: l
     assert record.dataset_digest == find_files(spec.data.path).digest()
 
 
+def test_the_loser_of_two_runs_leaves_the_winner_alone(
+    spec: SearchSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second search is prepared after the first has looked and before it writes its record."""
+    winners = []
+    create = RecordStore.create
+
+    def create_second(store: RecordStore, record: SearchRecord) -> None:
+        monkeypatch.setattr(RecordStore, "create", create)
+        winners.append(prepare_search(spec, Console(quiet=True))[1])
+        create(store, record)
+
+    monkeypatch.setattr(RecordStore, "create", create_second)
+    with pytest.raises(SpecError, match="a search named 'demo' already exists"):
+        prepare_search(spec, Console(quiet=True))
+    store = RecordStore(spec.storage, spec.name)
+    assert store.search().search_id == winners[0].search_id
+    files = {str(path) for path in Path(store.url).iterdir()}
+    assert files == {f"{store.url}/search.json", winners[0].encoder, winners[0].space}
+
+
 def test_the_space_is_saved_with_the_search(spec: SearchSpec) -> None:
     store, record = prepare_search(spec, Console(quiet=True))
-    assert record.space == f"{store.url}/space.yaml"
+    assert record.space is not None
+    assert record.space.startswith(f"{store.url}/space-")
     assert load_space(record.space) == load_space(spec.space)

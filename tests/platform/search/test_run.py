@@ -22,7 +22,7 @@ def search_of(driver: Any, **changes: Any) -> SearchRecord:
         "spec": driver.spec.dump(),
         "objectives": list(driver.spec.objectives),
         "reference_point": [],
-        "optuna_storage": "sqlite://",
+        "optuna_storage": f"sqlite:///{driver.store.url}/optuna.db",
         "tracking_uri": "sqlite://",
         "experiment": "e",
         "encoder": f"{driver.store.url}/encoder",

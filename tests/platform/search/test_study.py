@@ -46,7 +46,9 @@ def test_a_study_is_created_once_and_reopened(make_spec: Any, tmp_path: Path) ->
 
 
 def test_a_storage_that_cannot_be_opened_is_one_sentence(make_spec: Any, tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"Optuna cannot open 'sqlite:///.*' \(") as caught:
+    with pytest.raises(
+        SpecError, match=r"the study's database 'sqlite:.*' cannot be used \("
+    ) as caught:
         open_study(make_spec(), f"sqlite:///{tmp_path}/no/such/optuna.db", "s-1")
     assert "\n" not in str(caught.value)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mixfront.records.fence import Fence
 from mixfront.tracking.run_update import RunStatus, RunUpdate
 from mixfront.tracking.spool import DeliveryMark, Spool
 
@@ -58,7 +59,7 @@ def test_a_torn_last_line_is_skipped(tmp_path: Path) -> None:
     spool.append(update(1))
     spool.append(update(2))
     spool.close()
-    segment = tmp_path / "000001.jsonl"
+    segment = tmp_path / "000000-000001.jsonl"
     segment.write_bytes(segment.read_bytes()[:-20])
     later = Spool(str(tmp_path))
     later.append(update(3))
@@ -67,7 +68,7 @@ def test_a_torn_last_line_is_skipped(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_mark_counts_as_nothing_delivered(tmp_path: Path) -> None:
-    (tmp_path / "delivered.json").write_text('{"through": 1')
+    (tmp_path / "000000-delivered.json").write_text('{"through": 1')
     assert Spool(str(tmp_path)).delivered() == DeliveryMark()
 
 
@@ -83,6 +84,53 @@ def test_a_failed_sync_to_an_object_store_loses_no_update(
     spool.append(update(2))
     spool.sync()
     assert [each.seq for each in spool.replay()] == [1, 2]
+
+
+def test_what_a_replaced_driver_still_writes_is_ignored(url: str) -> None:
+    """The first driver has written 1 and 2 when the second takes over, and then 3 and 4."""
+    first = Spool(url, Fence(epoch=1))
+    for seq in (1, 2):
+        first.append(update(seq))
+    first.sync()
+    first.mark(DeliveryMark(through=2))
+    second = Spool(url, Fence(epoch=2))
+    assert [each.seq for each in second.replay()] == [1, 2]
+    second.mark(second.delivered())
+    later = update(3).model_copy(update={"trial_id": "of the second"})
+    second.append(later)
+    second.sync()
+    for seq in (3, 4):
+        first.append(update(seq))
+    first.sync()
+    first.mark(DeliveryMark(through=4))
+    third = Spool(url, Fence(epoch=3))
+    assert third.replay() == [update(1), update(2), later]
+    assert third.delivered() == DeliveryMark(through=2)
+
+
+def test_nothing_is_written_once_the_lease_is_lost(url: str) -> None:
+    lost: list[str] = []
+    spool = Spool(url, Fence(1, lambda: lost[0] if lost else None))
+    spool.append(update(1))
+    spool.sync()
+    lost.append("the lease is lost")
+    spool.append(update(2))
+    spool.sync()
+    spool.mark(DeliveryMark(through=1))
+    assert Spool(url).replay() == [update(1)]
+    assert Spool(url).delivered() == DeliveryMark()
+
+
+def test_a_spool_of_version_0_1_is_continued(tmp_path: Path) -> None:
+    (tmp_path / "000001.jsonl").write_text(update(1).to_line() + "\n")
+    (tmp_path / "delivered.json").write_text('{"through": 1}')
+    spool = Spool(str(tmp_path), Fence(epoch=1))
+    assert spool.delivered() == DeliveryMark(through=1)
+    spool.append(update(2))
+    spool.mark(DeliveryMark(through=2))
+    spool.close()
+    assert spool.replay() == [update(1), update(2)]
+    assert spool.delivered() == DeliveryMark(through=2)
 
 
 def _refuse(*_: object) -> None:

@@ -120,7 +120,7 @@ def test_the_run_id_in_a_record_is_used(
     first.open_trial(trial)
     assert first.close()
     trial.run_id, search.run_id = first.run_id("0"), first.run_id()
-    (Path(store.url) / "spool" / "delivered.json").unlink()
+    (Path(store.url) / "spool" / "000000-delivered.json").unlink()
     second = MlflowWriter(search, store)
     assert second.open_trial(trial) == trial.run_id
     assert second.close()

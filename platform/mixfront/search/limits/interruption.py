@@ -1,8 +1,8 @@
 """Watches for every reason to stop a running search.
 
-Ctrl-C, SIGTERM, `mixfront search stop` (a file in the search's folder), a spent budget and a
-storage that keeps failing all lead to the same cooperative stop: trials write a checkpoint and
-reply.
+Ctrl-C, SIGTERM, `mixfront search stop` (a file in the search's folder), a lost lease, a spent
+budget and a storage that keeps failing all lead to the same cooperative stop: trials write a
+checkpoint and reply.
 """
 
 import signal
@@ -25,6 +25,7 @@ class Interruption:
         storage: Says whether the search's storage was given up.
         budget: Returns a sentence if a budget is spent, else None.
         on_stop: Called with the reason.
+        lease: Returns a sentence if the driver has lost the search, else None.
     """
 
     def __init__(
@@ -33,12 +34,15 @@ class Interruption:
         storage: StorageRetries,
         budget: Callable[[], str | None],
         on_stop: Callable[[str], None],
+        *,
+        lease: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.reason: str | None = None
         self.can_resume = False  # False if a spent budget ended the search
         self._stop_file = stop_file
         self._storage = storage
         self._budget = budget
+        self._lease = lease
         self._on_stop = on_stop
         self._wake = threading.Event()
         self._ended = threading.Event()
@@ -72,7 +76,9 @@ class Interruption:
             self._on_stop(self.reason)
 
     def _look(self) -> None:
-        if self._stop_file.is_requested():
+        if (lost := self._lease()) is not None:  # first: the stop file is another driver's now
+            self.can_resume, self.reason = True, lost
+        elif self._stop_file.is_requested():
             self.can_resume, self.reason = True, "stopped by `mixfront search stop`"
         elif self._storage.failure is not None:
             self.can_resume, self.reason = True, self._storage.failure

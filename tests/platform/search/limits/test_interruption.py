@@ -120,5 +120,24 @@ def test_storage_that_keeps_failing_interrupts_the_search(
     assert watch.can_resume
 
 
+def test_a_lost_lease_interrupts_the_search_although_storage_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop request of that moment is left for the driver that has taken over."""
+    stopped, storage, lost = StopRecorder(), StorageRetries("demo"), threading.Event()
+    stop_file = StopFile(str(tmp_path), storage)
+    lease = lambda: "the lease is lost" if lost.is_set() else None  # noqa: E731
+    with Interruption(stop_file, storage, no_budget, stopped, lease=lease).watch() as watch:
+        with monkeypatch.context() as outage:
+            outage.setattr(stop_file._fs, "exists", broken)
+            assert not stopped.called.wait(1.5)
+            lost.set()
+            request_stop(str(tmp_path))
+        assert stopped.called.wait(TIMEOUT_S)
+    assert stopped.reasons == ["the lease is lost"]
+    assert watch.can_resume
+    assert (tmp_path / STOP_FILE).exists()
+
+
 def broken(*_arguments: object) -> bool:
     raise OSError("connection reset")

@@ -1,0 +1,1 @@
+"""One driver per search: the lease that a driver holds while it runs one."""
