@@ -73,6 +73,16 @@ class TrialRecord(BaseModel):
         return data
 
 
+class Extension(BaseModel):
+    """A change of a search's budget after its start; the values are those of the spec."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    time: float  # unix seconds
+    before: dict[str, int | float | None]  # by key, such as "search.trials"; None = no limit
+    after: dict[str, int | float | None]
+
+
 class SearchRecord(BaseModel):
     """One search; written when it starts, and changed only by its driver."""
 
@@ -80,7 +90,7 @@ class SearchRecord(BaseModel):
 
     search_id: str  # "<name>-<8 hex>", unique everywhere
     name: str  # unique in its storage
-    spec: dict[str, Any]  # the resolved SearchSpec
+    spec: dict[str, Any]  # the resolved SearchSpec, with the budget as extended
     objectives: list[Objective]
     reference_point: list[float]  # in the objectives' order; costs in log10; fixed at the start
     optuna_storage: str
@@ -94,6 +104,7 @@ class SearchRecord(BaseModel):
     ended_because: str | None = None  # one sentence
     versions: dict[str, str] = Field(default_factory=dict)  # of packages, when it started
     created: float = 0.0
+    extensions: list[Extension] = Field(default_factory=list)  # oldest first
 
 
 class RecordStore:

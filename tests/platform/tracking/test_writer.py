@@ -5,10 +5,11 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.records import Extension, RecordStore, SearchRecord, TrialRecord, TrialState
 from mixfront.tracking import MlflowWriter
 from mixfront.tracking.client import connect
 
@@ -170,3 +171,31 @@ def test_mlflows_global_state_is_not_changed(
     assert writer.close(search)
     assert mlflow.get_tracking_uri() == uri
     assert mlflow.active_run() is None
+
+
+def test_the_run_of_an_extended_search_shows_what_changed(
+    client: MlflowClient, search: SearchRecord, store: RecordStore
+) -> None:
+    search.spec["search"] = {"trials": 3, "time": None}
+    for changes in ({}, {"trials": (3, 5)}, {"trials": (5, 8), "time": (None, 60.0)}):
+        for key, (_, limit) in changes.items():
+            search.spec["search"][key] = limit
+        if changes:
+            search.extensions.append(
+                Extension(
+                    time=0.0,
+                    before={f"search.{key}": before for key, (before, _) in changes.items()},
+                    after={f"search.{key}": after for key, (_, after) in changes.items()},
+                )
+            )
+        writer = MlflowWriter(search, store)
+        writer.open_search()
+        assert writer.close(search)
+    run = run_of(client, writer)
+    assert run.data.params["search.trials"] == "3"
+    assert run.data.tags["mixfront.extended"] == (
+        "1970-01-01 00:00 UTC: search.trials 3 -> 5; 1970-01-01 00:00 UTC: search.trials 5 -> 8; "
+        "1970-01-01 00:00 UTC: search.time None -> 60.0"
+    )
+    spec = Path(run.info.artifact_uri.removeprefix("file://")) / "spec.yaml"
+    assert yaml.safe_load(spec.read_text())["search"] == {"trials": 8, "time": 60.0}
