@@ -64,6 +64,11 @@ class TrialRecord(BaseModel):
     accelerator_seconds: float = 0.0
     seconds: dict[str, float] = Field(default_factory=dict)  # phase -> sum: train, evaluate, ...
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether it violates a constraint that was checked before training."""
+        return self.state is TrialState.INFEASIBLE and self.started is None
+
     @model_validator(mode="before")
     @classmethod
     def _read_version_0_1(cls, data: Any) -> Any:

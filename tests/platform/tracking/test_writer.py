@@ -4,6 +4,7 @@ import json
 import time
 from pathlib import Path
 
+import pandas
 import pytest
 import yaml
 from mlflow import MlflowClient
@@ -12,6 +13,7 @@ from mlflow.entities import Run
 from mixfront.records import Extension, RecordStore, SearchRecord, TrialRecord, TrialState
 from mixfront.tracking import MlflowWriter
 from mixfront.tracking.client import connect
+from mixfront.tracking.refused import REFUSED_FILE, refused_table
 
 FRONT = {"search_id": "demo", "front": [{"trial_id": "0"}]}
 
@@ -42,7 +44,9 @@ def test_a_search_and_its_trial_become_runs(
     client: MlflowClient, search: SearchRecord, store: RecordStore, trial: TrialRecord
 ) -> None:
     runs: dict[str | None, str] = {}
-    writer = MlflowWriter(search, store, on_run=runs.__setitem__, page=lambda: "<html>")
+    writer = MlflowWriter(
+        search, store, on_run=runs.__setitem__, pages=lambda: {"front.html": "<html>"}
+    )
     run_search(writer, trial)
     search.state = "finished"
     assert writer.close(search)
@@ -104,7 +108,8 @@ def test_catch_up_logs_records_that_are_ahead_of_mlflow(
 ) -> None:
     writer = MlflowWriter(search, store)
     writer.open_trial(trial)
-    never_logged = trial.model_copy(update={"trial_id": "1", "state": TrialState.INFEASIBLE})
+    measured = {"trial_id": "1", "state": TrialState.INFEASIBLE, "started": 1.0}
+    never_logged = trial.model_copy(update=measured)
     trial.state, trial.error = TrialState.FAILED, "out of memory"
     writer.catch_up([trial, never_logged])
     writer.catch_up([trial, never_logged])
@@ -112,6 +117,40 @@ def test_catch_up_logs_records_that_are_ahead_of_mlflow(
     assert run_of(client, writer, "0").info.status == "FAILED"
     assert run_of(client, writer, "0").data.tags["mixfront.error"] == "out of memory"
     assert run_of(client, writer, "1").data.tags["mixfront.state"] == "infeasible"
+
+
+def test_refused_configurations_are_a_table_and_not_runs(
+    client: MlflowClient, search: SearchRecord, store: RecordStore, trial: TrialRecord
+) -> None:
+    rows = [
+        trial.model_copy(
+            update={
+                "trial_id": str(number),
+                "state": TrialState.INFEASIBLE,
+                "error": "params is 3e+07, not <= 2e+07",
+                "config": {"family": "unimixer", key: 4},
+            }
+        )
+        for number, key in enumerate(["block_size", "num_tokens"])
+    ]
+    for _ in range(2):  # the second driver finds nothing new
+        writer = MlflowWriter(search, store, pages=lambda: {REFUSED_FILE: refused_table(rows)})
+        writer.open_search()
+        writer.catch_up(rows)
+        writer.log_refused(2)
+        assert writer.close(search)
+    run = run_of(client, writer)
+    runs = client.search_runs(
+        [run.info.experiment_id], f"tags.`mixfront.search_id` = '{search.search_id}'"
+    )
+    assert [found.info.run_id for found in runs] == [run.info.run_id]
+    assert run.data.tags["mixfront.infeasible"] == "2"
+    folder = Path(run.info.artifact_uri.removeprefix("file://"))
+    table = pandas.read_json(folder / REFUSED_FILE, orient="split")
+    assert list(table["trial"]) == [0, 1]
+    assert list(table["reason"]) == ["params is 3e+07, not <= 2e+07"] * 2
+    assert list(table["config.block_size"].fillna(0)) == [4, 0]
+    assert json.loads(run.data.tags["mlflow.loggedArtifacts"])[0]["path"] == REFUSED_FILE
 
 
 def test_the_run_id_in_a_record_is_used(
