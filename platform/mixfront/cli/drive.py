@@ -1,5 +1,6 @@
 """Drives a search, for `search run`, `search resume`, `train` and `reproduce`."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -31,15 +32,28 @@ def prepare_and_drive(
     return drive(store, record, console)
 
 
-def drive(store: "RecordStore", record: "SearchRecord", console: Console) -> "SearchResult":
+def drive(
+    store: "RecordStore",
+    record: "SearchRecord",
+    console: Console,
+    extensions: Sequence[str] = (),
+) -> "SearchResult":
     """Run a prepared or interrupted search on this machine, or the cluster at RAY_ADDRESS.
+
+    Args:
+        store: The search's records.
+        record: The search's record, with passwords.
+        console: Console for the progress.
+        extensions: Overrides of the budget, which are recorded; a finished search needs one.
 
     Raises:
         DriverError: If another driver runs the search.
         SpecError: If another driver has just finished it.
     """
     from mixfront.cluster.connection import connect
+    from mixfront.records.credentials import with_credentials
     from mixfront.search.driver.hold import hold_lease
+    from mixfront.search.extend import extended
     from mixfront.search.precision import resolve_precision
     from mixfront.search.run import run_search
     from mixfront.spec.search_spec import SearchSpec
@@ -48,7 +62,11 @@ def drive(store: "RecordStore", record: "SearchRecord", console: Console) -> "Se
     trial = SearchSpec.model_validate(record.spec).trial
     with ExitStack() as stack:
         store = stack.enter_context(hold_lease(store, record, console))
-        refuse_finished(store.search())
+        if extensions:
+            record = extended(with_credentials(store.search()), extensions)
+            store.save_search(record)
+        else:
+            refuse_finished(store.search())
         with waiting(console, "connecting to Ray"):
             cluster = stack.enter_context(connect(trial))
         with waiting(console, "checking the lanes' devices"):
@@ -73,7 +91,8 @@ def refuse_finished(record: "SearchRecord") -> None:
     if record.state == "finished":
         raise SpecError(
             f"search {record.name!r} has finished ({record.ended_because}), so there is nothing "
-            "to resume; start a search with another name"
+            "to resume; extend its budget, as with `-o search.trials=+20`, or start a search with "
+            "another name"
         )
 
 

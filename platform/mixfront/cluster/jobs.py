@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import os
+import shlex
 import socket
 import tempfile
 import time
@@ -78,6 +79,7 @@ class SearchJobs:
         env: Sequence[str] = (),
         shared: bool | None = None,
         resume: bool = False,
+        extensions: Sequence[str] = (),
     ) -> Job:
         """Submit a search to the cluster.
 
@@ -87,6 +89,7 @@ class SearchJobs:
                 and the study are only passed to its driver.
             shared: Whether the cluster has this machine's files; None = if it is this machine.
             resume: Resume an interrupted search.
+            extensions: Overrides of the budget of a search that is resumed.
 
         Raises:
             SpecError: If the search has an active job, or the spec names a location that the
@@ -94,10 +97,11 @@ class SearchJobs:
             ClusterError: If the cluster refuses the job.
         """
         verb = "resume" if resume else "run"
+        options = "".join(f" -o {shlex.quote(override)}" for override in extensions)
         shared = is_this_machine(self.address) if shared is None else shared
         return self.send(
             spec.name,
-            f"{LAUNCH} search {verb} {SPEC}",
+            f"{LAUNCH} search {verb} {SPEC}{options}",
             lambda folder: pack(spec, folder, env=env, shared=shared),
         )
 

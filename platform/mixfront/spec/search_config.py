@@ -9,6 +9,7 @@ from mixfront.exceptions import SpecError
 from mixfront.spec.part import Part
 
 DEFAULT_TRIALS = 20
+BUDGETS = ("trials", "time", "accelerator_hours")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 
@@ -46,6 +47,6 @@ class SearchConfig(Part):
     @model_validator(mode="before")
     @classmethod
     def _default_budget(cls, data: Any) -> Any:
-        if isinstance(data, dict) and not {"trials", "time", "accelerator_hours"} & data.keys():
+        if isinstance(data, dict) and not set(BUDGETS) & data.keys():
             return data | {"trials": DEFAULT_TRIALS}
         return data

@@ -17,6 +17,7 @@ from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
 from mixfront.tracking.client import preload
 from mixfront.tracking.delivery import Delivery
 from mixfront.tracking.history import History
+from mixfront.tracking.refused import REFUSED_TAG, TABLE_TAGS, refused
 from mixfront.tracking.run_contents import (
     DESCRIPTION_TAG,
     FRONT_FILE,
@@ -45,7 +46,8 @@ class MlflowWriter:
         store: The search's records; the spool is next to them, and is replayed.
         on_run: Called from the writer's thread when a run is created or found, with the trial id
             (None = the search) and the run id; `run_id` is an alternative.
-        page: Renders the interactive front as HTML; called rarely, from the writer's thread.
+        pages: Renders the artifacts of the search's run that are replaced as a whole (path ->
+            content); called rarely, from the writer's thread.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class MlflowWriter:
         store: RecordStore,
         *,
         on_run: OnRun | None = None,
-        page: Callable[[], str] | None = None,
+        pages: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         preload(search.tracking_uri)
         self._search = search
@@ -80,7 +82,7 @@ class MlflowWriter:
             self._spool,
             self._sender,
             [update for update in updates if update.seq > mark.through],
-            page,
+            pages,
             self._history.page_seq,
             store.fence,
         )
@@ -127,12 +129,22 @@ class MlflowWriter:
 
         Needed when a search is resumed after its driver was killed between record and spool.
         """
+        trials = list(trials)
+        self.log_refused(len(refused(trials)))
         for trial in trials:
+            if trial.is_refused:
+                continue
             logged_state = self._history.state_of(trial.trial_id)
             if logged_state is None:
                 self.open_trial(trial)
             if logged_state != str(trial.state) and trial.state.is_finished:
                 self.close_trial(trial)
+
+    def log_refused(self, count: int) -> None:
+        """Log that `count` configurations have been refused before training; their table, one of
+        the pages, is replaced soon."""
+        if count != self._history.num_refused:
+            self._log(None, tags={REFUSED_TAG: str(count), **TABLE_TAGS})
 
     def log_front(
         self,

@@ -11,6 +11,7 @@ import pytest
 from mixfront.cluster import jobs as module
 from mixfront.cluster.jobs import LAUNCH, Job, SearchJobs, is_this_machine
 from mixfront.exceptions import ClusterError, SpecError, UnknownNameError, UsageError
+from mixfront.spec.search_spec import load_spec
 
 
 class _Status(Enum):
@@ -91,6 +92,13 @@ def test_a_job_gets_a_wheel_and_no_user_values_in_its_runtime_environment(client
         "PYTHONUNBUFFERED",
     }
     assert client.package == {"spec.yaml": "x"}
+
+
+def test_a_resumed_job_extends_its_budget(client: _Client, tmp_path: Path) -> None:
+    spec = load_spec("demo", [f"data.path={tmp_path}", f"storage={tmp_path}"])
+    SearchJobs().submit(spec, shared=True, resume=True, extensions=["search.time=+1h; rm x"])
+    [request] = client.sent
+    assert request["entrypoint"] == f"{LAUNCH} search resume spec.yaml -o 'search.time=+1h; rm x'"
 
 
 def test_a_search_with_an_active_job_is_refused(client: _Client) -> None:
