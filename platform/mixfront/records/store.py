@@ -5,6 +5,7 @@ Records and the Optuna study are the source of truth; MLflow is updated from the
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from copy import copy
 from enum import StrEnum
@@ -25,6 +26,7 @@ R = TypeVar("R", bound=BaseModel)
 logger = logging.getLogger(__name__)
 
 _NO_FENCE = Fence()
+_TRIAL_ID = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 class TrialState(StrEnum):
@@ -187,9 +189,9 @@ class RecordStore:
             UnknownNameError: If the search has no such trial.
         """
         path = f"{self._root}/trials/{trial_id}/record.json"
-        if not self._fs.exists(path):
+        if _TRIAL_ID.fullmatch(trial_id) is None or not self._fs.exists(path):
             raise UnknownNameError("trial", trial_id, [t.trial_id for t in self.trials()])
-        return self._read(TrialRecord, path)
+        return self._read_trial(path)
 
     def trials(self) -> list[TrialRecord]:
         """All trials, in the order of their numbers."""
@@ -207,7 +209,17 @@ class RecordStore:
     def _read_trials(self) -> Iterator[TrialRecord]:
         self._fs.invalidate_cache()
         for path in self._fs.glob(f"{self._root}/trials/*/record.json"):
-            yield self._read(TrialRecord, path)
+            yield self._read_trial(path)
+
+    def _read_trial(self, path: str) -> TrialRecord:
+        record = self._read(TrialRecord, path)
+        folder = path.split("/")[-2]
+        if _TRIAL_ID.fullmatch(folder) is None or record.trial_id != folder:
+            raise TrackingError(
+                f"{path} says that it is of trial {record.trial_id!r}, but a trial's folder has "
+                "its number; restore the record, or remove the folder"
+            )
+        return record
 
     def _read(self, kind: type[R], path: str) -> R:
         try:
@@ -243,9 +255,9 @@ def _search_json(record: SearchRecord) -> str:
 
 
 def list_searches(storage: str, fs: Any = None) -> list[str]:
-    """Names of all searches in a storage."""
+    """Names of all searches in a storage, which are their folders' names."""
     if fs is None:
         fs, storage = fsspec.core.url_to_fs(storage)
     fs.invalidate_cache()
     paths = fs.glob(f"{storage}/*/search.json")
-    return sorted(json.loads(fs.cat_file(path))["name"] for path in paths)
+    return sorted(str(path).split("/")[-2] for path in paths)
