@@ -28,7 +28,8 @@ class _StrictLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
-            raise yaml.composer.ComposerError(None, None, _TOO_DEEP, self.peek_event().start_mark)
+            mark = self.get_mark()
+            raise yaml.composer.ComposerError(None, None, _TOO_DEEP, mark)
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node

@@ -25,7 +25,6 @@ A message says what was wrong, the value, and what to do.
 import difflib
 from collections.abc import Iterable
 
-
 _MAX_LENGTH = 1500  # a value in a message may be a whole file
 
 
