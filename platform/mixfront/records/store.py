@@ -4,6 +4,7 @@ Records and the Optuna study are the source of truth; MLflow is updated from the
 """
 
 import json
+import re
 from copy import copy
 from dataclasses import replace
 from enum import StrEnum
@@ -12,7 +13,7 @@ from typing import Any, Literal
 import fsspec
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mixfront.exceptions import SpecError, UnknownNameError
+from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
 from mixfront.records.fence import Fence
 from mixfront.records.record_files import RecordFiles, RecordsInMemory, trial_file
 from mixfront.records.retries import Retry
@@ -21,6 +22,7 @@ from mixfront.records.whole_files import create_file, is_local
 from mixfront.spec.objectives import Objective
 
 _NO_FENCE = Fence()
+_TRIAL_ID = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 class TrialState(StrEnum):
@@ -207,13 +209,15 @@ class RecordStore:
         Raises:
             UnknownNameError: If the search has no such trial.
         """
-        if not self._fs.exists(f"{self._root}/{trial_file(trial_id)}"):
+        file = trial_file(trial_id)
+        if _TRIAL_ID.fullmatch(trial_id) is None or not self._fs.exists(f"{self._root}/{file}"):
             raise UnknownNameError("trial", trial_id, [t.trial_id for t in self.trials()])
-        return self._files.read(TrialRecord, trial_file(trial_id))
+        return self._own(trial_id, self._files.read(TrialRecord, file))
 
     def trials(self) -> list[TrialRecord]:
         """All trials, in the order of their numbers."""
-        trials = self._files.read_trials(TrialRecord).values()
+        records = self._files.read_trials(TrialRecord).items()
+        trials = [self._own(folder, record) for folder, record in records]
         return sorted(trials, key=lambda trial: int(trial.trial_id))
 
     def save_trial(self, record: TrialRecord) -> None:
@@ -223,6 +227,15 @@ class RecordStore:
     def trial_url(self, trial_id: str) -> str:
         """URL of a trial's folder."""
         return f"{self.url}/trials/{trial_id}"
+
+    def _own(self, folder: str, record: TrialRecord) -> TrialRecord:
+        """The record in a trial's folder, if it is that trial's."""
+        if _TRIAL_ID.fullmatch(folder) is None or record.trial_id != folder:
+            raise TrackingError(
+                f"{self._root}/{trial_file(folder)} says that it is of trial {record.trial_id!r}, "
+                "but a trial's folder has its number; restore the record, or remove the folder"
+            )
+        return record
 
     def _taken(self) -> SpecError:
         return SpecError(
@@ -237,9 +250,9 @@ def _search_json(record: SearchRecord) -> str:
 
 
 def list_searches(storage: str, fs: Any = None) -> list[str]:
-    """Names of all searches in a storage."""
+    """Names of all searches in a storage, which are their folders' names."""
     if fs is None:
         fs, storage = fsspec.core.url_to_fs(storage)
     fs.invalidate_cache()
     paths = fs.glob(f"{storage}/*/search.json")
-    return sorted(json.loads(fs.cat_file(path))["name"] for path in paths)
+    return sorted(str(path).split("/")[-2] for path in paths)

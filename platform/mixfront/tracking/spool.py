@@ -176,4 +176,4 @@ def _parse(path: str, content: bytes) -> Iterator[RunUpdate]:
         try:
             yield RunUpdate.model_validate_json(line)
         except ValidationError:
-            logger.warning("skipping torn line %d of %s", number, path)
+            logger.warning("skipping line %d of %s, which is torn or no update", number, path)
