@@ -58,6 +58,7 @@ class TrialRecord(BaseModel):
     run_id: str | None = None  # of the MLflow run
     checkpoint: str | None = None  # URL of the latest one
     model_url: str | None = None  # of the exported model (training.export), once COMPLETE
+    files_deleted: bool = False  # checkpoint and exported model, by the spec's `keep:`
     error: str | None = None
     attempts: int = 0  # worker groups that died during the trial
     started: float | None = None  # unix seconds
