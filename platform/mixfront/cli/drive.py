@@ -37,6 +37,8 @@ def drive(
     record: "SearchRecord",
     console: Console,
     extensions: Sequence[str] = (),
+    *,
+    accept_changed_data: bool = False,
 ) -> "SearchResult":
     """Run a prepared or interrupted search on this machine, or the cluster at RAY_ADDRESS.
 
@@ -45,6 +47,7 @@ def drive(
         record: The search's record, with passwords.
         console: Console for the progress.
         extensions: Overrides of the budget, which are recorded; a finished search needs one.
+        accept_changed_data: Record the data set as it is, also if it has changed.
 
     Raises:
         DriverError: If another driver runs the search.
@@ -52,6 +55,7 @@ def drive(
     """
     from mixfront.cluster.connection import connect
     from mixfront.records.credentials import with_credentials
+    from mixfront.records.data_check import with_current_data
     from mixfront.search.driver.hold import hold_lease
     from mixfront.search.extend import extended
     from mixfront.search.precision import resolve_precision
@@ -67,6 +71,8 @@ def drive(
             store.save_search(record)
         else:
             refuse_finished(store.search())
+        if accept_changed_data:
+            record = with_current_data(store, record)
         with waiting(console, "connecting to Ray"):
             cluster = stack.enter_context(connect(trial))
         with waiting(console, "checking the lanes' devices"):

@@ -53,9 +53,17 @@ def resume(
             "search.accelerator_hours=+2, or a new limit without the plus; repeatable.",
         ),
     ] = None,
+    accept_changed_data: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changed-data",
+            help="Resume although the data set has changed since the search started.",
+        ),
+    ] = False,
 ) -> None:
     """Resume a search that was interrupted or killed; finished trials are not run again.
 
+    A search whose data set has changed is refused, as its trials would not be comparable.
     With a larger budget, a finished search continues too, from the same study.
 
     Example: `mixfront search resume kuairand-front -o search.trials=+20`
@@ -71,7 +79,8 @@ def resume(
     else:
         refuse_finished(record)
     console = Console()
-    _print_end(drive(store, record, console, override or []), console)
+    result = drive(store, record, console, override or [], accept_changed_data=accept_changed_data)
+    _print_end(result, console)
 
 
 def list_(storage: Storage = None, as_json: AsJson = False) -> None:

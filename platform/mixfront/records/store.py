@@ -5,6 +5,7 @@ Records and the Optuna study are the source of truth; MLflow is updated from the
 
 import json
 import re
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
 from enum import StrEnum
@@ -59,6 +60,7 @@ class TrialRecord(BaseModel):
     run_id: str | None = None  # of the MLflow run
     checkpoint: str | None = None  # URL of the latest one
     model_url: str | None = None  # of the exported model (training.export), once COMPLETE
+    files_deleted: bool = False  # checkpoint and exported model, by the spec's `keep:`
     error: str | None = None
     attempts: int = 0  # worker groups that died during the trial
     started: float | None = None  # unix seconds
@@ -118,6 +120,7 @@ class RecordStore:
     """The folder of one search, `<storage>/<name>/`, on any fsspec URL.
 
     search.json                   SearchRecord
+    data_files.json               name of each of the data set's files -> size and footer
     encoder-<8 hex>/              the fitted encoder; the digits are those of the search's id
     space-<8 hex>.yaml            the space, with what it includes
     trials/<id>/record.json       TrialRecord
@@ -202,6 +205,15 @@ class RecordStore:
     def save_search(self, record: SearchRecord) -> None:
         """Write or replace the search's record, without the passwords in its URIs."""
         self._files.write("search.json", _search_json(record))
+
+    def data_files(self) -> dict[str, str] | None:
+        """The data set's files when the search started; None if they were not recorded."""
+        path = f"{self._root}/data_files.json"
+        return dict(json.loads(self._fs.cat_file(path))) if self._fs.exists(path) else None
+
+    def save_data_files(self, footers: Mapping[str, str]) -> None:
+        """Write or replace the list of the data set's files: name -> size and footer."""
+        self._files.write("data_files.json", json.dumps(dict(footers), indent=0))
 
     def trial(self, trial_id: str) -> TrialRecord:
         """Read one trial.

@@ -11,6 +11,7 @@ from mixfront.pool.pool import LanePool
 from mixfront.pool.report import TrialReport
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
 from mixfront.search.progress import ProgressDisplay
+from mixfront.search.retention import Retention
 from mixfront.search.searcher import TrialCallbacks
 from mixfront.spaces import Space
 from mixfront.tracking.refused import REFUSED_FILE, refused, refused_table
@@ -39,13 +40,14 @@ class TrackingCallbacks:
         self._writer = MlflowWriter(search, store, pages=_page_maker(search, store))
         self._trials = {trial.trial_id: trial for trial in store.trials()}
         self._num_refused = len(refused(self._trials.values()))
+        self._retention = Retention(store, str(search.spec.get("keep", "all")))
         self.delivered = False  # after the search: whether MLflow has everything
 
     def __enter__(self) -> "TrackingCallbacks":
         trials = list(self._trials.values())
         self._writer.open_search(self._space.describe())
         self._writer.catch_up(trials)
-        publish_front(self._writer, self._search, trials)
+        self._update_front()
         return self
 
     def __exit__(
@@ -82,8 +84,13 @@ class TrackingCallbacks:
         else:
             self._writer.close_trial(record)
         if record.state is TrialState.COMPLETE:
-            publish_front(self._writer, self._search, list(self._trials.values()))
+            self._update_front()
         self._progress.on_end(record)
+
+    def _update_front(self) -> None:
+        front = publish_front(self._writer, self._search, list(self._trials.values()))
+        for trial_id in self._retention.apply(front):
+            self._writer.log_files_deleted(trial_id)
 
     def _save_run_ids(self) -> None:
         """Save the run ids from MLflow, which come late if the server was unreachable."""

@@ -60,6 +60,9 @@ def extended(search: SearchRecord, overrides: Sequence[str]) -> SearchRecord:
         update={
             "spec": {**search.spec, "search": section},
             "extensions": [*search.extensions, extension],
+            # If the driver fails before it starts, a plain `resume` continues the search.
+            "state": "interrupted",
+            "ended_because": "its budget was extended",
         }
     )
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from mixfront.pareto.front import Front, front_of
 from mixfront.pool.pool import LanePool
 from mixfront.records import RecordStore, SearchRecord, TrialRecord
+from mixfront.records.data_check import data_change, refuse_changed_data
 from mixfront.records.own_records import own_search, own_trial
 from mixfront.records.retries import StorageRetries
 from mixfront.search.callbacks import LaneReleasingCallbacks, TrackingCallbacks
@@ -52,6 +53,7 @@ def run_search(
         DriverError: If another driver runs the search.
         LaneError: If no lane can be kept alive.
         SpecError: If the study does not match the records.
+        DataError: If the data set has changed since the search's earlier trials.
         StorageError: If the search or an unfinished trial names a file outside its folder, or if
             storage keeps failing until the end, so that the search's last state is not saved.
     """
@@ -69,6 +71,8 @@ def _run_search(
     proposals = Proposals.open(spec, search, store.fence)
     unfinished = [own_trial(store, search, t) for t in reconcile(store, proposals).unfinished]
     trials = store.trials()
+    if trials:
+        refuse_changed_data(store, search)
     budget = Budget(spec.search).resume(trials, elapsed_seconds(proposals.study))
     progress = ProgressDisplay(search, trials, budget, console)
     search.state, search.ended_because = "running", None
@@ -88,6 +92,7 @@ def _run_search(
             capacity=lambda: num_lanes,
             callbacks=LaneReleasingCallbacks(callbacks, pool),
             retry=storage,
+            data_change=lambda: data_change(store, search),
             unfinished=unfinished,
             max_infeasible_in_a_row=spec.search.max_infeasible_in_a_row,
             max_failed_in_a_row=spec.search.max_failed_in_a_row,

@@ -63,6 +63,7 @@ class LaneSearcher(Searcher):
         capacity: Returns the current number of lanes.
         callbacks: Tracking and progress.
         retry: Repeats what fails in the study's storage; the store has its own retries.
+        data_change: After a failed trial, says what has changed in the data set, if anything.
         unfinished: Trials of an interrupted search, resumed before anything is sampled.
         max_infeasible_in_a_row: End the search after this many infeasible proposals in a row.
         max_failed_in_a_row: End the search after this many failed trials in a row.
@@ -79,6 +80,7 @@ class LaneSearcher(Searcher):
         capacity: Callable[[], int],
         callbacks: TrialCallbacks,
         retry: Retry = once,
+        data_change: Callable[[], str | None] = lambda: None,
         unfinished: Iterable[TrialRecord] = (),
         max_infeasible_in_a_row: int = 200,
         max_failed_in_a_row: int = 10,
@@ -93,6 +95,7 @@ class LaneSearcher(Searcher):
         self._capacity = capacity
         self._callbacks = callbacks
         self._retry = retry
+        self._data_change = data_change
         self._to_resume = deque(unfinished)
         self._running: dict[str, _RunningTrial] = {}  # by Tune's trial id
         self._max_infeasible_in_a_row = max_infeasible_in_a_row
@@ -279,4 +282,8 @@ class LaneSearcher(Searcher):
         )
         if record.state is TrialState.COMPLETE:
             self._proposals.check_measured(record)
+        if record.state is TrialState.FAILED and (change := self._data_change()) is not None:
+            # Every later trial would fail too; this one can train again on the right data.
+            record.state, record.error = TrialState.INTERRUPTED, change
+            self.finish(change)
         running.ended = True

@@ -16,6 +16,7 @@ from mixfront.tracking.run_update import STATUS_OF_SEARCH, STATUS_OF_TRIAL, Data
 
 STATE_TAG = "mixfront.state"
 FAMILY_TAG = "mixfront.family"
+MODEL_TAG = "mixfront.model_url"
 ERROR_TAG = "mixfront.error"
 EXTENDED_TAG = "mixfront.extended"
 DIGEST_TAG = "mixfront.dataset_digest"
@@ -88,7 +89,7 @@ def trial_ended(trial: TrialRecord) -> dict[str, Any]:
     if trial.error:
         tags[ERROR_TAG] = as_tag(trial.error)
     if trial.model_url:
-        tags["mixfront.model_url"] = as_tag(trial.model_url)
+        tags[MODEL_TAG] = as_tag(trial.model_url)
     if trial.violations:
         violated = {name: amount for name, amount in trial.violations.items() if amount > 0}
         tags["mixfront.violations"] = as_tag(json.dumps(violated))

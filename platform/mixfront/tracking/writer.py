@@ -21,6 +21,7 @@ from mixfront.tracking.refused import REFUSED_TAG, TABLE_TAGS, refused
 from mixfront.tracking.run_contents import (
     DESCRIPTION_TAG,
     FRONT_FILE,
+    MODEL_TAG,
     RANK_TAG,
     as_metrics,
     as_tag,
@@ -139,6 +140,10 @@ class MlflowWriter:
                 self.open_trial(trial)
             if logged_state != str(trial.state) and trial.state.is_finished:
                 self.close_trial(trial)
+
+    def log_files_deleted(self, trial_id: str) -> None:
+        """Log that a trial's exported model was deleted under the spec's `keep:`."""
+        self._log(trial_id, tags={MODEL_TAG: "deleted by the search's `keep:`"})
 
     def log_refused(self, count: int) -> None:
         """Log that `count` configurations have been refused before training; their table, one of

@@ -156,6 +156,8 @@ def test_a_search_is_extended_under_its_lease(
     assert isinstance(done.exception, ClusterError)
     assert [record.spec["search"]["trials"] for record in driven] == [22]
     assert driven[0].extensions[0].before == {"search.trials": 2}
+    search("resume", "done", "--storage", storage)  # Ray did not start the first time
+    assert [record.spec["search"]["trials"] for record in driven] == [22, 22]
 
 
 def test_only_the_budget_of_a_started_search_changes(storage: str) -> None:

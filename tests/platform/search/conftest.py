@@ -99,6 +99,7 @@ class Driver:
     num_lanes: int = 2
     clock: Callable[[], float] = lambda: 0.0
     callbacks: RecordingCallbacks = field(default_factory=RecordingCallbacks)
+    data_change: str | None = None
 
     def __post_init__(self) -> None:
         waits = [0.0]  # a clock that advances only during waits
@@ -129,6 +130,7 @@ class Driver:
             capacity=lambda: self.num_lanes,
             callbacks=self.callbacks,
             retry=self.storage,
+            data_change=lambda: self.data_change,
             unfinished=self.reconciled.unfinished,
             max_infeasible_in_a_row=self.spec.search.max_infeasible_in_a_row,
         )

@@ -38,6 +38,7 @@ def test_a_budget_is_extended(
     assert entry.before == {f"search.{name}": started.spec["search"][name]}
     assert entry.after == {f"search.{name}": value}
     assert started.extensions == []
+    assert (record.state, record.ended_because) == ("interrupted", "its budget was extended")
 
 
 def test_every_extension_is_kept(started: SearchRecord) -> None:
