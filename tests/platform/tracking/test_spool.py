@@ -79,6 +79,14 @@ def test_a_planted_line_whose_artifact_leaves_the_run_is_skipped(
     assert [each.seq for each in Spool(str(tmp_path)).replay()] == [1, 3]
 
 
+def test_a_folder_called_like_a_file_of_the_spool_is_ignored(tmp_path: Path) -> None:
+    (tmp_path / "000001-000001.jsonl").mkdir()
+    (tmp_path / "000001-delivered.json").mkdir()
+    spool = Spool(str(tmp_path))
+    assert spool.replay() == []
+    assert spool.delivered() == DeliveryMark()
+
+
 def test_an_unreadable_mark_counts_as_nothing_delivered(tmp_path: Path) -> None:
     (tmp_path / "000000-delivered.json").write_text('{"through": 1')
     assert Spool(str(tmp_path)).delivered() == DeliveryMark()

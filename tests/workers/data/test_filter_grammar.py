@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixfront.data.filter_grammar import MAX_LIST, Comparison, Junction, parse
+from mixfront.data.filter_grammar import MAX_LIST, MAX_LITERALS, Comparison, Junction, parse
 from mixfront.exceptions import SpecError
 
 
@@ -63,6 +63,7 @@ def test_unusual_column_names_go_in_backquotes() -> None:
         ("x in [null]", 7, "null is not allowed in a list"),
         ("x < null", 5, "null can only follow"),
         ("x == 99999999999999999999", 6, "does not fit in 64 bits"),
+        (f"x == {'9' * 5000}", 6, "does not fit in 64 bits"),
         ("x == 'open", 6, "unexpected character"),
         ("__import__('os').system('ls')", 17, "unexpected character"),
         ("x == 1; y == 2", 7, "unexpected character"),
@@ -98,3 +99,10 @@ def test_long_lists_are_refused() -> None:
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     with contextlib.suppress(SpecError):
         parse(text)
+
+
+def test_a_filter_too_long_for_arrows_stack_is_refused() -> None:
+    """20,000 comparisons crashed the process."""
+    parse(" or ".join(["x == 1"] * MAX_LITERALS))
+    with pytest.raises(SpecError, match="more than 2000 literals"):
+        parse(" or ".join(["x == 1"] * (MAX_LITERALS + 1)))
