@@ -195,6 +195,13 @@ def _cpu_limit() -> Iterator[None]:
         signal.signal(signal.SIGPROF, previous)
 
 
+def _is_relative_to_folder(arguments: tuple[Any, ...]) -> bool:
+    """Whether a path is relative to an open folder, as in `rmtree`; snapshots see such changes."""
+    path, folder = arguments[0], arguments[-1]
+    is_relative = isinstance(path, str) and not os.path.isabs(path)  # noqa: PTH117
+    return is_relative and isinstance(folder, int) and folder >= 0
+
+
 @dataclass(frozen=True)
 class _Watch:
     """Collects writes outside the allowed places, and started processes, by Python's audit hook.
@@ -212,7 +219,7 @@ class _Watch:
             path, _, flags = arguments
             if isinstance(flags, int) and flags & _WRITING:
                 self._check(event, path)
-        elif event in _CHANGES:
+        elif event in _CHANGES and not _is_relative_to_folder(arguments):
             self._check(event, arguments[0])
 
     def _check(self, event: str, path: Any) -> None:
