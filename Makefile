@@ -1,6 +1,7 @@
 # make demo    from nothing to a promoted model, on two cores without a GPU
 # make test    the whole test suite
 # make lint    format, lint, types, layers
+# make fuzz    10,000 damaged inputs; `make test` has 300 of them; SEED=N repeats a run
 # make bench   the benchmarks: ratios measured side by side in one run
 # make install the virtual environment that all of them use
 
@@ -9,7 +10,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint format bench constraints clean
+.PHONY: install demo test fuzz lint format bench constraints clean
 .DEFAULT_GOAL := install
 
 install: $(STAMP)
@@ -28,6 +29,11 @@ demo: install
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not integration" -n 2 --cov --cov-report=
 	$(BIN)/pytest -m integration
+
+SEED ?= $(shell date +%s)
+fuzz: install
+	@echo "seed $(SEED)"
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/fuzz -o timeout=7200 --hypothesis-profile=fuzz-full --hypothesis-seed=$(SEED)
 
 lint: install
 	$(BIN)/ruff format --check .

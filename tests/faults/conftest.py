@@ -1,4 +1,4 @@
-"""A finished search of two trials, told truthfully in records, study, spool and MLflow."""
+"""A finished search of two trials, that agrees in records, study, spool and MLflow."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

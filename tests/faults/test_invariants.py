@@ -1,4 +1,4 @@
-"""The checker finds every planted lie, and nothing in a search that is told truthfully."""
+"""The checker finds every planted lie, and nothing in a search whose stores agree."""
 
 import shutil
 from pathlib import Path

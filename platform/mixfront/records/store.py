@@ -116,6 +116,19 @@ class SearchRecord(BaseModel):
     extensions: list[Extension] = Field(default_factory=list)  # oldest first
 
 
+def open_storage(url: str) -> tuple[Any, str]:
+    """The file system of a path or fsspec URL, and the path on it.
+
+    Raises:
+        SpecError: If the URL cannot be opened.
+    """
+    try:
+        fs, path = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError, OSError) as problem:  # no such file system or archive
+        raise SpecError(f"cannot open the storage {url!r}: {problem}; check the URL") from None
+    return fs, path
+
+
 class RecordStore:
     """The folder of one search, `<storage>/<name>/`, on any fsspec URL.
 
@@ -138,7 +151,7 @@ class RecordStore:
     def __init__(self, storage: str, name: str, *, fence: Fence = _NO_FENCE) -> None:
         self.url = f"{storage.rstrip('/')}/{name}"
         self.name = name
-        self._fs, self._root = fsspec.core.url_to_fs(self.url)
+        self._fs, self._root = open_storage(self.url)
         self._files = RecordFiles(self._fs, self._root, fence)
 
     @property
@@ -264,7 +277,7 @@ def _search_json(record: SearchRecord) -> str:
 def list_searches(storage: str, fs: Any = None) -> list[str]:
     """Names of all searches in a storage, which are their folders' names."""
     if fs is None:
-        fs, storage = fsspec.core.url_to_fs(storage)
+        fs, storage = open_storage(storage)
     fs.invalidate_cache()
     paths = fs.glob(f"{storage}/*/search.json")
     return sorted(str(path).split("/")[-2] for path in paths)

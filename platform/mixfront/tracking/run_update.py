@@ -45,7 +45,7 @@ class Dataset(BaseModel):
 
 
 # Every segment has a letter or digit. MLflow answers "../x" as if its server had failed, so that
-# the delivery would be retried for ever.
+# delivery would be retried forever.
 _SEGMENT = r"[\w\-. ]*\w[\w\-. ]*"
 ArtifactPath = Annotated[str, Field(max_length=200, pattern=rf"^{_SEGMENT}(?:/{_SEGMENT})*$")]
 

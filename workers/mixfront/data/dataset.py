@@ -10,7 +10,7 @@ import pyarrow as pa
 from mixfront.data.arrow_dataset import ArrowDataset, open_arrow_dataset
 from mixfront.data.file_footers import footers_digest, read_footers
 from mixfront.data.filters import Filter, parse_filter
-from mixfront.data.parquet_errors import explain_read_error
+from mixfront.data.parquet_errors import READ_ERRORS, explain_read_error
 from mixfront.data.storage import ParquetFiles, find_files
 from mixfront.exceptions import DataError, SchemaError, nearest
 
@@ -167,7 +167,7 @@ class ParquetDataset:
         """Turn Arrow's errors into one sentence that names the file."""
         try:
             yield
-        except (pa.ArrowException, OSError) as problem:
+        except READ_ERRORS as problem:
             used = sorted(set(columns))
             raise explain_read_error(self._files, used, self.schema, problem) from None
 
