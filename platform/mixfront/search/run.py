@@ -16,6 +16,7 @@ from mixfront.search.driver.hold import hold_lease
 from mixfront.search.limits.budget import Budget
 from mixfront.search.limits.interruption import Interruption
 from mixfront.search.limits.stop_file import StopFile
+from mixfront.search.monitoring.metrics import MeteredCallbacks, SearchMetrics
 from mixfront.search.progress import ProgressDisplay
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import reconcile
@@ -77,6 +78,7 @@ def _run_search(
         TrackingCallbacks(search, store, proposals.space, progress) as callbacks,
         progress,
         _lanes(search, spec, num_lanes, store) as pool,
+        SearchMetrics(search.name, trials, pool.status, callbacks.backlog) as metrics,
     ):
         progress.watch_lanes(pool.status)
         searcher = LaneSearcher(
@@ -86,7 +88,7 @@ def _run_search(
             make_request=RequestMaker(spec, search, store),
             pool=pool.name,
             capacity=lambda: num_lanes,
-            callbacks=LaneReleasingCallbacks(callbacks, pool),
+            callbacks=MeteredCallbacks(LaneReleasingCallbacks(callbacks, pool), metrics),
             retry=storage,
             unfinished=unfinished,
             max_infeasible_in_a_row=spec.search.max_infeasible_in_a_row,
