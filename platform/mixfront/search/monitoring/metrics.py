@@ -62,7 +62,7 @@ class SearchMetrics:
         self._counts = Counter(self._states.values())
         self._samples: dict[str, float] = {}  # of running trials
         self._seconds: dict[str, dict[str, float]] = {}  # of running trials, counted so far
-        self._phases: Counter[str] = Counter()
+        self._phases: dict[str, float] = {}
         self._lanes = lanes
         self._backlog = backlog
         self._search = search
@@ -95,7 +95,8 @@ class SearchMetrics:
             self._samples[trial] = samples
         counted = self._seconds.setdefault(trial, {})
         for phase, seconds in record.seconds.items():
-            self._phases[phase] += seconds - counted.get(phase, 0.0)
+            new = seconds - counted.get(phase, 0.0)
+            self._phases[phase] = self._phases.get(phase, 0.0) + new
             counted[phase] = seconds
 
     def start(self, record: TrialRecord) -> None:
@@ -130,8 +131,8 @@ class SearchMetrics:
         except LaneError:  # the pool is closing
             lanes = []
         states = Counter(lane_state(lane) for lane in lanes)
-        for state in LANE_STATES:
-            export.set(LANES, states[state], state)
+        for name in LANE_STATES:
+            export.set(LANES, states[name], name)
         if lanes:
             export.set(RECYCLES, sum(max(0, lane.generation - 1) for lane in lanes))
 

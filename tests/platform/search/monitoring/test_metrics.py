@@ -48,7 +48,7 @@ def values(monkeypatch: pytest.MonkeyPatch) -> Iterator[Values]:
 
 
 def lane(**fields: Any) -> LaneStatus:
-    default = {"lane": 0, "use": LaneUse.FREE, "warm": True, "trial_id": None}
+    default: dict[str, Any] = {"lane": 0, "use": LaneUse.FREE, "warm": True, "trial_id": None}
     return LaneStatus(**(default | {"generation": 1, "deaths": 0, "last_error": None} | fields))
 
 
