@@ -16,7 +16,7 @@ UNITS = {
     "trials": "short",
     "samples/s": "short",
     "updates": "short",
-    "seconds": "short",  # shown as a rate: lanes
+    "seconds": "short",  # shown as a rate: trials
 }
 WIDTH, HEIGHT, COLUMNS = 12, 8, 2
 

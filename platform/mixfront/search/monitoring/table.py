@@ -77,9 +77,9 @@ PHASES = MonitoringMetric(
     name="mixfront_phase_seconds",
     kind="counter",
     unit="seconds",
-    title="Lanes by phase",
+    title="Trials by phase",
     description="Wall time of trials in each phase, such as lease, setup, train and evaluate. Its "
-    "rate, over more than the time between two evaluations, is the mean number of lanes in the "
+    "rate, over more than the time between two evaluations, is the mean number of trials in the "
     "phase.",
     label="phase",
 )
