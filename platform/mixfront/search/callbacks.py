@@ -60,6 +60,10 @@ class TrackingCallbacks:
         self.delivered = self._writer.close(self._search)
         self._save_run_ids()
 
+    def backlog(self) -> int:
+        """Number of updates that MLflow does not have yet."""
+        return self._writer.backlog
+
     def on_start(self, record: TrialRecord) -> None:
         """Create the trial's run, before it trains."""
         self._trials[record.trial_id] = record

@@ -17,6 +17,7 @@ from mixfront.search.driver.hold import hold_lease
 from mixfront.search.limits.budget import Budget
 from mixfront.search.limits.interruption import Interruption
 from mixfront.search.limits.stop_file import StopFile
+from mixfront.search.monitoring.metrics import MeteredCallbacks, SearchMetrics
 from mixfront.search.progress import ProgressDisplay
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import reconcile
@@ -81,6 +82,7 @@ def _run_search(
         TrackingCallbacks(search, store, proposals.space, progress) as callbacks,
         progress,
         _lanes(search, spec, num_lanes, store) as pool,
+        SearchMetrics(search.name, trials, pool.status, callbacks.backlog) as metrics,
     ):
         progress.watch_lanes(pool.status)
         searcher = LaneSearcher(
@@ -90,7 +92,7 @@ def _run_search(
             make_request=RequestMaker(spec, search, store),
             pool=pool.name,
             capacity=lambda: num_lanes,
-            callbacks=LaneReleasingCallbacks(callbacks, pool),
+            callbacks=MeteredCallbacks(LaneReleasingCallbacks(callbacks, pool), metrics),
             retry=storage,
             data_change=lambda: data_change(store, search),
             unfinished=unfinished,

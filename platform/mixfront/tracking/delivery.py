@@ -72,6 +72,11 @@ class Delivery:
                 self._page_seq = update.seq
             self._changed.notify_all()
 
+    @property
+    def backlog(self) -> int:
+        """Number of updates that wait to be delivered."""
+        return len(self._pending)
+
     def flush(self, timeout: float) -> bool:
         """Wait until everything queued so far is delivered; False if that takes too long."""
         self._skip_linger.set()

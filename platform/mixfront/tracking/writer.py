@@ -88,6 +88,11 @@ class MlflowWriter:
             store.fence,
         )
 
+    @property
+    def backlog(self) -> int:
+        """Number of updates that MLflow does not have yet."""
+        return self._delivery.backlog
+
     def open_search(self, space: Any = None, texts: Mapping[str, str] | None = None) -> None:
         """Create the parent run, or continue it.
 

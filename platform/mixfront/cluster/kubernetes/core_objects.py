@@ -46,8 +46,8 @@ class LabelSelector(ManifestPart):
 class DisruptionBudgetSpec(ManifestPart):
     """How many pods must stay up while nodes are drained.
 
-    Only a whole `minAvailable` works: Kubernetes refuses `maxUnavailable` and percentages for pods
-    whose controller has no scale sub-resource, and RayCluster has none.
+    Only a whole `minAvailable` works: Kubernetes does not support `maxUnavailable` and percentages
+    for pods whose controller has no scale sub-resource, and RayCluster has none.
     """
 
     min_available: int

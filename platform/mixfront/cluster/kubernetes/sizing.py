@@ -53,7 +53,8 @@ def pod_size(
     per worker it holds as many ranks as share one GPU.
 
     Raises:
-        UsageError: If the pods would have a fraction of a GPU, or more at least than at most.
+        UsageError: If the pods would have a fraction of a GPU, hold no lane, or are more at least
+            than at most.
     """
     workers = workers_per_pod or _default_workers(trial)
     gpus = workers * trial.gpus_per_worker
@@ -68,6 +69,11 @@ def pod_size(
     high = max(high, low) if max_pods is None else max_pods
     if low > high:
         raise UsageError(f"--min-workers is {low}, but --max-workers is {high}; swap them")
+    if high * workers < trial.workers:
+        raise UsageError(
+            f"with --max-workers {high} and --workers-per-pod {workers} there is no room for a "
+            f"trial of {trial.workers} workers; raise one of them"
+        )
     per_worker = memory_per_worker_mib or WORKER_MIB["gpu" if gpus else "cpu"]
     return PodSize(
         workers=workers,
@@ -86,7 +92,7 @@ def head_memory_mib(trial: TrialConfig, size: PodSize) -> int:
 
 def max_lanes(trial: TrialConfig, size: PodSize) -> int:
     """The number of lanes on the greatest number of pods."""
-    return max(1, size.max_pods * size.workers // trial.workers)
+    return size.max_pods * size.workers // trial.workers
 
 
 def _default_workers(trial: TrialConfig) -> int:

@@ -67,6 +67,11 @@ def test_the_spec_may_say_how_many_lanes(lanes: dict[str, Any], expected: tuple[
     assert lane_range(trial) == expected
 
 
+def test_pods_that_hold_no_lane_are_refused() -> None:
+    with pytest.raises(UsageError, match="there is no room for a trial of 8 workers"):
+        pod_size(EIGHT_GPUS, workers_per_pod=4, max_pods=1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
