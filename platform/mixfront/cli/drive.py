@@ -69,7 +69,7 @@ def drive(store: "RecordStore", record: "SearchRecord", console: Console) -> "Se
 
 @contextmanager
 def _interrupted_if_refused(store: "RecordStore") -> Iterator[None]:
-    """Record why a search could not start; its record would say "running" for ever."""
+    """Record why a search could not start; otherwise its record would say "running" forever."""
     try:
         yield
     except LaneError as error:

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 from importlib.metadata import version
+from typing import Any
 
 from mixfront.exceptions import LaneError
 
@@ -50,10 +51,12 @@ def _metadata(address: str) -> bytes:
     from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
     from ray.exceptions import AuthenticationError
 
-    request = gcs_service_pb2.InternalKVGetRequest(namespace=b"cluster", key=b"CLUSTER_METADATA")
+    messages: Any = gcs_service_pb2  # generated, without types
+    services: Any = gcs_service_pb2_grpc
+    request = messages.InternalKVGetRequest(namespace=b"cluster", key=b"CLUSTER_METADATA")
     try:
         with init_grpc_channel(address) as channel:
-            stub = gcs_service_pb2_grpc.InternalKVGcsServiceStub(channel)
+            stub = services.InternalKVGcsServiceStub(channel)
             return bytes(stub.InternalKVGet(request, timeout=RESPONSE_S).value)
     except AuthenticationError:
         raise LaneError(

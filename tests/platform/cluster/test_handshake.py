@@ -16,10 +16,12 @@ from mixfront.cluster import handshake
 from mixfront.cluster.handshake import shake_hands
 from mixfront.exceptions import LaneError
 
+MESSAGES: Any = gcs_service_pb2  # generated, without types
+SERVICES: Any = gcs_service_pb2_grpc
 OURS = {"ray_version": version("ray"), "python_version": platform.python_version()}
 
 
-class _Head(gcs_service_pb2_grpc.InternalKVGcsServiceServicer):  # type: ignore[misc]  # untyped
+class _Head(gcs_service_pb2_grpc.InternalKVGcsServiceServicer):
     def __init__(self, value: bytes, refusal: grpc.StatusCode | None) -> None:
         self._value = value
         self._refusal = refusal
@@ -28,14 +30,14 @@ class _Head(gcs_service_pb2_grpc.InternalKVGcsServiceServicer):  # type: ignore[
         assert (request.namespace, request.key) == (b"cluster", b"CLUSTER_METADATA")
         if self._refusal is not None:
             context.abort(self._refusal, "InvalidAuthToken")
-        return gcs_service_pb2.InternalKVGetReply(value=self._value)
+        return MESSAGES.InternalKVGetReply(value=self._value)
 
 
 @contextmanager
 def head(value: bytes = b"", refusal: grpc.StatusCode | None = None) -> Iterator[str]:
     """A head that answers with a value or refuses; yields its address."""
     server = grpc.server(futures.ThreadPoolExecutor(1))
-    gcs_service_pb2_grpc.add_InternalKVGcsServiceServicer_to_server(_Head(value, refusal), server)
+    SERVICES.add_InternalKVGcsServiceServicer_to_server(_Head(value, refusal), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
