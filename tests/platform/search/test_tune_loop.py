@@ -1,5 +1,7 @@
 """What Ray Tune gives to its actors."""
 
+from typing import Any
+
 import pytest
 from ray.tune.execution import class_cache
 
@@ -26,5 +28,6 @@ def test_the_runtime_environment_of_actors_has_no_keys(monkeypatch: pytest.Monke
 
 
 def variables_of_actors() -> set[str]:
-    actor = class_cache._ActorClassCache().get(_Trainable)
+    cache: Any = class_cache._ActorClassCache  # untyped in Ray
+    actor = cache().get(_Trainable)
     return set(actor._default_options["runtime_env"]["env_vars"])
