@@ -1,12 +1,12 @@
 """Drives a search, for `search run`, `search resume`, `train` and `reproduce`."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from mixfront.exceptions import SpecError
+from mixfront.exceptions import LaneError, SpecError
 
 if TYPE_CHECKING:
     from mixfront.records import RecordStore, SearchRecord
@@ -24,9 +24,11 @@ def prepare_and_drive(
         console: Console for the progress.
         encoder: URL of a fitted encoder to use instead of fitting one.
     """
+    from mixfront.cluster.connection import check_address
     from mixfront.search.cpu_op_build import compiling_cpu_op
     from mixfront.search.prepare import prepare_search
 
+    check_address()  # before the search takes its name
     with compiling_cpu_op(spec, console):
         store, record = prepare_search(spec, console, encoder)
     return drive(store, record, console)
@@ -73,7 +75,7 @@ def drive(
             refuse_finished(store.search())
         if accept_changed_data:
             record = with_current_data(store, record)
-        with waiting(console, "connecting to Ray"):
+        with waiting(console, "connecting to Ray"), _interrupted_if_refused(store):
             cluster = stack.enter_context(connect(trial))
         with waiting(console, "checking the lanes' devices"):
             resolve_precision(store, record, console)
@@ -86,6 +88,18 @@ def drive(
             soft_wrap=True,
         )
         return run_search(store, record, cluster.num_lanes, console)
+
+
+@contextmanager
+def _interrupted_if_refused(store: "RecordStore") -> Iterator[None]:
+    """Record why a search could not start; otherwise its record would say "running" forever."""
+    try:
+        yield
+    except LaneError as error:
+        record = store.search()
+        record.state, record.ended_because = "interrupted", str(error)
+        store.save_search(record)
+        raise
 
 
 def refuse_finished(record: "SearchRecord") -> None:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from mixfront.cluster.environment import HOOK
 from mixfront.cluster.job_package import SPEC, pack
+from mixfront.cluster.suitability import ClusterFacts, refuse_unsuitable
 from mixfront.exceptions import ClusterError, SpecError, UnknownNameError, UsageError
 from mixfront.records.scrub import scrub_text
 
@@ -94,8 +95,11 @@ class SearchJobs:
         Raises:
             SpecError: If the search has an active job, or the spec names a location that the
                 cluster cannot access.
-            ClusterError: If the cluster refuses the job.
+            ClusterError: If the cluster refuses the job, or cannot run the search's trials.
         """
+        with _translated_errors():
+            facts = ClusterFacts.read(self._client)
+        refuse_unsuitable(facts, spec.trial, self.address)
         verb = "resume" if resume else "run"
         options = "".join(f" -o {shlex.quote(override)}" for override in extensions)
         shared = is_this_machine(self.address) if shared is None else shared
@@ -266,6 +270,11 @@ def _as_job(details: "JobDetails") -> Job:
     )
 
 
+def _first_sentence(text: str) -> str:
+    """Ray explains a missing token in a paragraph."""
+    return text.split(". ", 1)[0].rstrip(".")
+
+
 @contextmanager
 def _translated_errors() -> Iterator[None]:
     """Turn Ray's errors into one sentence, and silence Ray's own logging of them.
@@ -284,7 +293,7 @@ def _translated_errors() -> Iterator[None]:
             raise
         lines = [line for line in str(error).splitlines() if line.strip()]
         address = next((os.environ[n] for n in ADDRESS_VARIABLES if os.environ.get(n)), "")
-        reason = lines[0] if lines else type(error).__name__
+        reason = _first_sentence(lines[0]) if lines else type(error).__name__
         raise ClusterError(
             f"the Ray cluster at {scrub_text(address)} cannot be used ({scrub_text(reason)}); "
             "check its address and token"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from ray import tune
+from ray.tune.execution import class_cache
 
 from mixfront.exceptions import LaneError
 from mixfront.pool.trial import LaneTrial
@@ -52,6 +53,7 @@ def run_tune(searcher: LaneSearcher, scheduler: SearchScheduler, scratch: str) -
             name=f"driver-{time.time_ns()}", storage_path=scratch, verbose=0
         ),
     )
+    leave_out_keys()
     try:
         with _environment(_ENVIRONMENT):
             tuner.fit()
@@ -59,6 +61,16 @@ def run_tune(searcher: LaneSearcher, scheduler: SearchScheduler, scratch: str) -
         raise LaneError(
             f"Ray Tune failed: {error}; resume the search with `mixfront search resume`"
         ) from None
+
+
+def leave_out_keys() -> None:
+    """Keep Tune from giving its actors the driver's S3 keys in their runtime environment.
+
+    Ray writes runtime environments to its logs. The actors have the keys from the job's private
+    file or from their node.
+    """
+    keys = {name for name in class_cache.ENV_VARS_TO_PROPAGATE if name.startswith("AWS_")}
+    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(keys)
 
 
 @contextmanager
