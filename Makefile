@@ -36,6 +36,7 @@ SEED ?= $(shell date +%s)
 fuzz: install
 	@echo "seed $(SEED)"
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/fuzz -o timeout=7200 --hypothesis-profile=fuzz-full --hypothesis-seed=$(SEED)
+
 test-cluster: $(CLUSTER_STAMP)
 	$(BIN)/pytest -m cluster
 
