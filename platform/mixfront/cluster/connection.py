@@ -9,6 +9,7 @@ from typing import Any
 
 import ray
 
+from mixfront.cluster.handshake import shake_hands
 from mixfront.exceptions import LaneError
 from mixfront.lanes.config import TrialConfig
 from mixfront.pool.nodes import present_nodes
@@ -37,6 +38,7 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
         LaneError: If the cluster cannot be reached, or is too small for a lane.
     """
     address = os.environ.get("RAY_ADDRESS")
+    check_address()
     _silence_ray()
     try:
         if address:
@@ -62,6 +64,16 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
             os.environ.pop("RAY_ADDRESS", None)
         else:
             os.environ["RAY_ADDRESS"] = address
+
+
+def check_address() -> None:
+    """Check that the cluster at RAY_ADDRESS, if it is set, can be connected to.
+
+    Raises:
+        LaneError: If it cannot.
+    """
+    if address := os.environ.get("RAY_ADDRESS"):
+        shake_hands(address)
 
 
 def _start_error(address: str | None, error: Exception) -> LaneError:

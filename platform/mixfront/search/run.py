@@ -9,6 +9,7 @@ from rich.console import Console
 from mixfront.pareto.front import Front, front_of
 from mixfront.pool.pool import LanePool
 from mixfront.records import RecordStore, SearchRecord, TrialRecord
+from mixfront.records.data_check import data_change, refuse_changed_data
 from mixfront.records.own_records import own_search, own_trial
 from mixfront.records.retries import StorageRetries
 from mixfront.search.callbacks import LaneReleasingCallbacks, TrackingCallbacks
@@ -17,6 +18,7 @@ from mixfront.search.lane_supply import LaneSupply
 from mixfront.search.limits.budget import Budget
 from mixfront.search.limits.interruption import Interruption
 from mixfront.search.limits.stop_file import StopFile
+from mixfront.search.monitoring.metrics import MeteredCallbacks, SearchMetrics
 from mixfront.search.progress import ProgressDisplay
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import reconcile
@@ -50,6 +52,7 @@ def run_search(store: RecordStore, search: SearchRecord, console: Console) -> Se
         DriverError: If another driver runs the search.
         LaneError: If the lanes cannot be started.
         SpecError: If the study does not match the records.
+        DataError: If the data set has changed since the search's earlier trials.
         StorageError: If the search or an unfinished trial names a file outside its folder, or if
             storage keeps failing until the end, so that the search's last state is not saved.
     """
@@ -59,12 +62,14 @@ def run_search(store: RecordStore, search: SearchRecord, console: Console) -> Se
 
 def _run_search(store: RecordStore, search: SearchRecord, console: Console) -> SearchResult:
     storage = StorageRetries(search.name, fence=store.fence)
-    store = store.with_retries(storage)
+    store = store.with_retries(storage).in_memory()
     search = own_search(store, search)
     spec = SearchSpec.model_validate(search.spec)
     proposals = Proposals.open(spec, search, store.fence)
     unfinished = [own_trial(store, search, t) for t in reconcile(store, proposals).unfinished]
     trials = store.trials()
+    if trials:
+        refuse_changed_data(store, search)
     budget = Budget(spec.search).resume(trials, elapsed_seconds(proposals.study))
     progress = ProgressDisplay(search, trials, budget, console)
     search.state, search.ended_because = "running", None
@@ -73,6 +78,7 @@ def _run_search(store: RecordStore, search: SearchRecord, console: Console) -> S
         TrackingCallbacks(search, store, proposals.space, progress) as callbacks,
         progress,
         _lanes(search, spec, store) as pool,
+        SearchMetrics(search.name, trials, pool.status, callbacks.backlog) as metrics,
     ):
         progress.watch_lanes(pool.status)
         lanes = LaneSupply(pool.status, budget, search.name, min_lanes=_min_lanes(spec))
@@ -83,18 +89,20 @@ def _run_search(store: RecordStore, search: SearchRecord, console: Console) -> S
             make_request=RequestMaker(spec, search, store),
             pool=pool.name,
             lanes=lanes,
-            callbacks=LaneReleasingCallbacks(callbacks, pool),
+            callbacks=MeteredCallbacks(LaneReleasingCallbacks(callbacks, pool), metrics),
             retry=storage,
+            data_change=lambda: data_change(store, search),
             unfinished=unfinished,
             max_infeasible_in_a_row=spec.search.max_infeasible_in_a_row,
             max_failed_in_a_row=spec.search.max_failed_in_a_row,
         )
         scheduler = SearchScheduler(spec.stopping, proposals, budget, searcher.costs_of, storage)
         _run_to_end(searcher, scheduler, pool, lanes, budget, search, store, storage)
+    trials = store.trials()
     return SearchResult(
         search=search,
-        trials=store.trials(),
-        front=front_of(store.trials(), search.objectives, search.reference_point),
+        trials=trials,
+        front=front_of(trials, search.objectives, search.reference_point),
         delivered=callbacks.delivered,
     )
 

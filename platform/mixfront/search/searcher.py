@@ -77,6 +77,7 @@ class LaneSearcher(Searcher):
         lanes: The lanes.
         callbacks: Tracking and progress.
         retry: Repeats what fails in the study's storage; the store has its own retries.
+        data_change: After a failed trial, says what has changed in the data set, if anything.
         unfinished: Trials of an interrupted search, resumed before anything is sampled.
         max_infeasible_in_a_row: End the search after this many infeasible proposals in a row.
         max_failed_in_a_row: End the search after this many failed trials in a row.
@@ -93,6 +94,7 @@ class LaneSearcher(Searcher):
         lanes: Lanes,
         callbacks: TrialCallbacks,
         retry: Retry = once,
+        data_change: Callable[[], str | None] = lambda: None,
         unfinished: Iterable[TrialRecord] = (),
         max_infeasible_in_a_row: int = 200,
         max_failed_in_a_row: int = 10,
@@ -107,6 +109,7 @@ class LaneSearcher(Searcher):
         self._lanes = lanes
         self._callbacks = callbacks
         self._retry = retry
+        self._data_change = data_change
         self._queue = TrialQueue(unfinished)
         self._running: dict[str, _RunningTrial] = {}  # by Tune's trial id
         self._max_infeasible_in_a_row = max_infeasible_in_a_row
@@ -315,6 +318,10 @@ class LaneSearcher(Searcher):
             self._proposals.check_measured(record)
         elif record.state is TrialState.INTERRUPTED and self.ended_because is None:
             self._keep(running)
+        if record.state is TrialState.FAILED and (change := self._data_change()) is not None:
+            # Every later trial would fail too; this one can train again on the right data.
+            record.state, record.error = TrialState.INTERRUPTED, change
+            self.finish(change)
         running.ended = True
 
     def _keep(self, running: _RunningTrial) -> None:

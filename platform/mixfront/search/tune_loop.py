@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import ray
 from ray import tune
+from ray.tune.execution import class_cache
 
 from mixfront.exceptions import LaneError
 from mixfront.pool.trial import LaneTrial
@@ -53,6 +54,7 @@ def run_tune(searcher: LaneSearcher, scheduler: SearchScheduler, scratch: str) -
             name=f"driver-{time.time_ns()}", storage_path=scratch, verbose=0
         ),
     )
+    leave_out_keys()
     try:
         with _environment(_ENVIRONMENT):
             tuner.fit()
@@ -69,6 +71,16 @@ def _on_this_node() -> dict[str, float]:
     """
     address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]  # untyped in Ray
     return {"cpu": 0, f"node:{address}": _SHARE}
+
+
+def leave_out_keys() -> None:
+    """Keep Tune from giving its actors the driver's S3 keys in their runtime environment.
+
+    Ray writes runtime environments to its logs. The actors have the keys from the job's private
+    file or from their node.
+    """
+    keys = {name for name in class_cache.ENV_VARS_TO_PROPAGATE if name.startswith("AWS_")}
+    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(keys)
 
 
 @contextmanager

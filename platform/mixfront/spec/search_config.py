@@ -8,6 +8,7 @@ from mixfront.lanes.duration import parse_duration
 from mixfront.spec.part import Part
 
 DEFAULT_TRIALS = 20
+BUDGETS = ("trials", "time", "accelerator_hours")
 
 
 class SearchConfig(Part):
@@ -29,6 +30,6 @@ class SearchConfig(Part):
     @model_validator(mode="before")
     @classmethod
     def _default_budget(cls, data: Any) -> Any:
-        if isinstance(data, dict) and not {"trials", "time", "accelerator_hours"} & data.keys():
+        if isinstance(data, dict) and not set(BUDGETS) & data.keys():
             return data | {"trials": DEFAULT_TRIALS}
         return data

@@ -12,6 +12,7 @@ from mixfront.cli import app as command_line
 from mixfront.exceptions import SpecError
 
 COMMANDS = {
+    "cluster",
     "data", "families", "cost", "train", "search", "trials", "pareto", "reproduce", "promote",
     "rollback", "doctor",
 }  # fmt: skip
@@ -23,6 +24,7 @@ def test_names_are_fixed() -> None:
     assert set(group.commands) == COMMANDS
     assert set(group.commands["search"].commands) == SEARCH_COMMANDS  # type: ignore[attr-defined]
     assert set(group.commands["data"].commands) == {"synth", "inspect"}  # type: ignore[attr-defined]
+    assert set(group.commands["cluster"].commands) == {"manifest"}  # type: ignore[attr-defined]
     groups = {name for name, command in group.commands.items() if hasattr(command, "commands")}
     assert groups == set(command_line.GROUPS)
 

@@ -129,6 +129,7 @@ class Driver:
     num_lanes: int = 2
     clock: Callable[[], float] = lambda: 0.0
     callbacks: RecordingCallbacks = field(default_factory=RecordingCallbacks)
+    data_change: str | None = None
 
     def __post_init__(self) -> None:
         self.pool = FakePool(self.num_lanes)
@@ -167,6 +168,7 @@ class Driver:
             lanes=self.lanes,
             callbacks=self.callbacks,
             retry=self.storage,
+            data_change=lambda: self.data_change,
             unfinished=self.reconciled.unfinished,
             max_infeasible_in_a_row=self.spec.search.max_infeasible_in_a_row,
         )

@@ -478,3 +478,24 @@ def test_a_study_that_fails_for_a_while_changes_nothing(
     driver.run()
     assert driver.searcher.ended_because == "the trial budget is spent: 6 of 6 trials"
     assert_records_match_study(driver)
+
+
+def test_changed_data_interrupts_the_search_instead_of_failing_its_trials(
+    make_driver: Any, report: Any
+) -> None:
+    driver = make_driver(num_lanes=1)
+
+    def lane(_request: Mapping[str, Any]) -> Iterator[TrialReport]:
+        if len(driver.callbacks.ended) >= 2:
+            driver.data_change = "the data set has changed"
+            yield report(0.0, "failed", error="the data set is not the one", metrics={})
+        else:
+            yield report(1.0)
+
+    driver.run(lane)
+    assert driver.searcher.ended_because == "the data set has changed"
+    [last] = [r for r in driver.store.trials() if not r.state.is_finished]
+    assert (last.state, last.error) == (TrialState.INTERRUPTED, "the data set has changed")
+    resumed = make_driver().run()
+    assert all(record.state.is_finished for record in resumed.store.trials())
+    assert_records_match_study(resumed)

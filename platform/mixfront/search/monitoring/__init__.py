@@ -1,0 +1,1 @@
+"""Metrics of a running search for Prometheus, through Ray."""
