@@ -9,9 +9,9 @@ from typing import Any
 
 from mixfront.exceptions import ClusterError
 from mixfront.lanes.config import TrialConfig
+from mixfront.pool.packing import NodeSize, fitting_lanes
 
 MIN_PYTHON = (3, 11)
-NEEDED_CPUS = 1  # besides the workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +51,11 @@ def refuse_unsuitable(facts: ClusterFacts, trial: TrialConfig, address: str) -> 
         ClusterError: If its versions do not fit, or no lane fits and it cannot grow.
     """
     _refuse_versions(facts, address)
-    if facts.is_fixed and facts.nodes and not _has_room(facts.nodes, trial):
+    if facts.is_fixed and facts.nodes and not fitting_lanes(trial, map(NodeSize.of, facts.nodes)):
         total = {key: sum(node.get(key, 0) for node in facts.nodes) for key in ("CPU", "GPU")}
         raise ClusterError(
             f"a trial needs {trial.workers} workers with {trial.cpus_per_worker:g} CPUs and "
-            f"{trial.gpus_per_worker:g} GPUs each, plus one free CPU, but the cluster at "
+            f"{trial.gpus_per_worker:g} GPUs each, but the cluster at "
             f"{address} has {len(facts.nodes)} nodes with {total['CPU']:g} CPUs and "
             f"{total['GPU']:g} GPUs in all, and cannot grow; change trial.workers, "
             "trial.cpus_per_worker or trial.gpus_per_worker, or add nodes"
@@ -74,20 +74,6 @@ def _refuse_versions(facts: ClusterFacts, address: str) -> None:
             f"the cluster at {address} runs Python {facts.python_version}, but mixfront needs "
             f"Python {'.'.join(map(str, MIN_PYTHON))} or newer; install that on the cluster"
         )
-
-
-def _has_room(nodes: tuple[dict[str, float], ...], trial: TrialConfig) -> bool:
-    """Whether the workers of one lane fit on the nodes, if nothing else ran there."""
-    places = sum(_places(node, trial) for node in nodes)
-    cpus = sum(node.get("CPU", 0.0) for node in nodes)
-    return places >= trial.workers and cpus >= trial.workers * trial.cpus_per_worker + NEEDED_CPUS
-
-
-def _places(node: dict[str, float], trial: TrialConfig) -> int:
-    """Number of workers that fit on a node."""
-    needs = {"CPU": trial.cpus_per_worker, "GPU": trial.gpus_per_worker}
-    fits = [int(node.get(key, 0.0) / need) for key, need in needs.items() if need]
-    return min(fits, default=trial.workers)
 
 
 def _minor(version_text: str) -> tuple[int, ...]:

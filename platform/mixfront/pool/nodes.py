@@ -8,11 +8,27 @@ from ray._private.state import state as cluster_state
 from mixfront.lanes.config import TrialConfig
 from mixfront.pool.packing import NodeSize, fitting_lanes
 
+_UNLIMITED = 1_000_000  # nodes of a type without a maximum
+
 
 def present_nodes() -> list[NodeSize]:
     """The live nodes."""
     rows: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # untyped in Ray
     return [NodeSize.of(row["Resources"]) for row in rows if row["Alive"]]
+
+
+def addable_nodes() -> list[NodeSize]:
+    """The node types of the cluster's autoscaler, each as often as it may add it.
+
+    Only autoscaler v2 writes its configuration where others can read it.
+    """
+    config = cluster_state.get_cluster_config()
+    groups = config.node_group_configs if config is not None else ()
+    return [
+        NodeSize.of(group.resources, count=_UNLIMITED if group.max_count < 0 else group.max_count)
+        for group in groups
+        if group.max_count
+    ]
 
 
 def draining_nodes() -> frozenset[str]:

@@ -109,11 +109,14 @@ def test_any_other_error_is_one_sentence_and_a_private_file_without_secrets(
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
-    words = ["--debug", "search", "list", "--storage", "nosuch://x"]
+    code = "from mixfront.records import store; del store.list_searches\n" + (
+        "from mixfront.cli.app import main; main()"
+    )
+    words = ["--debug", "search", "list", "--storage", str(tmp_path)]
     env = os.environ | {"MIXFRONT_CACHE": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-m", "mixfront.cli", *words], capture_output=True, text=True, env=env
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, env=env
     )
     assert done.returncode == 1
     assert "Traceback" in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("mixfront: unexpected error: ValueError")
+    assert done.stderr.splitlines()[-1].startswith("mixfront: unexpected error: ImportError")

@@ -95,7 +95,10 @@ def test_a_job_gets_a_wheel_and_no_user_values_in_its_runtime_environment(client
     assert client.package == {"spec.yaml": "x"}
 
 
-def test_a_resumed_job_extends_its_budget(client: _Client, tmp_path: Path) -> None:
+def test_a_resumed_job_extends_its_budget(
+    client: _Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ClusterFacts, "read", lambda _client: ClusterFacts())
     spec = load_spec("demo", [f"data.path={tmp_path}", f"storage={tmp_path}"])
     SearchJobs().submit(spec, shared=True, resume=True, extensions=["search.time=+1h; rm x"])
     [request] = client.sent

@@ -56,7 +56,7 @@ def test_gpus_that_nobody_can_give_are_refused() -> None:
     [
         (NODES, {"workers": 3, "gpus_per_worker": 1}),
         (({"CPU": 3.0},) * 4, {"workers": 2, "cpus_per_worker": 4}),  # no node has 4 CPUs
-        (({"CPU": 1.0},) * 2, {"workers": 2}),  # no free CPU
+        (({"CPU": 3.0},) * 2, {"workers": 3, "cpus_per_worker": 2}),  # 6 CPUs, room for 2
         (({"CPU": 4.0, "GPU": 1.0},) * 2, {"workers": 1, "gpus_per_worker": 2}),
     ],
 )

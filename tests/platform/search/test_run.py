@@ -61,7 +61,7 @@ def test_a_search_whose_data_changed_is_not_resumed(
     driver.store.save_data_files({"/day.parquet": "as it was"})
     search = search_of(driver, dataset_digest="footers:as it was")
     with pytest.raises(DataError, match=f"{tmp_path} has changed since search 's' started"):
-        run_search(driver.store, search, 1, Console(file=io.StringIO()))
+        run_search(driver.store, search, Console(file=io.StringIO()))
 
 
 def test_a_search_whose_storage_fails_is_interrupted(

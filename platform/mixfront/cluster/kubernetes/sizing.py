@@ -2,12 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from mixfront.exceptions import UsageError
 from mixfront.lanes.config import TrialConfig
 
-DEFAULT_LANES = (1, 4)  # where the spec does not say how many
+DEFAULT_MAX_LANES = 4  # where the spec sets no maximum
 RAY_MIB = 2048  # Ray's own processes on a worker pod
 WORKER_MIB = {"cpu": 4096, "gpu": 16384}  # one rank: torch, its batches, tables in host memory
 HEAD_MIB = 4096  # Ray's own processes on the head, and the driver
@@ -33,10 +32,8 @@ class PodSize:
 
 def lane_range(trial: TrialConfig) -> tuple[int, int]:
     """The least and the greatest number of lanes of a search."""
-    lanes: Any = getattr(trial, "lanes", None)
-    low, high = getattr(lanes, "min", None), getattr(lanes, "max", None)
-    low = low if isinstance(low, int) else DEFAULT_LANES[0]
-    return low, max(low, high if isinstance(high, int) else DEFAULT_LANES[1])
+    low = trial.lanes.min
+    return low, trial.lanes.max or max(low, DEFAULT_MAX_LANES)
 
 
 def pod_size(

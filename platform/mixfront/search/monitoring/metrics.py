@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import Any
 
 from mixfront.exceptions import LaneError
-from mixfront.pool.actor import LaneStatus
 from mixfront.pool.leases import LaneUse
 from mixfront.pool.report import TrialReport
+from mixfront.pool.status import LaneStatus
 from mixfront.records import TrialRecord, TrialState
 from mixfront.search.monitoring.table import (
     BACKLOG,

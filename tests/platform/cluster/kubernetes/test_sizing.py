@@ -1,12 +1,11 @@
 """The number and size of worker pods."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from mixfront.cluster.kubernetes.sizing import (
-    DEFAULT_LANES,
+    DEFAULT_MAX_LANES,
     head_memory_mib,
     lane_range,
     max_lanes,
@@ -22,7 +21,7 @@ def test_a_pod_holds_a_lane() -> None:
     size = pod_size(EIGHT_GPUS)
     assert (size.workers, size.cpus, size.gpus) == (8, 32, 8)
     assert size.memory_mib == 2048 + 8 * 16384
-    assert (size.min_pods, size.max_pods) == DEFAULT_LANES
+    assert (size.min_pods, size.max_pods) == (1, DEFAULT_MAX_LANES)
 
 
 def test_a_lane_may_span_pods() -> None:
@@ -63,8 +62,7 @@ def test_memory_follows_ranks_and_lanes() -> None:
     ],
 )
 def test_the_spec_may_say_how_many_lanes(lanes: dict[str, Any], expected: tuple[int, int]) -> None:
-    trial: Any = SimpleNamespace(lanes=SimpleNamespace(**lanes))
-    assert lane_range(trial) == expected
+    assert lane_range(TrialConfig.model_validate({"lanes": lanes})) == expected
 
 
 def test_pods_that_hold_no_lane_are_refused() -> None:

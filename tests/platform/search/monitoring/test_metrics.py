@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from mixfront.exceptions import LaneError
-from mixfront.pool.actor import LaneStatus
 from mixfront.pool.leases import LaneUse
 from mixfront.pool.report import TrialReport, TrialStatus
+from mixfront.pool.status import LaneStatus
 from mixfront.records import TrialRecord, TrialState
 from mixfront.search.monitoring import metrics as module
 from mixfront.search.monitoring.metrics import MeteredCallbacks, SearchMetrics, lane_state
