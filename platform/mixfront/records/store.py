@@ -4,25 +4,21 @@ Records and the Optuna study are the source of truth; MLflow is updated from the
 """
 
 import json
-import logging
-from collections.abc import Iterator
 from copy import copy
+from dataclasses import replace
 from enum import StrEnum
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import fsspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
+from mixfront.exceptions import SpecError, UnknownNameError
 from mixfront.records.fence import Fence
-from mixfront.records.retries import Retry, once
+from mixfront.records.record_files import RecordFiles, RecordsInMemory, trial_file
+from mixfront.records.retries import Retry
 from mixfront.records.scrub import scrub
-from mixfront.records.whole_files import create_file, is_local, replace_file
+from mixfront.records.whole_files import create_file, is_local
 from mixfront.spec.objectives import Objective
-
-R = TypeVar("R", bound=BaseModel)
-
-logger = logging.getLogger(__name__)
 
 _NO_FENCE = Fence()
 
@@ -121,20 +117,29 @@ class RecordStore:
     def __init__(self, storage: str, name: str, *, fence: Fence = _NO_FENCE) -> None:
         self.url = f"{storage.rstrip('/')}/{name}"
         self.name = name
-        self.fence = fence
         self._fs, self._root = fsspec.core.url_to_fs(self.url)
-        self._retry: Retry = once
+        self._files = RecordFiles(self._fs, self._root, fence)
+
+    @property
+    def fence(self) -> Fence:
+        """Whether this program may write."""
+        return self._files.fence
 
     def with_retries(self, retry: Retry) -> "RecordStore":
         """The same folder, where writes and `trials` are repeated by `retry` if they fail."""
-        store = copy(self)
-        store._retry = retry
-        return store
+        return self._with(retry=retry)
 
     def fenced(self, fence: Fence) -> "RecordStore":
         """The same records, written only while the fence is open; else writes do nothing."""
+        return self._with(fence=fence)
+
+    def in_memory(self) -> "RecordStore":
+        """The same records, of which `trials` reads the storage once; for their only writer."""
+        return self._with(memory=RecordsInMemory())
+
+    def _with(self, **changes: Any) -> "RecordStore":
         store = copy(self)
-        store.fence = fence
+        store._files = replace(self._files, **changes)
         return store
 
     def exists(self) -> bool:
@@ -174,11 +179,11 @@ class RecordStore:
         if not self.exists():
             storage = self._root.rsplit("/", 1)[0]
             raise UnknownNameError("search", self.name, list_searches(storage, self._fs))
-        return self._read(SearchRecord, f"{self._root}/search.json")
+        return self._files.read(SearchRecord, "search.json")
 
     def save_search(self, record: SearchRecord) -> None:
         """Write or replace the search's record, without the passwords in its URIs."""
-        self._write("search.json", _search_json(record))
+        self._files.write("search.json", _search_json(record))
 
     def trial(self, trial_id: str) -> TrialRecord:
         """Read one trial.
@@ -186,55 +191,28 @@ class RecordStore:
         Raises:
             UnknownNameError: If the search has no such trial.
         """
-        path = f"{self._root}/trials/{trial_id}/record.json"
-        if not self._fs.exists(path):
+        if not self._fs.exists(f"{self._root}/{trial_file(trial_id)}"):
             raise UnknownNameError("trial", trial_id, [t.trial_id for t in self.trials()])
-        return self._read(TrialRecord, path)
+        return self._files.read(TrialRecord, trial_file(trial_id))
 
     def trials(self) -> list[TrialRecord]:
         """All trials, in the order of their numbers."""
-        trials = self._retry(lambda: list(self._read_trials()))
+        trials = self._files.read_trials(TrialRecord).values()
         return sorted(trials, key=lambda trial: int(trial.trial_id))
 
     def save_trial(self, record: TrialRecord) -> None:
         """Write or replace one trial's record."""
-        self._write(f"trials/{record.trial_id}/record.json", record.model_dump_json(indent=1))
+        self._files.write_trial(record.trial_id, record.model_dump_json(indent=1))
 
     def trial_url(self, trial_id: str) -> str:
         """URL of a trial's folder."""
         return f"{self.url}/trials/{trial_id}"
-
-    def _read_trials(self) -> Iterator[TrialRecord]:
-        self._fs.invalidate_cache()
-        for path in self._fs.glob(f"{self._root}/trials/*/record.json"):
-            yield self._read(TrialRecord, path)
-
-    def _read(self, kind: type[R], path: str) -> R:
-        try:
-            return kind.model_validate_json(self._fs.cat_file(path))
-        except ValidationError:
-            raise TrackingError(
-                f"{path} is not a {kind.__name__} that this version of mixfront can read, because "
-                "it is damaged or from another version; restore it or use that version"
-            ) from None
 
     def _taken(self) -> SpecError:
         return SpecError(
             f"a search named {self.name!r} already exists in {self.url}; "
             f"choose another name, or resume it with `mixfront search resume {self.name}`"
         )
-
-    def _write(self, name: str, text: str) -> None:
-        """Replace a file atomically: a reader sees the old text or the new one."""
-        self._retry(lambda: self._replace(name, text))
-
-    def _replace(self, name: str, text: str) -> None:
-        if not self.fence.is_open:  # asked again at each attempt: retries can outlive the lease
-            logger.info("%s is not written, as this driver has lost the search", name)
-            return
-        path = f"{self._root}/{name}"
-        self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-        replace_file(self._fs, path, text.encode())
 
 
 def _search_json(record: SearchRecord) -> str:

@@ -15,7 +15,6 @@ from mixfront.records.store import SearchRecord, TrialRecord, TrialState
 from mixfront.search.cost_check import CostCheck, ModelCosts
 from mixfront.search.recorded_space import recorded_space
 from mixfront.search.study import (
-    frozen_trial,
     num_enqueued,
     open_study,
     running_trial,
@@ -215,11 +214,6 @@ class Proposals:
                 return None
             self._trials[number] = trial
         return self._trials[number]
-
-    def state_of(self, trial_id: str) -> OptunaState | None:
-        """A trial's state in the study, or None if it has no such trial."""
-        trial = frozen_trial(self.study, int(trial_id))
-        return None if trial is None else trial.state
 
 
 def _objectives_in(

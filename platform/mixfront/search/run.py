@@ -63,7 +63,7 @@ def _run_search(
     store: RecordStore, search: SearchRecord, num_lanes: int, console: Console
 ) -> SearchResult:
     storage = StorageRetries(search.name, fence=store.fence)
-    store = store.with_retries(storage)
+    store = store.with_retries(storage).in_memory()
     search = own_search(store, search)
     spec = SearchSpec.model_validate(search.spec)
     proposals = Proposals.open(spec, search, store.fence)
@@ -94,10 +94,11 @@ def _run_search(
         )
         scheduler = SearchScheduler(spec.stopping, proposals, budget, searcher.costs_of, storage)
         _run_to_end(searcher, scheduler, pool, budget, search, store, storage)
+    trials = store.trials()
     return SearchResult(
         search=search,
-        trials=store.trials(),
-        front=front_of(store.trials(), search.objectives, search.reference_point),
+        trials=trials,
+        front=front_of(trials, search.objectives, search.reference_point),
         delivered=callbacks.delivered,
     )
 

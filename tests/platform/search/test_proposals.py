@@ -120,9 +120,3 @@ def test_rungs_are_stored_in_the_study(proposals: Proposals) -> None:
     proposals.record_rung(record.trial_id, 0.25, {"auc": 0.6, "flops": 1e9})
     assert proposals.rung_values(0.25) == {record.trial_id: {"auc": 0.6, "flops": 1e9}}
     assert proposals.rung_values(0.5) == {}
-
-
-def test_state_of_returns_the_state_in_the_study(proposals: Proposals) -> None:
-    record = proposals.ask()
-    assert proposals.state_of(record.trial_id) is OptunaState.RUNNING
-    assert proposals.state_of("99") is None
