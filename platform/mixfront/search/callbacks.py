@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from mixfront.exceptions import StorageError
-from mixfront.pareto.publish import publish_front
+from mixfront.pareto.publish import FrontPublisher
 from mixfront.pool.pool import LanePool
 from mixfront.pool.report import TrialReport
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
@@ -37,13 +37,14 @@ class TrackingCallbacks:
         self._progress = progress
         self._writer = MlflowWriter(search, store, page=_page_maker(search, store))
         self._trials = {trial.trial_id: trial for trial in store.trials()}
+        self._front = FrontPublisher(self._writer, search)
         self.delivered = False  # after the search: whether MLflow has everything
 
     def __enter__(self) -> "TrackingCallbacks":
         trials = list(self._trials.values())
         self._writer.open_search(self._space.describe())
         self._writer.catch_up(trials)
-        publish_front(self._writer, self._search, trials)
+        self._front.publish(trials)
         return self
 
     def __exit__(
@@ -52,6 +53,7 @@ class TrackingCallbacks:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._front.publish_due(self._trials.values())
         self._save_run_ids()
         self.delivered = self._writer.close(self._search)
         self._save_run_ids()
@@ -75,7 +77,7 @@ class TrackingCallbacks:
             self._writer.open_trial(record)
         self._writer.close_trial(record)
         if record.state is TrialState.COMPLETE:
-            publish_front(self._writer, self._search, list(self._trials.values()))
+            self._front.publish(self._trials.values())
         self._progress.on_end(record)
 
     def _save_run_ids(self) -> None:
