@@ -7,6 +7,7 @@ one lane's report, the others wait. So a lane idles from its report until the dr
 import heapq
 import itertools
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -63,6 +64,53 @@ class _Trial:
     trial_id: str
     config: dict[str, Any]
     evaluations: int = 0
+    due: float = 0.0  # the moment of the next report
+
+
+class LaneTime:
+    """Share of the lanes' time that trained, from the start of the last lane on.
+
+    Args:
+        num_lanes: Number of lanes.
+        clock: Simulated seconds.
+    """
+
+    def __init__(self, num_lanes: int, clock: Callable[[], float]) -> None:
+        self._num_lanes, self._clock = num_lanes, clock
+        self._unused = num_lanes  # lanes that have not trained yet
+        self._free_since: deque[float] = deque()
+        self._from = self._until = 0.0
+        self._idle_s = 0.0
+
+    def free(self, moment: float) -> None:
+        """A lane's trial has ended at a moment that may be in the past."""
+        self._free_since.append(moment)
+
+    def start(self) -> None:
+        """A free lane starts a trial."""
+        if self._unused:
+            self._unused -= 1
+            self._from = self._clock()
+        else:
+            self.wait(self._free_since.popleft())
+
+    def wait(self, since: float) -> None:
+        """A lane has waited for the driver since a moment."""
+        if not self._unused:
+            self._idle_s += self._clock() - max(since, self._from)
+
+    def finish(self) -> None:
+        """No more trials start."""
+        for since in self._free_since:
+            self.wait(since)
+        self._until = self._clock()
+
+    @property
+    def busy(self) -> float:
+        """The share, between 0 and 1; NaN if some lane never trained."""
+        if self._unused or self._until <= self._from:
+            return float("nan")
+        return 1.0 - self._idle_s / (self._num_lanes * (self._until - self._from))
 
 
 class SimulatedLanes:
@@ -89,13 +137,14 @@ class SimulatedLanes:
         self._leases = Leases(num_lanes, lease_s=float("inf"), clock=clock)
         self._reports: list[tuple[float, int, _Trial]] = []  # by the moment of the report
         self._order = itertools.count()
-        self.busy_s = 0.0  # over all lanes, simulated
+        self.time = LaneTime(num_lanes, clock)
 
     def run(self) -> None:
         """Run until the searcher has finished and the last trial has ended."""
         finished = False
         while not finished or self._reports:
-            finished = finished or self._fill_lanes()
+            if not finished and (finished := self._fill_lanes()):
+                self.time.finish()
             if self._reports:
                 moment, _, trial = heapq.heappop(self._reports)
                 self._clock.skip_to(moment)
@@ -110,13 +159,13 @@ class SimulatedLanes:
                 return config is not None
             trial = _Trial(tune_id, config["request"]["trial_id"], config)
             assert self._leases.take(trial.trial_id) is not None, "more trials than lanes"
+            self.time.start()
             self._train(trial)
 
     def _train(self, trial: _Trial) -> None:
         """Train to the next evaluation, whose report comes after some simulated seconds."""
-        seconds = self._workload.trial_s / self._workload.evaluations
-        self.busy_s += seconds
-        heapq.heappush(self._reports, (self._clock() + seconds, next(self._order), trial))
+        trial.due = self._clock() + self._workload.trial_s / self._workload.evaluations
+        heapq.heappush(self._reports, (trial.due, next(self._order), trial))
 
     def _handle(self, trial: _Trial) -> None:
         result = self._report(trial).to_tune() | {"trial_id": trial.tune_id}
@@ -133,6 +182,7 @@ class SimulatedLanes:
             self._free_lane(trial)
         else:
             self._clock.timed("result", self._searcher.on_trial_result, trial.tune_id, flat)
+            self.time.wait(trial.due)
             self._train(trial)
 
     def _report(self, trial: _Trial) -> TrialReport:
@@ -156,3 +206,4 @@ class SimulatedLanes:
         assert lease is not None
         self._leases.drop(lease)
         self._leases.mark_clean(lease.lane)
+        self.time.free(trial.due)
