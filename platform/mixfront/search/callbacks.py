@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from mixfront.exceptions import StorageError
-from mixfront.pareto.publish import publish_front
+from mixfront.pareto.front import Front
+from mixfront.pareto.publish import FrontPublisher
 from mixfront.pool.pool import LanePool
 from mixfront.pool.report import TrialReport
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
@@ -41,13 +42,14 @@ class TrackingCallbacks:
         self._trials = {trial.trial_id: trial for trial in store.trials()}
         self._num_refused = len(refused(self._trials.values()))
         self._retention = Retention(store, str(search.spec.get("keep", "all")))
+        self._front = FrontPublisher(self._writer, search)
         self.delivered = False  # after the search: whether MLflow has everything
 
     def __enter__(self) -> "TrackingCallbacks":
         trials = list(self._trials.values())
         self._writer.open_search(self._space.describe())
         self._writer.catch_up(trials)
-        self._update_front()
+        self._clean_up(self._front.publish(trials))
         return self
 
     def __exit__(
@@ -56,6 +58,7 @@ class TrackingCallbacks:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._clean_up(self._front.publish_due(self._trials.values()))
         self._save_run_ids()
         self.delivered = self._writer.close(self._search)
         self._save_run_ids()
@@ -88,12 +91,12 @@ class TrackingCallbacks:
         else:
             self._writer.close_trial(record)
         if record.state is TrialState.COMPLETE:
-            self._update_front()
+            self._clean_up(self._front.publish(self._trials.values()))
         self._progress.on_end(record)
 
-    def _update_front(self) -> None:
-        front = publish_front(self._writer, self._search, list(self._trials.values()))
-        for trial_id in self._retention.apply(front):
+    def _clean_up(self, front: Front | None) -> None:
+        """Delete the files that a new front makes superfluous."""
+        for trial_id in self._retention.apply(front) if front is not None else ():
             self._writer.log_files_deleted(trial_id)
 
     def _save_run_ids(self) -> None:

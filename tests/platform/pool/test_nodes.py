@@ -1,29 +1,34 @@
 """The nodes of a Ray cluster."""
 
+import importlib
+from typing import Any
+
 import pytest
-from ray.core.generated.autoscaler_pb2 import ClusterConfig, NodeGroupConfig
 
 from mixfront.lanes.config import LaneLimits, TrialConfig
 from mixfront.pool import nodes
 from mixfront.pool.nodes import addable_nodes, target_lanes
 from mixfront.pool.packing import NodeSize, fitting_lanes
 
+PROTOCOL: Any = importlib.import_module("ray.core.generated.autoscaler_pb2")
+CONFIG = "mixfront.pool.nodes.cluster_state.get_cluster_config"
+
 
 def test_node_types_that_an_autoscaler_may_add(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = [
-        NodeGroupConfig(name="gpu", resources={"CPU": 8, "GPU": 2}, max_count=3),
-        NodeGroupConfig(name="none", resources={"CPU": 64}, max_count=0),
-        NodeGroupConfig(name="cpu", resources={"CPU": 4}, max_count=-1),
+        PROTOCOL.NodeGroupConfig(name="gpu", resources={"CPU": 8, "GPU": 2}, max_count=3),
+        PROTOCOL.NodeGroupConfig(name="none", resources={"CPU": 64}, max_count=0),
+        PROTOCOL.NodeGroupConfig(name="cpu", resources={"CPU": 4}, max_count=-1),
     ]
-    config = ClusterConfig(node_group_configs=groups)
-    monkeypatch.setattr(nodes.cluster_state, "get_cluster_config", lambda: config)
+    config = PROTOCOL.ClusterConfig(node_group_configs=groups)
+    monkeypatch.setattr(CONFIG, lambda: config)
     gpu, cpu = addable_nodes()
     assert gpu == NodeSize(cpus=8, gpus=2, count=3)
     assert fitting_lanes(TrialConfig(workers=1000, cpus_per_worker=4), [cpu]) >= 1
 
 
 def test_a_cluster_without_autoscaler_adds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nodes.cluster_state, "get_cluster_config", lambda: None)
+    monkeypatch.setattr(CONFIG, lambda: None)
     assert addable_nodes() == []
 
 
