@@ -232,9 +232,7 @@ class LaneSearcher(Searcher):
         """The next feasible configuration; None if the search ends or sampling takes too long."""
         start = time.monotonic()
         if self._running and self._budget.stops_new_trials() is not None:
-            return (
-                None  # a running trial may lose its lane, and Tune never asks again after FINISHED
-            )
+            return None  # not FINISHED, which is final: a running trial may lose its lane
         while (reason := self._budget.stops_new_trials()) is None:
             record = self._retry(self._proposals.ask)
             if record.state is not TrialState.INFEASIBLE:
