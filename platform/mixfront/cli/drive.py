@@ -8,6 +8,7 @@ from rich.console import Console
 from mixfront.exceptions import SpecError
 
 if TYPE_CHECKING:
+    from mixfront.lanes.config import LaneLimits
     from mixfront.records import RecordStore, SearchRecord
     from mixfront.search.run import SearchResult
     from mixfront.spec.search_spec import SearchSpec
@@ -54,14 +55,22 @@ def drive(store: "RecordStore", record: "SearchRecord", console: Console) -> "Se
         with waiting(console, "checking the lanes' devices"):
             resolve_precision(store, record, console)
         where = "on this machine" if cluster.local else f"on Ray at {cluster.address}"
-        lanes = "1 lane" if cluster.num_lanes == 1 else f"{cluster.num_lanes} lanes"
         console.print(
-            f"search {record.name}: {lanes} of {trial.workers} workers {where}; "
+            f"search {record.name}: {_lanes_text(trial.lanes, cluster.num_lanes)} of "
+            f"{trial.workers} workers {where}; "
             f"MLflow experiment {record.experiment!r}",
             highlight=False,
             soft_wrap=True,
         )
-        return run_search(store, record, cluster.num_lanes, console)
+        return run_search(store, record, console)
+
+
+def _lanes_text(limits: "LaneLimits", num_fitting: int) -> str:
+    """How many lanes the search will have, such as "2 lanes"."""
+    lanes = min(num_fitting, limits.max or num_fitting)
+    if lanes == 0:
+        return "lanes, once nodes have joined,"
+    return "1 lane" if lanes == 1 else f"{lanes} lanes"
 
 
 def refuse_finished(record: "SearchRecord") -> None:

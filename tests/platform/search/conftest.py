@@ -14,9 +14,12 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from mixfront.exceptions import SpecError
+from mixfront.pool.leases import LaneUse
 from mixfront.pool.report import TrialReport, TrialStatus
+from mixfront.pool.status import LaneStatus
 from mixfront.records.retries import StorageRetries
 from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
+from mixfront.search.lane_supply import LaneSupply
 from mixfront.search.limits.budget import Budget
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import Reconciliation, reconcile
@@ -89,6 +92,33 @@ class RecordingCallbacks:
         self.ended.append((record.trial_id, str(record.state)))
 
 
+class FakePool:
+    """Lanes whose state the test sets; `during_wait` runs whenever the search waits for one."""
+
+    def __init__(self, num_lanes: int) -> None:
+        self.usable = num_lanes
+        self.broken = 0
+        self.during_wait: Callable[[], None] = lambda: pytest.fail("the search waits for a lane")
+
+    def status(self) -> list[LaneStatus]:
+        uses = [LaneUse.FREE] * max(1, self.usable) + [LaneUse.BROKEN] * self.broken
+        if self.broken and not self.usable:
+            uses = uses[1:]
+        return [
+            LaneStatus(
+                lane=number,
+                use=use,
+                warm=number < self.usable,
+                trial_id=None,
+                generation=1,
+                deaths=0,
+                last_error="no space left" if use is LaneUse.BROKEN else None,
+                usable=number < self.usable,
+            )
+            for number, use in enumerate(uses)
+        ]
+
+
 @dataclass
 class Driver:
     """One driver of the fake search; a second one on the same study and store is a resume."""
@@ -101,6 +131,7 @@ class Driver:
     callbacks: RecordingCallbacks = field(default_factory=RecordingCallbacks)
 
     def __post_init__(self) -> None:
+        self.pool = FakePool(self.num_lanes)
         waits = [0.0]  # a clock that advances only during waits
         self.storage = StorageRetries("s", sleep=waits.append, clock=lambda: sum(waits))
         self.study.sampler = make_sampler(self.spec, len(self.study.trials))
@@ -108,6 +139,13 @@ class Driver:
         self.reconciled: Reconciliation = reconcile(self.store, self.proposals)
         self.budget = Budget(self.spec.search, clock=self.clock).resume(
             self.store.trials(), elapsed_seconds(self.study)
+        )
+        self.lanes = LaneSupply(
+            self.pool.status,
+            self.budget,
+            "s",
+            sleep=lambda _seconds: self.pool.during_wait(),
+            clock=itertools.count().__next__,  # every look is a fresh one
         )
         search = SearchRecord(
             search_id="s-1",
@@ -126,7 +164,7 @@ class Driver:
             self.budget,
             make_request=lambda r: make_request(self.spec, search, self.store, r),
             pool="pool",
-            capacity=lambda: self.num_lanes,
+            lanes=self.lanes,
             callbacks=self.callbacks,
             retry=self.storage,
             unfinished=self.reconciled.unfinished,

@@ -38,14 +38,14 @@ def test_a_checkpoint_elsewhere_is_not_resumed(
     driver.store.save_trial(record.model_copy(update={"checkpoint": "s3://elsewhere/step-8"}))
     monkeypatch.setattr(Proposals, "open", lambda *_: driver.proposals)
     with pytest.raises(StorageError, match="of trial 0 is at 's3://elsewhere/step-8'"):
-        run_search(driver.store, search_of(driver), 1, Console(file=io.StringIO()))
+        run_search(driver.store, search_of(driver), Console(file=io.StringIO()))
 
 
 def test_an_encoder_elsewhere_is_not_loaded(make_driver: Any) -> None:
     driver = make_driver()
     search = search_of(driver, encoder="/elsewhere/encoder")
     with pytest.raises(StorageError, match="the encoder of 's' is at '/elsewhere/encoder'"):
-        run_search(driver.store, search, 1, Console(file=io.StringIO()))
+        run_search(driver.store, search, Console(file=io.StringIO()))
 
 
 def test_a_search_whose_storage_fails_is_interrupted(
@@ -65,7 +65,14 @@ def test_a_search_whose_storage_fails_is_interrupted(
     pool: Any = SimpleNamespace(abort_all=lambda _reason: None)
     monkeypatch.setattr(run, "run_tune", run_tune)
     run._run_to_end(
-        driver.searcher, driver.scheduler, pool, driver.budget, search, store, driver.storage
+        driver.searcher,
+        driver.scheduler,
+        pool,
+        driver.lanes,
+        driver.budget,
+        search,
+        store,
+        driver.storage,
     )
     assert search.state == "interrupted"
     assert search.ended_because == driver.storage.failure
