@@ -12,7 +12,7 @@ import ray
 from mixfront.cluster.handshake import shake_hands
 from mixfront.exceptions import LaneError
 from mixfront.lanes.config import TrialConfig
-from mixfront.pool.nodes import addable_nodes, present_nodes
+from mixfront.pool.nodes import can_grow, present_nodes
 from mixfront.pool.packing import NodeSize, fitting_lanes
 
 NAMESPACE = "mixfront"
@@ -101,20 +101,19 @@ def _num_lanes(trial: TrialConfig) -> int:
     """Number of lanes that the nodes have room for; 0 if the autoscaler must add nodes first.
 
     Raises:
-        LaneError: If no lane will ever fit.
+        LaneError: If no lane fits, and the cluster cannot grow.
     """
     nodes = present_nodes()
     lanes = fitting_lanes(trial, nodes)
-    if lanes < 1 and fitting_lanes(trial, [*nodes, *(more := addable_nodes())]) < 1:
+    if lanes < 1 and not can_grow():
         raise LaneError(
             f"a trial needs {trial.workers} workers with {trial.cpus_per_worker:g} CPUs and "
-            f"{trial.gpus_per_worker:g} GPUs each, but {_biggest([*nodes, *more])}; lower "
-            "trial.workers or what each worker needs, or add nodes"
+            f"{trial.gpus_per_worker:g} GPUs each, but {_biggest(nodes)}; lower trial.workers or "
+            "what each worker needs, or add nodes"
         )
     return lanes
 
 
 def _biggest(nodes: Sequence[NodeSize]) -> str:
     biggest = max(nodes, key=lambda node: (node.gpus, node.cpus), default=NodeSize(cpus=0))
-    of = "only node" if len(nodes) == 1 else f"biggest of {len(nodes)} nodes and node types"
-    return f"the {of} has {biggest.cpus:g} CPUs and {biggest.gpus:g} GPUs"
+    return f"the biggest of {len(nodes)} nodes has {biggest.cpus:g} CPUs and {biggest.gpus:g} GPUs"

@@ -112,7 +112,8 @@ class PoolActor:
         await self._changes.notify()
 
     async def status(self) -> list[LaneStatus]:
-        """The status of every lane, by number."""
+        """The status of every lane, by number; waits for the first one to be planned."""
+        await self._changes.until(lambda: self._plans or None, _WATCH_S)
         return [self._status(number) for number in range(len(self._plans))]
 
     async def close(self, grace_s: float) -> None:
@@ -145,6 +146,7 @@ class PoolActor:
         self._lanes.append(None)
         self._states.append(None)
         self._leases.add_lane()
+        await self._changes.notify()
         try:
             await self._create_lane(number)
             self._spawn(self._watch(number))
@@ -249,8 +251,8 @@ class PoolActor:
                 await self.release(lease.trial_id)
 
     async def _shut_down(self, number: int, grace_s: float) -> None:
-        if self._leases.use_of(number) is LaneUse.BROKEN:
-            return
+        if self._leases.use_of(number) is LaneUse.BROKEN or self._lanes[number] is None:
+            return  # a lane that is still being created dies with the pool
         with contextlib.suppress(RayActorError, TimeoutError):
             done = self._lanes[number].shut_down.remote(self._leases.new_token(), grace_s)
             await asyncio.wait_for(done, grace_s + 1.0)
@@ -264,7 +266,9 @@ class PoolActor:
     def _can_start(self, number: int) -> bool:
         """Whether a free lane could start a trial now; a fresh group starts with its trial."""
         state = self._states[number]
-        return self._fresh or (state is not None and state.ready and state.draining is None)
+        if self._fresh:
+            return self._lanes[number] is not None
+        return state is not None and state.ready and state.draining is None
 
     def _is_usable(self, number: int) -> bool:
         use = self._leases.use_of(number)

@@ -4,11 +4,10 @@ from typing import Any
 
 import ray
 from ray._private.state import state as cluster_state
+from ray.autoscaler.v2.sdk import get_cluster_status
 
 from mixfront.lanes.config import TrialConfig
 from mixfront.pool.packing import NodeSize, fitting_lanes
-
-_UNLIMITED = 1_000_000  # nodes of a type without a maximum
 
 
 def present_nodes() -> list[NodeSize]:
@@ -17,18 +16,14 @@ def present_nodes() -> list[NodeSize]:
     return [NodeSize.of(row["Resources"]) for row in rows if row["Alive"]]
 
 
-def addable_nodes() -> list[NodeSize]:
-    """The node types of the cluster's autoscaler, each as often as it may add it.
+def can_grow() -> bool:
+    """Whether an autoscaler with node types of its own could add nodes.
 
-    Only autoscaler v2 writes its configuration where others can read it.
+    Without one, Ray makes up a type for every node, named after the node's id.
     """
-    config = cluster_state.get_cluster_config()
-    groups = config.node_group_configs if config is not None else ()
-    return [
-        NodeSize.of(group.resources, count=_UNLIMITED if group.max_count < 0 else group.max_count)
-        for group in groups
-        if group.max_count
-    ]
+    status = get_cluster_status(ray.get_runtime_context().gcs_address)
+    nodes = [*status.active_nodes, *status.idle_nodes]
+    return any(node.ray_node_type_name != f"node_{node.node_id}" for node in nodes)
 
 
 def draining_nodes() -> frozenset[str]:
@@ -39,7 +34,10 @@ def draining_nodes() -> frozenset[str]:
 def target_lanes(trial: TrialConfig, max_lanes: int | None) -> int:
     """Number of lanes to have: as many as the nodes have room for, within the limits.
 
-    Lanes beyond what fits, up to `lanes.min`, wait for nodes.
+    Lanes beyond what fits wait for nodes: up to `lanes.min`, or up to `lanes.max` if there is an
+    autoscaler, which adds nodes for lanes that wait.
     """
     target = max(fitting_lanes(trial, present_nodes()), trial.lanes.min)
+    if trial.lanes.max is not None and target < trial.lanes.max and can_grow():
+        target = trial.lanes.max
     return target if max_lanes is None else min(target, max_lanes)

@@ -113,7 +113,7 @@ class Supervisor:
             await self._look_at_groups()
 
     async def _look_at_groups(self) -> None:
-        """While there is no worker group, see whether it is because resources are missing."""
+        """While the lane lacks a worker group, see whether it waits for resources."""
         waited = self._mailbox.waiting_s()
         if waited == 0.0:
             self._lacking_s = self._next_look_s = 0.0

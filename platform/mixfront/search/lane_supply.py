@@ -59,7 +59,7 @@ class LaneSupply:
             ended: Returns why the search ends, else None.
 
         Returns:
-            Why the search ends, in one sentence; None once a lane is ready.
+            Why the search ends, as one sentence; None if a lane became ready.
         """
         return self._wait(ended, 1)
 

@@ -52,7 +52,7 @@ class _RunningTrial:
     before: TrialRecord  # the record when Tune started the trial
     last_report: int = 0  # number of the last report applied
     ended: bool = False
-    goes_on: bool = False  # it lost its lane and is queued again
+    requeued: bool = False  # it lost its lane and is queued again
 
 
 class LaneSearcher(Searcher):
@@ -60,7 +60,7 @@ class LaneSearcher(Searcher):
 
     `suggest` returns None only while a trial runs, since Tune would block otherwise, and always
     FINISHED once `ended_because` is set. If no trial runs and no lane is ready, it blocks until
-    one is. A trial that loses its lane while the search goes on is queued again, under its own
+    one is. A trial that loses its lane while the search continues is queued again, under its own
     number and with its checkpoint; nothing is sampled in its place. Tune gets no metric, because
     it ends the whole search when one trial lacks it. A trial's state is saved before any callback
     sees it.
@@ -208,7 +208,7 @@ class LaneSearcher(Searcher):
             self._tell(record)
         self._callbacks.on_end(record)
         del self._running[trial_id]
-        if running.goes_on:
+        if running.requeued:
             self._queue.put_back(record)
         self._count_failures(record)
 
@@ -323,10 +323,10 @@ class LaneSearcher(Searcher):
         running.ended = True
 
     def _keep(self, running: _RunningTrial) -> None:
-        """Decide what becomes of a trial that lost its lane although the search goes on."""
+        """Decide what becomes of a trial that lost its lane although the search continues."""
         record, before = running.record, running.before
-        running.goes_on = self._queue.may_return(record, before)
-        if not running.goes_on:
+        running.requeued = self._queue.may_return(record, before)
+        if not running.requeued:
             record.state = TrialState.FAILED
             record.error = f"interrupted {MAX_RETURNS + 1} times without progress: {record.error}"
         elif record.accelerator_seconds == 0 and record.checkpoint is None:  # it had no lane

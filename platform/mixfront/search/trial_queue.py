@@ -1,4 +1,4 @@
-"""The trials that go on before anything new is sampled."""
+"""The trials that continue before anything new is sampled."""
 
 from collections import Counter, deque
 from collections.abc import Iterable
