@@ -14,9 +14,9 @@ from mixfront.records.own_records import own_search, own_trial
 from mixfront.records.retries import StorageRetries
 from mixfront.search.callbacks import LaneReleasingCallbacks, TrackingCallbacks
 from mixfront.search.driver.hold import hold_lease
-from mixfront.search.lane_supply import LaneSupply
 from mixfront.search.limits.budget import Budget
 from mixfront.search.limits.interruption import Interruption
+from mixfront.search.limits.lane_supply import LaneSupply
 from mixfront.search.limits.stop_file import StopFile
 from mixfront.search.monitoring.metrics import MeteredCallbacks, SearchMetrics
 from mixfront.search.progress import ProgressDisplay

@@ -19,8 +19,8 @@ from mixfront.records import RecordStore
 from mixfront.records.retries import StorageRetries
 from mixfront.search.callbacks import TrackingCallbacks
 from mixfront.search.driver.hold import hold_lease
-from mixfront.search.lane_supply import LaneSupply
 from mixfront.search.limits.budget import Budget
+from mixfront.search.limits.lane_supply import LaneSupply
 from mixfront.search.prepare import prepare_search
 from mixfront.search.progress import ProgressDisplay
 from mixfront.search.proposals import Proposals

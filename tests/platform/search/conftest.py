@@ -19,8 +19,8 @@ from mixfront.pool.report import TrialReport, TrialStatus
 from mixfront.pool.status import LaneStatus
 from mixfront.records.retries import StorageRetries
 from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
-from mixfront.search.lane_supply import LaneSupply
 from mixfront.search.limits.budget import Budget
+from mixfront.search.limits.lane_supply import LaneSupply
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import Reconciliation, reconcile
 from mixfront.search.request import make_request
