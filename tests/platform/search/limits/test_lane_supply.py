@@ -1,7 +1,7 @@
 """Waiting for lanes, with a pool whose state the test sets."""
 
 import pytest
-from mixfront.search.lane_supply import POLL_S, LaneSupply
+from mixfront.search.limits.lane_supply import POLL_S, LaneSupply
 
 from mixfront.exceptions import LaneError
 from mixfront.pool.leases import LaneUse
