@@ -11,7 +11,7 @@ from mixfront.pareto.publish import FrontPublisher
 from mixfront.pool.pool import LanePool
 from mixfront.pool.report import TrialReport
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
-from mixfront.search.progress import ProgressDisplay
+from mixfront.search.monitoring.progress import ProgressDisplay
 from mixfront.search.retention import Retention
 from mixfront.search.searcher import TrialCallbacks
 from mixfront.spaces import Space

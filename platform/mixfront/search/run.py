@@ -19,7 +19,7 @@ from mixfront.search.limits.interruption import Interruption
 from mixfront.search.limits.lane_supply import LaneSupply
 from mixfront.search.limits.stop_file import StopFile
 from mixfront.search.monitoring.metrics import MeteredCallbacks, SearchMetrics
-from mixfront.search.progress import ProgressDisplay
+from mixfront.search.monitoring.progress import ProgressDisplay
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import reconcile
 from mixfront.search.request import RequestMaker

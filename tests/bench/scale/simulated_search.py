@@ -21,8 +21,8 @@ from mixfront.search.callbacks import TrackingCallbacks
 from mixfront.search.driver.hold import hold_lease
 from mixfront.search.limits.budget import Budget
 from mixfront.search.limits.lane_supply import LaneSupply
+from mixfront.search.monitoring.progress import ProgressDisplay
 from mixfront.search.prepare import prepare_search
-from mixfront.search.progress import ProgressDisplay
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import reconcile
 from mixfront.search.request import RequestMaker

@@ -10,7 +10,7 @@ from rich.console import Console
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
 from mixfront.search.callbacks import TrackingCallbacks
 from mixfront.search.limits.budget import Budget
-from mixfront.search.progress import ProgressDisplay
+from mixfront.search.monitoring.progress import ProgressDisplay
 from mixfront.spaces import Space
 from mixfront.spec.search_config import SearchConfig
 

@@ -1,1 +1,1 @@
-"""Metrics of a running search for Prometheus, through Ray."""
+"""What a running search shows: its progress, and metrics for Prometheus through Ray."""

@@ -1,12 +1,12 @@
 """Waiting for lanes, with a pool whose state the test sets."""
 
 import pytest
-from mixfront.search.limits.lane_supply import POLL_S, LaneSupply
 
 from mixfront.exceptions import LaneError
 from mixfront.pool.leases import LaneUse
 from mixfront.pool.status import LaneStatus
 from mixfront.search.limits.budget import Budget
+from mixfront.search.limits.lane_supply import POLL_S, LaneSupply
 from mixfront.spec.search_config import SearchConfig
 
 

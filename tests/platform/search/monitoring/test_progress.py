@@ -12,7 +12,7 @@ from mixfront.pool.leases import LaneUse
 from mixfront.pool.status import LaneStatus
 from mixfront.records import SearchRecord, TrialRecord, TrialState
 from mixfront.search.limits.budget import Budget
-from mixfront.search.progress import ProgressDisplay
+from mixfront.search.monitoring.progress import ProgressDisplay
 from mixfront.spec.objectives import Objective
 from mixfront.spec.search_config import SearchConfig
 
