@@ -163,6 +163,7 @@ def test_mlflow_and_records_agree(search: Search, user: pytest.MonkeyPatch) -> N
         assert len(steps) == len(set(steps)) == 8  # one per eighth of all steps
 
 
+@pytest.mark.filterwarnings("ignore:.*type hint:UserWarning")  # the model takes several types
 def test_its_best_model_is_promoted_and_scores_raw_rows(
     search: Search, user: pytest.MonkeyPatch
 ) -> None:
