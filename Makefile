@@ -1,6 +1,8 @@
 # make demo    from nothing to a promoted model, on two cores without a GPU
 # make test    the whole test suite
+# make test-cluster  a search on three Ray nodes, MLflow with logins, PostgreSQL and S3
 # make lint    format, lint, types, layers
+# make fuzz    10,000 damaged inputs; `make test` has 300 of them; SEED=N repeats a run
 # make bench   the benchmarks: ratios measured side by side in one run
 # make install the virtual environment that all of them use
 
@@ -8,8 +10,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CLUSTER_STAMP := $(VENV)/.installed-cluster
 
-.PHONY: install demo test lint format bench constraints clean
+.PHONY: install demo test test-cluster fuzz lint format bench constraints clean
 .DEFAULT_GOAL := install
 
 install: $(STAMP)
@@ -26,8 +29,20 @@ demo: install
 	@$(BIN)/python infra/demo.py
 
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not integration" -n 2 --cov --cov-report=
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not integration and not cluster" -n 2 --cov --cov-report=
 	$(BIN)/pytest -m integration
+
+SEED ?= $(shell date +%s)
+fuzz: install
+	@echo "seed $(SEED)"
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/fuzz -o timeout=7200 --hypothesis-profile=fuzz-full --hypothesis-seed=$(SEED)
+
+test-cluster: $(CLUSTER_STAMP)
+	$(BIN)/pytest -m cluster
+
+$(CLUSTER_STAMP): $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all,dev,cluster]'
+	@touch $@
 
 lint: install
 	$(BIN)/ruff format --check .

@@ -198,7 +198,7 @@ def test_nothing_is_lost_while_the_server_is_down(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     check_reachable(server.uri, search.experiment)
-    writer = MlflowWriter(search, store, page=lambda: "<html>the front</html>")
+    writer = MlflowWriter(search, store, pages=lambda: {"front.html": "<html>the front</html>"})
     writer.open_search()
     run_trials(writer, range(3))
     server.kill()

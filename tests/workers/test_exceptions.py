@@ -28,3 +28,14 @@ def test_an_unknown_name_suggests_the_nearest_or_lists_all() -> None:
     assert str(error) == "unknown family 'unimixr': did you mean 'unimixer'?"
     assert nearest("zzz", ["b", "a"]) == "choose one of b, a"
     assert nearest("zzz", []) == "there are none"
+
+
+def test_a_message_is_one_printable_line_whatever_value_it_quotes() -> None:
+    error = UsageError("the name 'a\x00b\n\x1b[31mred' is wrong;\u2028 write 'a'")
+    assert str(error) == "the name 'a b [31mred' is wrong; write 'a'"
+
+
+def test_a_message_that_quotes_a_whole_file_keeps_its_beginning_and_its_end() -> None:
+    text = str(UsageError(f"{'x' * 10_000} is wrong; write 'a'"))
+    assert len(text) < 2000
+    assert text.endswith("is wrong; write 'a'")

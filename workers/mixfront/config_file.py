@@ -1,5 +1,6 @@
 """Reads YAML files into typed config, with a safe loader and one-sentence errors."""
 
+import datetime as dt
 import re
 from collections.abc import Hashable
 from typing import Any, TypeVar
@@ -13,10 +14,34 @@ from mixfront.exceptions import UsageError, nearest
 
 M = TypeVar("M", bound=BaseModel)
 _MAX_VALUE_LENGTH = 80  # error messages truncate longer values
+_MAX_DEPTH = 50  # of nested lists and mappings
+_MAX_VALUES = 100_000  # in one file, where an alias counts as what it repeats
+_TOO_DEEP = f"lists and mappings are nested more than {_MAX_DEPTH} deep"
+_PLAIN = (bool, int, float, str, dt.date, type(None))
 
 
 class _StrictLoader(yaml.SafeLoader):
     """Loads plain data only, reads `1e6` as a number, and refuses repeated keys."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            mark = self.get_mark()
+            raise yaml.composer.ComposerError(None, None, _TOO_DEEP, mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, KeyError, AttributeError, TypeError):  # 2001-99-99, `!!bool x`
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{_shortened(node.value)} is not a valid {kind}", node.start_mark
+            ) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -43,12 +68,44 @@ def parse_yaml(text: str, source: str, error: type[UsageError]) -> Any:
         UsageError: Of class `error`, if it is not YAML, repeats a key, or tries to run code.
     """
     try:
-        return yaml.load(text, Loader=_StrictLoader)  # a SafeLoader; the tests check it
+        data = yaml.load(text, Loader=_StrictLoader)  # a SafeLoader; the tests check it
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
         reason = getattr(problem, "problem", None) or str(problem)
         raise error(f"{source}{line}: {reason}; write plain YAML") from None
+    if (fault := _not_plain(data)) is not None:
+        raise error(f"{source}: {fault}; write plain YAML")
+    return data
+
+
+def _not_plain(data: Any) -> str | None:
+    """What is in the data that JSON could not hold; None if it is plain.
+
+    Aliases are only references, so that a short file may hold billions of values, or itself.
+    """
+    level, count = [data], 0
+    for _ in range(_MAX_DEPTH):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += [*value.keys(), *value.values()]
+            elif isinstance(value, list):
+                inner += value
+            elif not isinstance(value, _PLAIN):
+                return f"{_shortened(value)} is not text, a number, a date, a list or a mapping"
+            elif isinstance(value, str) and not value.isascii() and _has_surrogates(value):
+                return f"{_shortened(value)} is not valid Unicode"
+        level, count = inner, count + len(inner)
+        if not level:
+            return None
+        if count > _MAX_VALUES:
+            return f"it has more than {_MAX_VALUES:,} values"
+    return _TOO_DEEP
+
+
+def _has_surrogates(text: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def read_yaml(url: str, error: type[UsageError]) -> Any:
@@ -62,7 +119,9 @@ def read_yaml(url: str, error: type[UsageError]) -> Any:
             text = file.read()
     except OSError as problem:
         raise error(f"cannot read {url}: {problem.strerror or problem}; check the path") from None
-    except UnicodeDecodeError:
+    except (ValueError, ImportError, LookupError) as problem:  # no such file system, a null byte
+        if not isinstance(problem, UnicodeDecodeError):
+            raise error(f"cannot read {url!r}: {problem}; check the path or URL") from None
         raise error(f"{url} is not a text file; give a YAML file") from None
     return parse_yaml(text, url, error)
 
@@ -88,10 +147,12 @@ def _sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return f"{path!r} is missing; add it"
     message = detail["msg"].removeprefix("Value error, ")
-    value = repr(detail["input"])
-    if len(value) > _MAX_VALUE_LENGTH:
-        value = value[:_MAX_VALUE_LENGTH] + " ..."
-    return f"{path!r} is {value}: {message}" if path else message
+    return f"{path!r} is {_shortened(detail['input'])}: {message}" if path else message
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _MAX_VALUE_LENGTH else f"{text[:_MAX_VALUE_LENGTH]} ..."
 
 
 def _valid_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

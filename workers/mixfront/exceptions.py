@@ -25,11 +25,21 @@ A message says what was wrong, the value, and what to do.
 import difflib
 from collections.abc import Iterable
 
+_MAX_LENGTH = 1500  # a value in a message may be a whole file
+
 
 class MixfrontError(Exception):
     """Base of all errors. `exit_status` is the exit status of the command line."""
 
     exit_status = 1
+
+    def __str__(self) -> str:
+        """The message in one printable line; values in it may have line breaks or be very long."""
+        text = super().__str__()
+        if not text.isprintable():
+            text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        half = _MAX_LENGTH // 2  # the end says what to do
+        return text if len(text) <= _MAX_LENGTH else f"{text[:half]} ... {text[-half:]}"
 
 
 class UsageError(MixfrontError, ValueError):

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from mixfront.cli import (
+    cluster,
     cost,
     data,
     doctor,
@@ -51,11 +52,12 @@ for _command in (
     reproduce,
     promote,
     rollback,
+    cluster,
     doctor,
 ):
     _command.register(app)
 app.add_typer(search_app)
-GROUPS = ("data", "search")  # commands with sub-commands
+GROUPS = ("cluster", "data", "search")  # commands with sub-commands
 
 
 @app.callback()

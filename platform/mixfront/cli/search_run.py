@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -40,19 +40,47 @@ def run(spec: SpecSource, override: Override = None) -> None:
     _print_end(prepare_and_drive(load_spec(spec, override or []), console), console)
 
 
-def resume(search: SearchName, storage: Storage = None) -> None:
+def resume(
+    search: SearchName,
+    storage: Storage = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-o",
+            "--override",
+            metavar="KEY=VALUE",
+            help="Extend a budget: search.trials=+20, search.time=+1h, "
+            "search.accelerator_hours=+2, or a new limit without the plus; repeatable.",
+        ),
+    ] = None,
+    accept_changed_data: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changed-data",
+            help="Resume although the data set has changed since the search started.",
+        ),
+    ] = False,
+) -> None:
     """Resume a search that was interrupted or killed; finished trials are not run again.
 
-    Example: `mixfront search resume kuairand-front`
+    A search whose data set has changed is refused, as its trials would not be comparable.
+    With a larger budget, a finished search continues too, from the same study.
+
+    Example: `mixfront search resume kuairand-front -o search.trials=+20`
     """
     from mixfront.records.credentials import with_credentials
     from mixfront.records.locate import locate_search
+    from mixfront.search.extend import extended
 
     store = locate_search(search, storage)
     record = with_credentials(store.search())
-    refuse_finished(record)
+    if override:
+        extended(record, override)  # mistakes surface before anything is started
+    else:
+        refuse_finished(record)
     console = Console()
-    _print_end(drive(store, record, console), console)
+    result = drive(store, record, console, override or [], accept_changed_data=accept_changed_data)
+    _print_end(result, console)
 
 
 def list_(storage: Storage = None, as_json: AsJson = False) -> None:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from mixfront.records import RecordStore
 
 _POLL_S = 0.5
+# They find a search that is resumed, whose spec is on record.
+_LOCATIONS = (
+    *("name", "storage", "optuna_storage", "tracking.uri"),
+    *("data.path", "data.schema", "space"),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +47,13 @@ def submit(
             help="Whether the cluster has this machine's files; by default, if it is local.",
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option(help="Resume an interrupted search.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            help="Resume an interrupted search; with a larger budget, as in "
+            "-o search.trials=+20, a finished search continues too."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Submit a search to the Ray cluster at RAY_API_SERVER_ADDRESS or RAY_ADDRESS.
@@ -55,15 +66,38 @@ def submit(
     from mixfront.cluster.jobs import SearchJobs
     from mixfront.spec.search_spec import load_spec
 
-    resolved = load_spec(spec, override or [])
+    overrides, extensions = _split(override or [], resume=resume)
+    resolved = load_spec(spec, overrides)
     jobs = SearchJobs()
-    job = jobs.submit(resolved, env=env or [], shared=shared_filesystem, resume=resume)
+    job = jobs.submit(
+        resolved,
+        env=env or [],
+        shared=shared_filesystem,
+        resume=resume,
+        extensions=extensions,
+    )
     if as_json:
         typer.echo(json.dumps(_job_json(job), indent=1))
         return
     typer.echo(f"Search {job.search!r} runs as job {job.submission_id} on {jobs.address}.")
     typer.echo(f"Follow it with: mixfront search logs {job.search} --follow")
     typer.echo(f"Its runs appear in the MLflow experiment {resolved.tracking.experiment!r}.")
+
+
+def _split(overrides: list[str], *, resume: bool) -> tuple[list[str], list[str]]:
+    """The overrides of the spec, and those that extend the budget of a resumed search.
+
+    Raises:
+        SpecError: If a search that is resumed would get another setting than a budget.
+    """
+    if not resume:
+        return overrides, []
+    from mixfront.search.extend import is_extension, refuse_other_overrides
+
+    extensions = [override for override in overrides if is_extension(override)]
+    located = [o for o in overrides if o.partition("=")[0].strip() in _LOCATIONS]
+    refuse_other_overrides([o for o in overrides if o not in (*extensions, *located)])
+    return located, extensions
 
 
 def status(search: SearchName, storage: Storage = None, as_json: AsJson = False) -> None:

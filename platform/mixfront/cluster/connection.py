@@ -2,15 +2,18 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import ray
 
+from mixfront.cluster.handshake import shake_hands
 from mixfront.exceptions import LaneError
 from mixfront.lanes.config import TrialConfig
+from mixfront.pool.nodes import can_grow, present_nodes
+from mixfront.pool.packing import NodeSize, fitting_lanes
 
 NAMESPACE = "mixfront"
 
@@ -21,20 +24,21 @@ class Cluster:
 
     address: str
     local: bool
-    num_lanes: int
+    num_lanes: int  # that the nodes have room for
 
 
 @contextmanager
 def connect(trial: TrialConfig) -> Iterator[Cluster]:
     """Connect to the cluster at RAY_ADDRESS, or start a local one and stop it afterwards.
 
-    A local cluster gets one logical CPU more than the machine has or one lane needs, so that
-    Tune's trial actors fit next to the lanes.
+    A local cluster gets as many logical CPUs as the machine has, or one lane needs if that is
+    more. Only the lanes' workers take CPUs.
 
     Raises:
         LaneError: If the cluster cannot be reached, or is too small for a lane.
     """
     address = os.environ.get("RAY_ADDRESS")
+    check_address()
     _silence_ray()
     try:
         if address:
@@ -43,7 +47,7 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
             cpus = max(os.cpu_count() or 1, int(trial.workers * trial.cpus_per_worker + 0.99))
             ray.init(
                 address="local",
-                num_cpus=cpus + 1,
+                num_cpus=cpus,
                 namespace=NAMESPACE,
                 include_dashboard=False,
                 **_QUIET,
@@ -60,6 +64,16 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
             os.environ.pop("RAY_ADDRESS", None)
         else:
             os.environ["RAY_ADDRESS"] = address
+
+
+def check_address() -> None:
+    """Check that the cluster at RAY_ADDRESS, if it is set, can be connected to.
+
+    Raises:
+        LaneError: If it cannot.
+    """
+    if address := os.environ.get("RAY_ADDRESS"):
+        shake_hands(address)
 
 
 def _start_error(address: str | None, error: Exception) -> LaneError:
@@ -84,20 +98,22 @@ def _silence_ray() -> None:
 
 
 def _num_lanes(trial: TrialConfig) -> int:
-    """Number of lanes that fit on the cluster at once.
+    """Number of lanes that the nodes have room for; 0 if the autoscaler must add nodes first.
 
     Raises:
-        LaneError: If no lane fits.
+        LaneError: If no lane fits, and the cluster cannot grow.
     """
-    total = ray.cluster_resources()  # type: ignore[no-untyped-call]  # untyped in Ray
-    by_cpu = (total.get("CPU", 0) - 1) / (trial.workers * trial.cpus_per_worker)
-    by_gpu = total.get("GPU", 0) / (trial.workers * trial.gpus_per_worker or 1)
-    lanes = int(min(by_cpu, by_gpu) if trial.gpus_per_worker else by_cpu)
-    if lanes < 1:
+    nodes = present_nodes()
+    lanes = fitting_lanes(trial, nodes)
+    if lanes < 1 and not can_grow():
         raise LaneError(
             f"a trial needs {trial.workers} workers with {trial.cpus_per_worker:g} CPUs and "
-            f"{trial.gpus_per_worker:g} GPUs each, plus one free CPU, but the cluster has "
-            f"{total.get('CPU', 0):g} CPUs and {total.get('GPU', 0):g} GPUs; "
-            "lower trial.workers, or add nodes"
+            f"{trial.gpus_per_worker:g} GPUs each, but {_biggest(nodes)}; lower trial.workers or "
+            "what each worker needs, or add nodes"
         )
     return lanes
+
+
+def _biggest(nodes: Sequence[NodeSize]) -> str:
+    biggest = max(nodes, key=lambda node: (node.gpus, node.cpus), default=NodeSize(cpus=0))
+    return f"the biggest of {len(nodes)} nodes has {biggest.cpus:g} CPUs and {biggest.gpus:g} GPUs"

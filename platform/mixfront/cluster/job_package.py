@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SPEC = "spec.yaml"
 _LOCATIONS = (("data", "path"), ("storage",), ("tracking", "uri"), ("optuna_storage",))
-_FILES = {("data", "schema"): "schema.yaml", ("space",): "space.yaml"}
+READ_FILES = {("data", "schema"): "schema.yaml", ("space",): "space.yaml"}
 
 
 def pack(spec: "SearchSpec", folder: Path, *, env: Sequence[str], shared: bool) -> None:
@@ -67,7 +67,7 @@ def _pop_server_uris(data: dict[str, Any]) -> dict[str, str]:
 
 def _copy_files(data: dict[str, Any], folder: Path) -> None:
     """Copy the files that the spec reads, and make the spec point to the copies."""
-    for keys, name in _FILES.items():
+    for keys, name in READ_FILES.items():
         source = _get(data, keys)
         if keys == ("space",) and not is_path(source):
             continue  # packaged spaces are in the wheel

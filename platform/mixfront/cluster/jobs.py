@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import os
+import shlex
 import socket
 import tempfile
 import time
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 from mixfront.cluster.environment import HOOK
 from mixfront.cluster.job_package import SPEC, pack
+from mixfront.cluster.suitability import ClusterFacts, refuse_unsuitable
 from mixfront.exceptions import ClusterError, SpecError, UnknownNameError, UsageError
 from mixfront.records.scrub import scrub_text
 
@@ -78,6 +80,7 @@ class SearchJobs:
         env: Sequence[str] = (),
         shared: bool | None = None,
         resume: bool = False,
+        extensions: Sequence[str] = (),
     ) -> Job:
         """Submit a search to the cluster.
 
@@ -87,17 +90,22 @@ class SearchJobs:
                 and the study are only passed to its driver.
             shared: Whether the cluster has this machine's files; None = if it is this machine.
             resume: Resume an interrupted search.
+            extensions: Overrides of the budget of a search that is resumed.
 
         Raises:
             SpecError: If the search has an active job, or the spec names a location that the
                 cluster cannot access.
-            ClusterError: If the cluster refuses the job.
+            ClusterError: If the cluster refuses the job, or cannot run the search's trials.
         """
+        with _translated_errors():
+            facts = ClusterFacts.read(self._client)
+        refuse_unsuitable(facts, spec.trial, self.address)
         verb = "resume" if resume else "run"
+        options = "".join(f" -o {shlex.quote(override)}" for override in extensions)
         shared = is_this_machine(self.address) if shared is None else shared
         return self.send(
             spec.name,
-            f"{LAUNCH} search {verb} {SPEC}",
+            f"{LAUNCH} search {verb} {SPEC}{options}",
             lambda folder: pack(spec, folder, env=env, shared=shared),
         )
 
@@ -262,6 +270,11 @@ def _as_job(details: "JobDetails") -> Job:
     )
 
 
+def _first_sentence(text: str) -> str:
+    """Ray explains a missing token in a paragraph."""
+    return text.split(". ", 1)[0].rstrip(".")
+
+
 @contextmanager
 def _translated_errors() -> Iterator[None]:
     """Turn Ray's errors into one sentence, and silence Ray's own logging of them.
@@ -280,7 +293,7 @@ def _translated_errors() -> Iterator[None]:
             raise
         lines = [line for line in str(error).splitlines() if line.strip()]
         address = next((os.environ[n] for n in ADDRESS_VARIABLES if os.environ.get(n)), "")
-        reason = lines[0] if lines else type(error).__name__
+        reason = _first_sentence(lines[0]) if lines else type(error).__name__
         raise ClusterError(
             f"the Ray cluster at {scrub_text(address)} cannot be used ({scrub_text(reason)}); "
             "check its address and token"

@@ -99,19 +99,19 @@ def _card(div_id: str, title: str, caption: str, figure: "go.Figure") -> str:
 
 
 def _table(front: Front) -> str:
+    from mixfront.pareto import charts
+
     names = [f'<th class="number">{escape(label(o))}</th>' for o in front.objectives]
     head = f"<tr><th>trial</th><th>family</th>{''.join(names)}<th></th><th>model</th></tr>"
-    badges = _badges(front)
+    badges, colours = _badges(front), charts.family_colours(front.candidates)
     rows = "".join(
-        _row(member, front, badges.get(member.trial_id, [])) for member in front.members
+        _row(member, front, badges.get(member.trial_id, []), colours[member.family])
+        for member in front.members
     )
     return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
-def _row(member: TrialRecord, front: Front, badges: Sequence[str]) -> str:
-    from mixfront.pareto.charts import family_colours
-
-    colour = family_colours(front.candidates)[member.family]
+def _row(member: TrialRecord, front: Front, badges: Sequence[str], colour: str) -> str:
     values = "".join(
         f'<td class="number">{format_value(o.metric, member.values[o.metric])}</td>'
         for o in front.objectives

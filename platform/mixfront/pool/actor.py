@@ -3,102 +3,58 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
-from dataclasses import dataclass
-from typing import Any, Literal
+import time
+from collections.abc import Collection, Coroutine
+from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from mixfront.lanes import LaneSettings
 from mixfront.lanes.messages import LaneState
 from mixfront.lanes.state_watch import StateWatch
 from mixfront.pool.lane import LaneActor, create_named
 from mixfront.pool.leases import LaneUse, Lease, Leases
+from mixfront.pool.nodes import draining_nodes, target_lanes
 from mixfront.pool.placement_groups import remove_groups, remove_leaked
+from mixfront.pool.status import LaneGrant, LaneRefusal, LaneStatus
 from mixfront.pool.train_run import RunPlan
 
 logger = logging.getLogger(__name__)
 
 _WATCH_S = 5.0
+_NODES_S = 2.0  # between two looks at the cluster's nodes
+_DRAINED = "one of its nodes is being drained"
 _SWEEPS = 20  # attempts to remove leaked placement groups while the last controllers die
-
-
-@dataclass(frozen=True, kw_only=True)
-class LaneGrant:
-    """A lane leased to a trial."""
-
-    lane: str  # name of its actor
-    token: int
-    workers: int
-    max_failures: int  # worker groups that may die before the trial fails
-    lease_s: float  # seconds until the lease expires unless renewed
-
-
-@dataclass(frozen=True, kw_only=True)
-class LaneRefusal:
-    """The pool will never lease a lane to this trial."""
-
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class LaneStatus:
-    """The state of one lane, for display and for the searcher."""
-
-    lane: int
-    use: LaneUse
-    warm: bool  # its worker group is up
-    trial_id: str | None
-    generation: int  # number of worker groups so far
-    deaths: int  # number of worker groups that died
-    last_error: str | None  # or the reason for the last renewal
-
-    @property
-    def available(self) -> bool:
-        """Whether a trial can lease it now or in a moment."""
-        return self.use in (LaneUse.FREE, LaneUse.CLEANING)
 
 
 class PoolActor:
     """The Ray actor behind LanePool, which documents these methods.
 
     Args:
-        plans: One per lane.
-        isolation: "process" starts a fresh worker group for every lease.
-        settings: Timeouts and intervals.
+        plan: The plan of every lane, except for its number and name.
+        max_lanes: Start at most this many lanes; None: as many as the nodes have room for.
     """
 
-    def __init__(
-        self,
-        plans: list[RunPlan],
-        isolation: Literal["lane", "process"],
-        settings: LaneSettings,
-    ) -> None:
-        self._plans = plans
-        self._fresh = isolation == "process"
-        self._settings = settings
-        self._leases = Leases(len(plans), settings.lease_s)
+    def __init__(self, plan: RunPlan, max_lanes: int | None) -> None:
+        self._plan = plan
+        self._max_lanes = max_lanes
+        self._plans: list[RunPlan] = []
+        self._fresh = plan.trial.isolation == "process"
+        self._settings = plan.settings
+        self._leases = Leases(0, plan.settings.lease_s)
         self._changes = StateWatch()
-        self._lanes: list[Any] = [None] * len(plans)
-        self._states: list[LaneState | None] = [None] * len(plans)
+        self._lanes: list[Any] = []
+        self._states: list[LaneState | None] = []
         self._aborted: dict[str, str] = {}
-        self._opened = False
         self._closed: str | None = None
+        self._unusable_since: float | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Create the lanes; they warm up on their own."""
-        for number in range(len(self._plans)):
-            try:
-                await self._create_lane(number)
-                self._spawn(self._watch(number))
-            except (ValueError, RayError) as error:
-                self._leases.mark_broken(number, f"lane {number} could not be created: {error}")
         self._spawn(self._expire())
-        self._opened = True
-        await self._changes.notify()
+        self._spawn(self._follow_nodes())
 
     async def lease(self, trial_id: str, timeout_s: float) -> LaneGrant | LaneRefusal | None:
         """Lease a lane to a trial; None if no lane became free within `timeout_s`."""
@@ -106,9 +62,9 @@ class PoolActor:
 
         def take() -> Lease | LaneRefusal | None:
             refusal = self._refusal(trial_id)
-            if refusal is not None or not self._opened:
+            if refusal is not None:
                 return refusal
-            return self._leases.take(trial_id)
+            return self._leases.take(trial_id, self._can_start)
 
         lease: Lease | LaneRefusal | None = await self._changes.until(take, timeout_s)
         if not isinstance(lease, Lease):
@@ -124,6 +80,7 @@ class PoolActor:
             workers=plan.trial.workers,
             max_failures=plan.trial.max_failures,
             lease_s=self._settings.lease_s,
+            restart_s=None if self._fresh else self._settings.restart_s,
         )
 
     async def renew(self, token: int) -> bool:
@@ -155,7 +112,8 @@ class PoolActor:
         await self._changes.notify()
 
     async def status(self) -> list[LaneStatus]:
-        """The status of every lane, by number."""
+        """The status of every lane, by number; waits for the first one to be planned."""
+        await self._changes.until(lambda: self._plans or None, _WATCH_S)
         return [self._status(number) for number in range(len(self._plans))]
 
     async def close(self, grace_s: float) -> None:
@@ -169,6 +127,42 @@ class PoolActor:
             await asyncio.sleep(0.2)
 
     # -- internals
+
+    async def _follow_nodes(self) -> None:
+        """Start a lane where nodes have joined; move lanes away from nodes that leave."""
+        while self._closed is None:
+            try:
+                target = await asyncio.to_thread(target_lanes, self._plan.trial, self._max_lanes)
+                while len(self._plans) < target and self._closed is None:
+                    await self._add_lane()
+                await self._drain(await asyncio.to_thread(draining_nodes))
+            except RayError as error:
+                logger.warning("the cluster's nodes could not be listed: %s", error)
+            await asyncio.sleep(_NODES_S)
+
+    async def _add_lane(self) -> None:
+        number = len(self._plans)
+        self._plans.append(self._plan.for_lane(number))
+        self._lanes.append(None)
+        self._states.append(None)
+        self._leases.add_lane()
+        await self._changes.notify()
+        try:
+            await self._create_lane(number)
+            self._spawn(self._watch(number))
+        except (ValueError, RayError) as error:
+            self._leases.mark_broken(number, f"lane {number} could not be created: {error}")
+        await self._changes.notify()
+
+    async def _drain(self, nodes: Collection[str]) -> None:
+        """Have the worker groups on these nodes replaced, after their trials' checkpoints."""
+        for number, state in enumerate(self._states):
+            if state is None or not any(member.node_id in nodes for member in state.members):
+                continue
+            if state.ready and state.draining is None:
+                logger.warning("lane %d: one of its nodes is being drained", number)
+                with contextlib.suppress(RayActorError):
+                    await self._lanes[number].drain.remote(state.generation, _DRAINED)
 
     async def _create_lane(self, number: int) -> None:
         plan = self._plans[number]
@@ -197,6 +191,7 @@ class PoolActor:
                 await self._replace(number, deaths, str(error).splitlines()[0])
                 continue
             self._states[number] = state
+            await self._changes.notify()  # it may be ready
             if state is not None and state.broken is not None:
                 await self._drop_lane(number, state.broken)
                 return
@@ -256,8 +251,8 @@ class PoolActor:
                 await self.release(lease.trial_id)
 
     async def _shut_down(self, number: int, grace_s: float) -> None:
-        if self._leases.use_of(number) is LaneUse.BROKEN:
-            return
+        if self._leases.use_of(number) is LaneUse.BROKEN or self._lanes[number] is None:
+            return  # a lane that is still being created dies with the pool
         with contextlib.suppress(RayActorError, TimeoutError):
             done = self._lanes[number].shut_down.remote(self._leases.new_token(), grace_s)
             await asyncio.wait_for(done, grace_s + 1.0)
@@ -265,7 +260,31 @@ class PoolActor:
 
     def _refusal(self, trial_id: str) -> LaneRefusal | None:
         reason = self._closed or self._aborted.get(trial_id) or self._leases.all_broken()
+        reason = reason or self._why_none_is_usable()
         return LaneRefusal(reason=reason) if reason else None
+
+    def _can_start(self, number: int) -> bool:
+        """Whether a free lane could start a trial now; a fresh group starts with its trial."""
+        state = self._states[number]
+        if self._fresh:
+            return self._lanes[number] is not None
+        return state is not None and state.ready and state.draining is None
+
+    def _is_usable(self, number: int) -> bool:
+        use = self._leases.use_of(number)
+        return use is LaneUse.LEASED or (use is not LaneUse.BROKEN and self._can_start(number))
+
+    def _why_none_is_usable(self) -> str | None:
+        """The reason to send a trial back, after every lane was down for longer than a restart."""
+        if any(self._is_usable(number) for number in range(len(self._plans))):
+            self._unusable_since = None
+            return None
+        if not any(state is not None and state.generation for state in self._states):
+            return None  # none has started yet
+        now = time.monotonic()
+        self._unusable_since = self._unusable_since or now
+        waited = now - self._unusable_since
+        return "no lane is ready" if waited >= self._settings.restart_s else None
 
     def _status(self, number: int) -> LaneStatus:
         state, lease = self._states[number], self._leases.lease_of(number)
@@ -276,7 +295,10 @@ class PoolActor:
             trial_id=lease.trial_id if lease else None,
             generation=state.generation if state else 0,
             deaths=state.deaths if state else 0,
-            last_error=(state.broken or state.last_error) if state else None,
+            last_error=self._leases.error_of(number) or (state.last_error if state else None),
+            waiting=state is not None and state.waiting and state.broken is None,
+            usable=self._is_usable(number),
+            needs=self._plans[number].needs(),
         )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -1,6 +1,7 @@
 """The clients through which a trial calls the pool and its lane; every call has a deadline."""
 
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,10 +10,11 @@ from ray.exceptions import GetTimeoutError, RayActorError
 
 from mixfront.exceptions import AbortedError, LaneError, LaneRestarted
 from mixfront.lanes import CommandKind, Outcome, Reply
-from mixfront.pool.actor import LaneGrant, LaneRefusal
+from mixfront.pool.status import LaneGrant, LaneRefusal
 
 _SLICE_S = 10.0  # long waits are split into calls of this length
 _RESPONSE_S = 30.0  # for the response, after the wait itself
+_TRIAL_OUTCOMES = (Outcome.OK, Outcome.FAILED, Outcome.INTERRUPTED, Outcome.DRAINED)
 _CALL_ERRORS = (RayActorError, GetTimeoutError, ValueError)  # ValueError: no actor of that name
 
 
@@ -37,32 +39,36 @@ class LaneClient:
     """Client of a leased lane.
 
     Args:
-        name: Name of the lane's actor.
-        token: Token of the lease.
+        grant: The lease of the lane.
     """
 
-    def __init__(self, name: str, token: int) -> None:
-        self._actor = _ActorClient(name)
-        self._token = token
+    def __init__(self, grant: LaneGrant) -> None:
+        self._actor = _ActorClient(grant.lane)
+        self._token = grant.token
+        self._restart_s = grant.restart_s
         self._generation = 0
 
-    def wait_ready(self) -> None:
-        """Wait until the lane has a worker group.
+    def wait_ready(self) -> int:
+        """Wait until the lane has a worker group; returns the group's generation.
 
         Raises:
             AbortedError: If the trial is aborted or its lease has ended.
-            LaneLost: If the lane is broken.
+            LaneLost: If the lane is broken, or its node may be gone.
         """
+        start = time.monotonic()
         while True:
             result = self._call("wait_ready", self._token, _SLICE_S)
             if isinstance(result, Reply):
                 self._raise_for(result)
             if isinstance(result, int):
                 self._generation = result
-                return
+                return result
+            waited = time.monotonic() - start
+            if self._restart_s is not None and waited >= self._restart_s:
+                raise LaneLost(f"the lane has had no worker group for {waited:.0f} s")
 
     def ask(self, kind: CommandKind, payload: Mapping[str, Any]) -> Reply:
-        """Send a command to the worker group and wait for OK, FAILED or INTERRUPTED.
+        """Send a command and wait for OK, FAILED, INTERRUPTED or DRAINED.
 
         Raises:
             WorkerGroupLost: If the worker group dies during the command.
@@ -73,7 +79,7 @@ class LaneClient:
         while not isinstance(result, Reply):
             command_id = result
             result = self._call("await_reply", command_id, _SLICE_S) or command_id
-        if result.outcome not in (Outcome.OK, Outcome.FAILED, Outcome.INTERRUPTED):
+        if result.outcome not in _TRIAL_OUTCOMES:
             self._raise_for(result)
         return result
 
@@ -142,7 +148,7 @@ class LeasedLane:
     """
 
     def __init__(self, pool: PoolClient, trial_id: str, grant: LaneGrant) -> None:
-        self.lane = LaneClient(grant.lane, grant.token)
+        self.lane = LaneClient(grant)
         self.workers = grant.workers
         self.max_failures = grant.max_failures
         self._pool = pool

@@ -6,7 +6,7 @@ from typing import Any
 import ray
 
 from mixfront.lanes import CommandKind, Mailbox, WorkerMember
-from mixfront.pool.placement_groups import remove_groups, remove_leaked
+from mixfront.pool.placement_groups import has_pending_group, remove_groups, remove_leaked
 from mixfront.pool.supervisor import Supervisor
 from mixfront.pool.train_run import RunPlan, run_lane, set_train_environment
 
@@ -30,6 +30,7 @@ class LaneActor(Mailbox):
             run=lambda: run_lane(plan, this_actor),
             kill=_kill,
             remove_groups=_remove_groups,
+            lacks_resources=has_pending_group,
             settings=plan.settings,
             needs=plan.needs(),
         )

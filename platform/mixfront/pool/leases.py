@@ -34,10 +34,10 @@ class _Lane:
 
 
 class Leases:
-    """The leases of a fixed number of lanes.
+    """The leases of the lanes, whose number may grow.
 
     Args:
-        num_lanes: Number of lanes.
+        num_lanes: Number of lanes at first.
         lease_s: Seconds until a lease expires unless renewed.
         clock: Monotonic seconds.
     """
@@ -50,14 +50,20 @@ class Leases:
         self._clock = clock
         self._tokens = itertools.count(1)
 
+    def add_lane(self) -> None:
+        """Add a lane, which is free."""
+        self._lanes.append(_Lane())
+
     def new_token(self) -> int:
         """A token greater than every earlier one."""
         return next(self._tokens)
 
-    def take(self, trial_id: str) -> Lease | None:
-        """Lease a free lane; None if no lane is free."""
+    def take(
+        self, trial_id: str, can_start: Callable[[int], bool] = lambda _: True
+    ) -> Lease | None:
+        """Lease a free lane that can start a trial now; None if there is none."""
         for number, lane in enumerate(self._lanes):
-            if lane.use is LaneUse.FREE:
+            if lane.use is LaneUse.FREE and can_start(number):
                 lane.use = LaneUse.LEASED
                 lane.lease = Lease(lane=number, token=self.new_token(), trial_id=trial_id)
                 lane.expires = self._clock() + self._lease_s
@@ -110,8 +116,12 @@ class Leases:
         """The current lease of a lane, if any."""
         return self._lanes[number].lease
 
+    def error_of(self, number: int) -> str | None:
+        """Why a lane is broken, else None."""
+        return self._lanes[number].error
+
     def all_broken(self) -> str | None:
         """The first lane's error if every lane is broken, else None."""
-        if all(lane.use is LaneUse.BROKEN for lane in self._lanes):
+        if self._lanes and all(lane.use is LaneUse.BROKEN for lane in self._lanes):
             return self._lanes[0].error
         return None

@@ -1,7 +1,8 @@
 """Removes placement groups that a dead Train controller left reserved.
 
 Ray frees a group only when its creator actor *and* its job are dead. The group of a killed
-controller, and with it the lane's resources, would stay reserved until the search ends.
+controller, and with it the lane's resources, would stay reserved until the search ends. Also says
+whether a lane waits for its group.
 """
 
 import importlib
@@ -9,10 +10,11 @@ from typing import Any
 
 import ray
 from ray._private.state import state as cluster_state
-from ray._raylet import PlacementGroupID
+from ray._raylet import JobID, PlacementGroupID
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 
-_Row: Any = importlib.import_module("ray.core.generated.gcs_pb2").PlacementGroupTableData
+_messages: Any = importlib.import_module("ray.core.generated.gcs_pb2")
+_Row, _ActorRow = _messages.PlacementGroupTableData, _messages.ActorTableData
 
 
 def remove_groups(groups: list[PlacementGroup]) -> None:
@@ -33,6 +35,24 @@ def remove_leaked() -> int:
     groups = _groups_of_actors()
     remove_groups([_handle(group) for group in groups if group.creator_actor_dead])
     return sum(not group.creator_actor_dead for group in groups)
+
+
+def has_pending_group() -> bool:
+    """Whether a Train run that this process started waits for its placement group."""
+    controllers = _owned_actors()
+    return any(
+        group.creator_actor_id in controllers and group.state in (_Row.PENDING, _Row.RESCHEDULING)
+        for group in _groups_of_actors()
+    )
+
+
+def _owned_actors() -> set[bytes]:
+    """Ids of the live actors that this process has created."""
+    context = ray.get_runtime_context()
+    worker, job = bytes.fromhex(context.get_worker_id()), JobID.from_hex(context.get_job_id())
+    table = cluster_state._connect_and_get_accessor().get_actor_table(job, "ALIVE")
+    actors = [_ActorRow.FromString(row) for row in table]
+    return {actor.actor_id for actor in actors if actor.owner_address.worker_id == worker}
 
 
 def _groups_of_actors() -> list[Any]:

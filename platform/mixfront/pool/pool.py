@@ -10,8 +10,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from mixfront.exceptions import LaneError
 from mixfront.lanes import LaneSettings, SessionFactory, TrialConfig
-from mixfront.pool.actor import LaneStatus, PoolActor
+from mixfront.pool.actor import PoolActor
 from mixfront.pool.lane import create_named
+from mixfront.pool.status import LaneStatus
 from mixfront.pool.train_run import RunPlan
 
 __all__ = ["LanePool", "LaneStatus"]
@@ -35,7 +36,7 @@ class LanePool:
     def start(
         cls,
         search_id: str,
-        num_lanes: int,
+        max_lanes: int | None,
         trial: TrialConfig,
         storage: str,
         session_factory: SessionFactory | None = None,
@@ -45,7 +46,8 @@ class LanePool:
 
         Args:
             search_id: Part of every actor's name.
-            num_lanes: Number of trials that train at a time.
+            max_lanes: Start at most this many lanes; None: as many as the nodes have room for,
+                also when nodes join.
             trial: Resources and isolation of a trial.
             storage: URL that every node can reach; Ray's bookkeeping goes to `lanes/` below it.
             session_factory: Creates a trial's session; TrialSession by default.
@@ -57,21 +59,18 @@ class LanePool:
         settings = settings or LaneSettings.for_trial(trial)
         dump: Any = cloudpickle.dumps
         factory = dump(session_factory) if session_factory else None
-        plans = [
-            RunPlan(
-                lane=number,
-                name=f"mixfront-{search_id}-lane-{number}",
-                trial=trial,
-                storage=f"{storage.rstrip('/')}/lanes",
-                settings=settings,
-                factory=factory,
-            )
-            for number in range(num_lanes)
-        ]
+        plan = RunPlan(
+            lane=0,
+            name=f"mixfront-{search_id}-lane-0",
+            trial=trial,
+            storage=f"{storage.rstrip('/')}/lanes",
+            settings=settings,
+            factory=factory,
+        )
         name = f"mixfront-{search_id}-lanes"
         options = {"name": name, "num_cpus": 0, "scheduling_strategy": _this_node()}
         try:
-            actor = create_named(PoolActor, options, plans, trial.isolation, settings)
+            actor = create_named(PoolActor, options, plan, max_lanes)
         except ValueError as error:
             raise LaneError(
                 f"the lanes of search {search_id!r} are in use by another driver; "

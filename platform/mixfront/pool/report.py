@@ -37,7 +37,7 @@ class TrialReport(BaseModel):
     model_url: str | None = None  # of the exported model
     error: str | None = None
     attempts: int = 0  # worker groups that died during the trial
-    accelerator_seconds: float = 0.0  # workers x wall time, since the lane was leased
+    accelerator_seconds: float = 0.0  # workers x wall time on a worker group
     seconds: dict[str, float] = Field(default_factory=dict)  # phase -> wall time of this step
 
     @property

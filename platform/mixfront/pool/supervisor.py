@@ -14,6 +14,7 @@ from mixfront.lanes.runner import describe
 logger = logging.getLogger(__name__)
 
 _CHECK_S = 0.5  # watchdog interval while the lane's state does not change
+_GROUPS_S = 2.0  # between two looks at Ray's placement groups while no worker group is up
 
 
 class Supervisor:
@@ -26,6 +27,7 @@ class Supervisor:
         run: Blocks while a Train run is alive; raises when its controller dies.
         kill: Kills one worker process.
         remove_groups: Removes placement groups; a dead controller leaks its own.
+        lacks_resources: Whether the run waits for its placement group.
         settings: Timeouts and intervals.
         needs: The resources of a lane, for the error when they never become available.
     """
@@ -37,6 +39,7 @@ class Supervisor:
         run: Callable[[], None],
         kill: Callable[[WorkerMember], None],
         remove_groups: Callable[[list[Any]], object],
+        lacks_resources: Callable[[], bool],
         settings: LaneSettings,
         needs: str,
     ) -> None:
@@ -44,7 +47,10 @@ class Supervisor:
         self._run = run
         self._kill = kill
         self._remove_groups = remove_groups
+        self._lacks_resources = lacks_resources
         self._settings = settings
+        self._lacking_s = 0.0  # time without a worker group, until resources were last missing
+        self._next_look_s = 0.0  # at the placement groups, in the same time
         self._needs = needs
         self._active = False
         self._killed_generation = 0
@@ -104,8 +110,19 @@ class Supervisor:
             state = await self._mailbox.state(version, _CHECK_S)
             version = state.version
             await self._check(state)
-            if not state.ready:  # a controller may have died before its workers recorded a group
-                self._remove_groups([])
+            await self._look_at_groups()
+
+    async def _look_at_groups(self) -> None:
+        """While the lane lacks a worker group, see whether it waits for resources."""
+        waited = self._mailbox.waiting_s()
+        if waited == 0.0:
+            self._lacking_s = self._next_look_s = 0.0
+        elif waited >= self._next_look_s:
+            self._next_look_s = waited + _GROUPS_S
+            self._remove_groups([])  # a controller may die before its workers record a group
+            lacking = self._lacks_resources()
+            self._lacking_s = waited if lacking else self._lacking_s
+            await self._mailbox.set_waiting(lacking)
 
     async def _check(self, state: LaneState) -> None:
         hung = self._mailbox.hang_reason(self._settings.hung_after_s)
@@ -113,6 +130,9 @@ class Supervisor:
             await self._mailbox.fail_group(
                 state.generation, f"the workers hang: {hung}", retry=True
             )
+            state = await self._mailbox.state()
+        if state.draining is not None and state.ready and not state.busy:
+            await self._mailbox.replace_group(state.draining)
             state = await self._mailbox.state()
         if state.kill_reason is not None and state.generation > self._killed_generation:
             self._kill_group(state)
@@ -137,11 +157,16 @@ class Supervisor:
                 f"the lane is broken: its worker group died {deaths} times in a row "
                 f"without completing a command; the last error was: {state.last_error}"
             )
-        waited = self._mailbox.waiting_s()
-        if waited > settings.start_timeout_s:
+        waited, limit = self._mailbox.waiting_s(), settings.resource_timeout_s
+        if limit is not None and self._lacking_s > limit:
             return (
-                f"the lane is broken: no worker group started within {waited:.0f} s; it needs "
-                f"{self._needs}; `ray status` shows what is free"
+                f"the lane is broken: it waited {self._lacking_s:.0f} s for {self._needs}, longer "
+                "than trial.start_timeout; `ray status` shows what is free"
+            )
+        if waited and waited - self._lacking_s > settings.start_timeout_s:
+            return (
+                f"the lane is broken: no worker group started within {waited:.0f} s although "
+                f"{self._needs} were free"
                 + (f"; the last error was: {state.last_error}" if state.last_error else "")
             )
         return None

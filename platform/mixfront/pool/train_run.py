@@ -1,7 +1,7 @@
 """The Ray Train run behind a lane: its controller and worker group."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig, UserCallback
@@ -16,9 +16,11 @@ _ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # 2 s by default
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
-    # An extra actor per run that we do not need: a lost node counts as a dead worker group.
+    # An extra actor per run that we do not need: the pool watches for nodes that drain.
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    # A lane that waits for resources keeps its place in the queue for this long; 60 s by default.
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",
     "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5",
 }
 _INIT_TIMEOUT_S = 120  # default process group, while workers import; they shorten it later
@@ -34,6 +36,11 @@ class RunPlan:
     storage: str  # URL that every node can reach, for Ray Train's bookkeeping
     settings: LaneSettings
     factory: bytes | None = None  # see LaneConfig
+
+    def for_lane(self, number: int) -> "RunPlan":
+        """The same plan for another lane."""
+        name = f"{self.name.rpartition('-')[0]}-{number}"
+        return replace(self, lane=number, name=name)
 
     def needs(self) -> str:
         """The resources of a lane as text, such as "2 x (1 CPU)"."""

@@ -26,7 +26,8 @@ class TrialProxy:
     """Runs one trial on one or more worker groups. Its steps never raise.
 
     If a worker group dies, the trial continues on a new one from its last checkpoint, at most
-    `trial.max_failures` times.
+    `trial.max_failures` times. If its lane breaks or its node is drained, it continues on another
+    lane, which is not counted.
 
     Args:
         pool: Leases the lanes.
@@ -44,9 +45,9 @@ class TrialProxy:
         self._request = request
         self._clock = clock
         self._leased: LeasedLane | None = None
-        self._leased_at = 0.0
+        self._ready_since: float | None = None  # accelerators are charged from then on
         self._accelerator_s = 0.0
-        self._built = False
+        self._built_on = 0  # generation of the worker group that holds the session, or 0
         self._attempts = 0
         self._seconds: dict[str, float] = {}
         self._report = TrialReport(
@@ -81,9 +82,9 @@ class TrialProxy:
 
     def end(self) -> None:
         """Give the lane back; the pool aborts and tears down what the trial left there."""
+        self._stop_clock()
         leased, self._leased = self._leased, None
         if leased is not None:
-            self._accelerator_s += leased.workers * (self._clock() - self._leased_at)
             with contextlib.suppress(AbortedError):  # the pool is gone, and the lane with it
                 leased.give_back()
 
@@ -92,34 +93,49 @@ class TrialProxy:
         while True:
             leased = self._lease()
             try:
-                leased.lane.wait_ready()
-                if not self._built:
-                    reply = self._build(leased)
-                    if reply.outcome is not Outcome.OK:
-                        return reply
-                return leased.lane.ask(CommandKind.ADVANCE, {})
+                generation = leased.lane.wait_ready()
+                if self._built_on not in (0, generation):
+                    raise WorkerGroupLost("the worker group died between two steps")
+                self._start_clock()
+                reply = self._ask(leased, generation)
+                if reply.outcome is not Outcome.DRAINED:
+                    return reply
+                self._keep_checkpoint(reply)
+                self._built_on = 0
+                self.end()
             except WorkerGroupLost as error:
-                self._built = False
+                self._stop_clock()
+                self._built_on = 0
                 self._attempts += 1
                 if not error.retry or self._attempts > leased.max_failures:
                     raise
             except LaneLost:
-                self._built = False
+                self._built_on = 0
                 self.end()
+
+    def _ask(self, leased: LeasedLane, generation: int) -> Reply:
+        if not self._built_on:
+            reply = self._build(leased, generation)
+            if reply.outcome is not Outcome.OK:
+                return reply
+        return leased.lane.ask(CommandKind.ADVANCE, {})
+
+    def _keep_checkpoint(self, reply: Reply) -> None:
+        checkpoint = reply.checkpoint or self._report.checkpoint
+        self._report = self._report.model_copy(update={"checkpoint": checkpoint})
 
     def _lease(self) -> LeasedLane:
         if self._leased is None:
             start = self._clock()
             self._leased = self._pool.lease(self._request.trial_id)
-            self._leased_at = self._clock()
-            self._seconds["lease"] = self._leased_at - start
+            self._seconds["lease"] = self._clock() - start
         return self._leased
 
-    def _build(self, leased: LeasedLane) -> Reply:
+    def _build(self, leased: LeasedLane, generation: int) -> Reply:
         request = self._request.model_copy(update={"resume_from": self._report.checkpoint})
         reply = leased.lane.ask(CommandKind.SETUP, request.model_dump(mode="json"))
         self._seconds["setup"] = reply.seconds
-        self._built = reply.outcome is Outcome.OK
+        self._built_on = generation if reply.outcome is Outcome.OK else 0
         return reply
 
     def _changes(self, reply: Reply) -> dict[str, Any]:
@@ -143,7 +159,15 @@ class TrialProxy:
             "model_url": evaluation.model_url,
         }
 
+    def _start_clock(self) -> None:
+        if self._ready_since is None:
+            self._ready_since = self._clock()
+
+    def _stop_clock(self) -> None:
+        self._accelerator_s, self._ready_since = self._accelerator_seconds(), None
+
     def _accelerator_seconds(self) -> float:
-        if self._leased is None:
+        """Workers x wall time on a worker group, without waiting for one."""
+        if self._leased is None or self._ready_since is None:
             return self._accelerator_s
-        return self._accelerator_s + self._leased.workers * (self._clock() - self._leased_at)
+        return self._accelerator_s + self._leased.workers * (self._clock() - self._ready_since)

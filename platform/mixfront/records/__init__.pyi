@@ -1,7 +1,8 @@
 from .locate import locate_search
-from .store import RecordStore, SearchRecord, TrialRecord, TrialState, list_searches
+from .store import Extension, RecordStore, SearchRecord, TrialRecord, TrialState, list_searches
 
 __all__ = [
+    "Extension",
     "RecordStore",
     "SearchRecord",
     "TrialRecord",

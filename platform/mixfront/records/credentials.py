@@ -1,10 +1,14 @@
 """Restores the passwords that records leave out; resuming a search needs them again."""
 
+import logging
 import os
 
 from mixfront.exceptions import SpecError
 from mixfront.records import SearchRecord
-from mixfront.records.scrub import HIDDEN
+from mixfront.records.scrub import HIDDEN, scrub_text
+from mixfront.spec.files import absolute_uri
+
+logger = logging.getLogger(__name__)
 
 
 def with_credentials(search: SearchRecord) -> SearchRecord:
@@ -29,7 +33,21 @@ def with_credentials(search: SearchRecord) -> SearchRecord:
 
 def _full_uri(uri: str, variable: str) -> str:
     if HIDDEN not in uri:
+        _warn_if_elsewhere(uri, variable)
         return uri
     if not (full := os.environ.get(variable)):
         raise SpecError(f"{uri!r} was stored without its password; set {variable} to the full URI")
     return full
+
+
+def _warn_if_elsewhere(uri: str, variable: str) -> None:
+    """Warn if a record names another place than the environment: others may have written it."""
+    own = absolute_uri(os.environ.get(variable))
+    if own and scrub_text(own) != uri:
+        logger.warning(
+            "the search's record says %s, but %s is %s; the record is used, so check that you "
+            "trust it",
+            scrub_text(uri),
+            variable,
+            scrub_text(own),
+        )

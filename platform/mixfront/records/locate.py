@@ -1,11 +1,9 @@
 """Finds the records of a search by its name, folder or spec."""
 
-import fsspec
-
 from mixfront.config_file import read_yaml
 from mixfront.exceptions import SpecError, UnknownNameError
 from mixfront.locations import absolute
-from mixfront.records.store import RecordStore
+from mixfront.records.store import RecordStore, open_storage
 from mixfront.spec.storage import default_storage
 
 
@@ -50,5 +48,5 @@ def _is_folder_of_search(search: str) -> bool:
     """Whether a path or URL is a search's folder; a bare name is looked up in the storage."""
     if "/" not in search:
         return False
-    fs, root = fsspec.core.url_to_fs(search)
+    fs, root = open_storage(search)
     return bool(fs.exists(f"{root.rstrip('/')}/search.json"))

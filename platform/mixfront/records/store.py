@@ -4,27 +4,26 @@ Records and the Optuna study are the source of truth; MLflow is updated from the
 """
 
 import json
-import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Mapping
 from copy import copy
+from dataclasses import replace
 from enum import StrEnum
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import fsspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mixfront.exceptions import SpecError, TrackingError, UnknownNameError
 from mixfront.records.fence import Fence
-from mixfront.records.retries import Retry, once
+from mixfront.records.record_files import RecordFiles, RecordsInMemory, trial_file
+from mixfront.records.retries import Retry
 from mixfront.records.scrub import scrub
-from mixfront.records.whole_files import create_file, is_local, replace_file
+from mixfront.records.whole_files import create_file, is_local
 from mixfront.spec.objectives import Objective
 
-R = TypeVar("R", bound=BaseModel)
-
-logger = logging.getLogger(__name__)
-
 _NO_FENCE = Fence()
+_TRIAL_ID = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 class TrialState(StrEnum):
@@ -61,12 +60,18 @@ class TrialRecord(BaseModel):
     run_id: str | None = None  # of the MLflow run
     checkpoint: str | None = None  # URL of the latest one
     model_url: str | None = None  # of the exported model (training.export), once COMPLETE
+    files_deleted: bool = False  # checkpoint and exported model, by the spec's `keep:`
     error: str | None = None
     attempts: int = 0  # worker groups that died during the trial
     started: float | None = None  # unix seconds
     ended: float | None = None
     accelerator_seconds: float = 0.0
     seconds: dict[str, float] = Field(default_factory=dict)  # phase -> sum: train, evaluate, ...
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it violates a constraint that was checked before training."""
+        return self.state is TrialState.INFEASIBLE and self.started is None
 
     @model_validator(mode="before")
     @classmethod
@@ -77,6 +82,16 @@ class TrialRecord(BaseModel):
         return data
 
 
+class Extension(BaseModel):
+    """A change of a search's budget after its start; the values are those of the spec."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    time: float  # unix seconds
+    before: dict[str, int | float | None]  # by key, such as "search.trials"; None = no limit
+    after: dict[str, int | float | None]
+
+
 class SearchRecord(BaseModel):
     """One search; written when it starts, and changed only by its driver."""
 
@@ -84,7 +99,7 @@ class SearchRecord(BaseModel):
 
     search_id: str  # "<name>-<8 hex>", unique everywhere
     name: str  # unique in its storage
-    spec: dict[str, Any]  # the resolved SearchSpec
+    spec: dict[str, Any]  # the resolved SearchSpec, with the budget as extended
     objectives: list[Objective]
     reference_point: list[float]  # in the objectives' order; costs in log10; fixed at the start
     optuna_storage: str
@@ -98,12 +113,27 @@ class SearchRecord(BaseModel):
     ended_because: str | None = None  # one sentence
     versions: dict[str, str] = Field(default_factory=dict)  # of packages, when it started
     created: float = 0.0
+    extensions: list[Extension] = Field(default_factory=list)  # oldest first
+
+
+def open_storage(url: str) -> tuple[Any, str]:
+    """The file system of a path or fsspec URL, and the path on it.
+
+    Raises:
+        SpecError: If the URL cannot be opened.
+    """
+    try:
+        fs, path = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError, OSError) as problem:  # no such file system or archive
+        raise SpecError(f"cannot open the storage {url!r}: {problem}; check the URL") from None
+    return fs, path
 
 
 class RecordStore:
     """The folder of one search, `<storage>/<name>/`, on any fsspec URL.
 
     search.json                   SearchRecord
+    data_files.json               name of each of the data set's files -> size and footer
     encoder-<8 hex>/              the fitted encoder; the digits are those of the search's id
     space-<8 hex>.yaml            the space, with what it includes
     trials/<id>/record.json       TrialRecord
@@ -121,20 +151,29 @@ class RecordStore:
     def __init__(self, storage: str, name: str, *, fence: Fence = _NO_FENCE) -> None:
         self.url = f"{storage.rstrip('/')}/{name}"
         self.name = name
-        self.fence = fence
-        self._fs, self._root = fsspec.core.url_to_fs(self.url)
-        self._retry: Retry = once
+        self._fs, self._root = open_storage(self.url)
+        self._files = RecordFiles(self._fs, self._root, fence)
+
+    @property
+    def fence(self) -> Fence:
+        """Whether this program may write."""
+        return self._files.fence
 
     def with_retries(self, retry: Retry) -> "RecordStore":
         """The same folder, where writes and `trials` are repeated by `retry` if they fail."""
-        store = copy(self)
-        store._retry = retry
-        return store
+        return self._with(retry=retry)
 
     def fenced(self, fence: Fence) -> "RecordStore":
         """The same records, written only while the fence is open; else writes do nothing."""
+        return self._with(fence=fence)
+
+    def in_memory(self) -> "RecordStore":
+        """The same records, of which `trials` reads the storage once; for their only writer."""
+        return self._with(memory=RecordsInMemory())
+
+    def _with(self, **changes: Any) -> "RecordStore":
         store = copy(self)
-        store.fence = fence
+        store._files = replace(self._files, **changes)
         return store
 
     def exists(self) -> bool:
@@ -174,11 +213,20 @@ class RecordStore:
         if not self.exists():
             storage = self._root.rsplit("/", 1)[0]
             raise UnknownNameError("search", self.name, list_searches(storage, self._fs))
-        return self._read(SearchRecord, f"{self._root}/search.json")
+        return self._files.read(SearchRecord, "search.json")
 
     def save_search(self, record: SearchRecord) -> None:
         """Write or replace the search's record, without the passwords in its URIs."""
-        self._write("search.json", _search_json(record))
+        self._files.write("search.json", _search_json(record))
+
+    def data_files(self) -> dict[str, str] | None:
+        """The data set's files when the search started; None if they were not recorded."""
+        path = f"{self._root}/data_files.json"
+        return dict(json.loads(self._fs.cat_file(path))) if self._fs.exists(path) else None
+
+    def save_data_files(self, footers: Mapping[str, str]) -> None:
+        """Write or replace the list of the data set's files: name -> size and footer."""
+        self._files.write("data_files.json", json.dumps(dict(footers), indent=0))
 
     def trial(self, trial_id: str) -> TrialRecord:
         """Read one trial.
@@ -186,55 +234,39 @@ class RecordStore:
         Raises:
             UnknownNameError: If the search has no such trial.
         """
-        path = f"{self._root}/trials/{trial_id}/record.json"
-        if not self._fs.exists(path):
+        file = trial_file(trial_id)
+        if _TRIAL_ID.fullmatch(trial_id) is None or not self._fs.exists(f"{self._root}/{file}"):
             raise UnknownNameError("trial", trial_id, [t.trial_id for t in self.trials()])
-        return self._read(TrialRecord, path)
+        return self._own(trial_id, self._files.read(TrialRecord, file))
 
     def trials(self) -> list[TrialRecord]:
         """All trials, in the order of their numbers."""
-        trials = self._retry(lambda: list(self._read_trials()))
+        records = self._files.read_trials(TrialRecord).items()
+        trials = [self._own(folder, record) for folder, record in records]
         return sorted(trials, key=lambda trial: int(trial.trial_id))
 
     def save_trial(self, record: TrialRecord) -> None:
         """Write or replace one trial's record."""
-        self._write(f"trials/{record.trial_id}/record.json", record.model_dump_json(indent=1))
+        self._files.write_trial(record.trial_id, record.model_dump_json(indent=1))
 
     def trial_url(self, trial_id: str) -> str:
         """URL of a trial's folder."""
         return f"{self.url}/trials/{trial_id}"
 
-    def _read_trials(self) -> Iterator[TrialRecord]:
-        self._fs.invalidate_cache()
-        for path in self._fs.glob(f"{self._root}/trials/*/record.json"):
-            yield self._read(TrialRecord, path)
-
-    def _read(self, kind: type[R], path: str) -> R:
-        try:
-            return kind.model_validate_json(self._fs.cat_file(path))
-        except ValidationError:
+    def _own(self, folder: str, record: TrialRecord) -> TrialRecord:
+        """The record in a trial's folder, if it is that trial's."""
+        if _TRIAL_ID.fullmatch(folder) is None or record.trial_id != folder:
             raise TrackingError(
-                f"{path} is not a {kind.__name__} that this version of mixfront can read, because "
-                "it is damaged or from another version; restore it or use that version"
-            ) from None
+                f"{self._root}/{trial_file(folder)} says that it is of trial {record.trial_id!r}, "
+                "but a trial's folder has its number; restore the record, or remove the folder"
+            )
+        return record
 
     def _taken(self) -> SpecError:
         return SpecError(
             f"a search named {self.name!r} already exists in {self.url}; "
             f"choose another name, or resume it with `mixfront search resume {self.name}`"
         )
-
-    def _write(self, name: str, text: str) -> None:
-        """Replace a file atomically: a reader sees the old text or the new one."""
-        self._retry(lambda: self._replace(name, text))
-
-    def _replace(self, name: str, text: str) -> None:
-        if not self.fence.is_open:  # asked again at each attempt: retries can outlive the lease
-            logger.info("%s is not written, as this driver has lost the search", name)
-            return
-        path = f"{self._root}/{name}"
-        self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-        replace_file(self._fs, path, text.encode())
 
 
 def _search_json(record: SearchRecord) -> str:
@@ -243,9 +275,9 @@ def _search_json(record: SearchRecord) -> str:
 
 
 def list_searches(storage: str, fs: Any = None) -> list[str]:
-    """Names of all searches in a storage."""
+    """Names of all searches in a storage, which are their folders' names."""
     if fs is None:
-        fs, storage = fsspec.core.url_to_fs(storage)
+        fs, storage = open_storage(storage)
     fs.invalidate_cache()
     paths = fs.glob(f"{storage}/*/search.json")
-    return sorted(json.loads(fs.cat_file(path))["name"] for path in paths)
+    return sorted(str(path).split("/")[-2] for path in paths)

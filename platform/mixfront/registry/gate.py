@@ -33,6 +33,13 @@ def promotable(store: RecordStore, trial_id: str) -> TrialRecord:
             f"({_comparison(better[0], trial, search.objectives)}); promote that trial, or see "
             f"`mixfront pareto {store.name}`"
         )
+    if trial.files_deleted:
+        raise PromotionError(
+            f"the checkpoint and exported model of trial {trial_id} were deleted, because the "
+            f"search has `keep: {search.spec.get('keep')}`; train it again with "
+            f"`mixfront reproduce {store.name} {trial_id}`, or write `keep: all` in the spec of "
+            "the next search"
+        )
     if trial.model_url is None:
         raise PromotionError(
             f"trial {trial_id} is complete, but its exported model is missing; train it again "

@@ -49,9 +49,19 @@ def log_model(
         import mlflow
         from mlflow.models import Model
 
+        client = mlflow.MlflowClient()
+        run = client.get_run(run_id)
+        # By default, MLflow logs the model to the current experiment, mostly "Default", where a
+        # user of a server with authentication may not write.
+        logged = client.create_logged_model(
+            experiment_id=run.info.experiment_id,
+            name="ranker",
+            source_run_id=run_id,
+            params=dict(run.data.params),
+        )
         info = Model.log(
             artifact_path=None,
-            name="ranker",
+            model_id=logged.model_id,
             flavor=mlflow.pyfunc,
             run_id=run_id,
             python_model=str(code),

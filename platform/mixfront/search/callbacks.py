@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from mixfront.exceptions import StorageError
-from mixfront.pareto.publish import publish_front
+from mixfront.pareto.front import Front
+from mixfront.pareto.publish import FrontPublisher
 from mixfront.pool.pool import LanePool
 from mixfront.pool.report import TrialReport
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
-from mixfront.search.progress import ProgressDisplay
+from mixfront.search.monitoring.progress import ProgressDisplay
+from mixfront.search.retention import Retention
 from mixfront.search.searcher import TrialCallbacks
 from mixfront.spaces import Space
+from mixfront.tracking.refused import REFUSED_FILE, refused, refused_table
 from mixfront.tracking.writer import MlflowWriter
 
 logger = logging.getLogger(__name__)
@@ -35,15 +38,18 @@ class TrackingCallbacks:
         self._store = store
         self._space = space
         self._progress = progress
-        self._writer = MlflowWriter(search, store, page=_page_maker(search, store))
+        self._writer = MlflowWriter(search, store, pages=_page_maker(search, store))
         self._trials = {trial.trial_id: trial for trial in store.trials()}
+        self._num_refused = len(refused(self._trials.values()))
+        self._retention = Retention(store, str(search.spec.get("keep", "all")))
+        self._front = FrontPublisher(self._writer, search)
         self.delivered = False  # after the search: whether MLflow has everything
 
     def __enter__(self) -> "TrackingCallbacks":
         trials = list(self._trials.values())
         self._writer.open_search(self._space.describe())
         self._writer.catch_up(trials)
-        publish_front(self._writer, self._search, trials)
+        self._clean_up(self._front.publish(trials))
         return self
 
     def __exit__(
@@ -52,9 +58,14 @@ class TrackingCallbacks:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._clean_up(self._front.publish_due(self._trials.values()))
         self._save_run_ids()
         self.delivered = self._writer.close(self._search)
         self._save_run_ids()
+
+    def backlog(self) -> int:
+        """Number of updates that MLflow does not have yet."""
+        return self._writer.backlog
 
     def on_start(self, record: TrialRecord) -> None:
         """Create the trial's run, before it trains."""
@@ -69,14 +80,24 @@ class TrackingCallbacks:
         self._progress.on_result(record)
 
     def on_end(self, record: TrialRecord) -> None:
-        """Close the trial's run; a complete trial updates the front."""
+        """Close the trial's run; a complete trial updates the front.
+
+        A configuration that was refused has no run: it is a row of a table.
+        """
         self._trials[record.trial_id] = record
-        if record.state is TrialState.INFEASIBLE and record.started is None:
-            self._writer.open_trial(record)
-        self._writer.close_trial(record)
+        if record.is_refused:
+            self._num_refused += 1
+            self._writer.log_refused(self._num_refused)
+        else:
+            self._writer.close_trial(record)
         if record.state is TrialState.COMPLETE:
-            publish_front(self._writer, self._search, list(self._trials.values()))
+            self._clean_up(self._front.publish(self._trials.values()))
         self._progress.on_end(record)
+
+    def _clean_up(self, front: Front | None) -> None:
+        """Delete the files that a new front makes superfluous."""
+        for trial_id in self._retention.apply(front) if front is not None else ():
+            self._writer.log_files_deleted(trial_id)
 
     def _save_run_ids(self) -> None:
         """Save the run ids from MLflow, which come late if the server was unreachable."""
@@ -120,12 +141,15 @@ class LaneReleasingCallbacks:
         self.callbacks.on_end(record)
 
 
-def _page_maker(search: SearchRecord, store: RecordStore) -> Callable[[], str]:
-    """A function that renders the interactive front from the records at call time."""
+def _page_maker(search: SearchRecord, store: RecordStore) -> Callable[[], dict[str, str]]:
+    """A function that renders, from the records at call time, the interactive front and the table
+    of refused configurations."""
 
-    def page() -> str:
+    def pages() -> dict[str, str]:
         from mixfront.pareto.page import front_page
 
-        return front_page(search, store.trials())
+        trials = store.trials()
+        table = {REFUSED_FILE: refused_table(trials)} if refused(trials) else {}
+        return {"front.html": front_page(search, trials), **table}
 
-    return page
+    return pages

@@ -70,6 +70,7 @@ def prepare_search(
         fs, path = fsspec.core.url_to_fs(encoder_folder)
         fs.rm([path, fs._strip_protocol(space_file)], recursive=True)
         raise
+    store.save_data_files(dataset.footers)
     return store, record
 
 

@@ -1,5 +1,6 @@
 """Gets configurations from the study, checks them before training, and reports the results."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +16,6 @@ from mixfront.records.store import SearchRecord, TrialRecord, TrialState
 from mixfront.search.cost_check import CostCheck, ModelCosts
 from mixfront.search.recorded_space import recorded_space
 from mixfront.search.study import (
-    frozen_trial,
     num_enqueued,
     open_study,
     running_trial,
@@ -31,6 +31,8 @@ UNBUILDABLE = "buildable"  # name of the implicit constraint that the model can 
 _EXTRA = "mixfront:extra"
 _RUNG = "mixfront:rung:"
 _NO_FENCE = Fence()
+
+ELAPSED_EVERY_S = 5.0
 
 _TOLD_AS = {
     TrialState.COMPLETE: OptunaState.COMPLETE,
@@ -68,6 +70,8 @@ class Proposals:
         self._costs = costs
         self._fence = fence
         self._trials: dict[int, Trial] = {}
+        self._rungs: dict[float, dict[str, dict[str, float]]] = {}
+        self._saved_elapsed = -math.inf
 
     @classmethod
     def open(cls, spec: SearchSpec, search: SearchRecord, fence: Fence = _NO_FENCE) -> "Proposals":
@@ -168,20 +172,33 @@ class Proposals:
         self._trials.pop(number, None)
 
     def save_elapsed(self, seconds: float) -> None:
-        """Store the search's wall time so far, for the time budget of later drivers."""
-        if self._fence.is_open:
+        """Store the search's wall time so far, for the time budget of later drivers.
+
+        Only every ELAPSED_EVERY_S, which a killed driver loses: it costs a commit, and every
+        evaluation of every lane calls it.
+        """
+        if self._fence.is_open and seconds >= self._saved_elapsed + ELAPSED_EVERY_S:
             set_elapsed_seconds(self.study, seconds)
+            self._saved_elapsed = seconds
 
     def record_rung(self, trial_id: str, rung: float, values: Mapping[str, float]) -> None:
         """Store a trial's objectives at a rung in the study, where later drivers find them."""
         if self._fence.is_open and (trial := self._handle(int(trial_id))) is not None:
+            reached = self.rung_values(rung)
             trial.set_user_attr(f"{_RUNG}{rung:g}", dict(values))
+            reached[trial_id] = dict(values)
 
     def rung_values(self, rung: float) -> dict[str, dict[str, float]]:
-        """Trial id -> objectives at a rung, for all trials that reached it."""
-        key = f"{_RUNG}{rung:g}"
-        trials = self.study.get_trials(deepcopy=False)
-        return {str(t.number): t.user_attrs[key] for t in trials if key in t.user_attrs}
+        """Trial id -> objectives at a rung, for all trials that reached it.
+
+        Read from the study once, as only the search's driver writes it.
+        """
+        if rung not in self._rungs:
+            key = f"{_RUNG}{rung:g}"
+            trials = self.study.get_trials(deepcopy=False)
+            reached = {str(t.number): t.user_attrs[key] for t in trials if key in t.user_attrs}
+            self._rungs[rung] = reached
+        return self._rungs[rung]
 
     def _check(
         self, record: TrialRecord, constraints: Sequence[Constraint], values: Mapping[str, float]
@@ -200,7 +217,7 @@ class Proposals:
         return "; ".join(f"{c.metric} is {values[c.metric]:.4g}, not {c}" for c in violated)
 
     def _store_constraints(self, record: TrialRecord) -> None:
-        trial = self._handle(int(record.trial_id))
+        trial = self._handle(int(record.trial_id)) if record.violations else None
         if trial is None:
             return
         stored = trial.constraints
@@ -215,11 +232,6 @@ class Proposals:
                 return None
             self._trials[number] = trial
         return self._trials[number]
-
-    def state_of(self, trial_id: str) -> OptunaState | None:
-        """A trial's state in the study, or None if it has no such trial."""
-        trial = frozen_trial(self.study, int(trial_id))
-        return None if trial is None else trial.state
 
 
 def _objectives_in(

@@ -36,20 +36,22 @@ def reconcile(store: RecordStore, proposals: Proposals) -> Reconciliation:
         SpecError: If the study lacks a trial that has a record, so it belongs to another search.
     """
     records = {record.trial_id: record for record in store.trials()}
+    # Once for all: a look at one trial costs a pass over the whole study.
+    told = {str(trial.number): trial for trial in proposals.study.get_trials(deepcopy=False)}
     unfinished: list[TrialRecord] = []
     synced: list[TrialRecord] = []
     for record in records.values():
-        state = proposals.state_of(record.trial_id)
-        if state is None or state is OptunaState.WAITING:
+        frozen = told.get(record.trial_id)
+        if frozen is None or frozen.state is OptunaState.WAITING:
             raise SpecError(
                 f"the study has no trial {record.trial_id}, but {store.url} has its record; set "
                 "`optuna_storage:` or OPTUNA_STORAGE to the storage that the search started with"
             )
-        if record.state.is_finished and not state.is_finished():
+        if record.state.is_finished and not frozen.state.is_finished():
             proposals.tell(record)
             synced.append(record)
-        elif not record.state.is_finished and state.is_finished():
-            _copy_from_study(record, proposals)
+        elif not record.state.is_finished and frozen.state.is_finished():
+            _copy_from_study(record, frozen, proposals)
             store.save_trial(record)
         elif not record.state.is_finished:
             unfinished.append(record)
@@ -60,9 +62,8 @@ def reconcile(store: RecordStore, proposals: Proposals) -> Reconciliation:
     )
 
 
-def _copy_from_study(record: TrialRecord, proposals: Proposals) -> None:
+def _copy_from_study(record: TrialRecord, frozen: FrozenTrial, proposals: Proposals) -> None:
     """Copy the result of a trial that another program has finished in the study."""
-    frozen = proposals.study.get_trials(deepcopy=False)[int(record.trial_id)]
     record.state = _STATES[frozen.state]
     record.ended = frozen.datetime_complete.timestamp() if frozen.datetime_complete else None
     if frozen.values is not None:

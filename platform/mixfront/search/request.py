@@ -55,6 +55,7 @@ def make_request(
             validation=spec.data.validation,
             test=spec.data.test,
             encoder=search.encoder,
+            digest=search.dataset_digest,
         ),
         training=override_training(spec.training, overrides),
         zero_stage=spec.trial.zero_stage,

@@ -9,14 +9,17 @@ from rich.console import Console
 from mixfront.pareto.front import Front, front_of
 from mixfront.pool.pool import LanePool
 from mixfront.records import RecordStore, SearchRecord, TrialRecord
+from mixfront.records.data_check import data_change, refuse_changed_data
 from mixfront.records.own_records import own_search, own_trial
 from mixfront.records.retries import StorageRetries
 from mixfront.search.callbacks import LaneReleasingCallbacks, TrackingCallbacks
 from mixfront.search.driver.hold import hold_lease
 from mixfront.search.limits.budget import Budget
 from mixfront.search.limits.interruption import Interruption
+from mixfront.search.limits.lane_supply import LaneSupply
 from mixfront.search.limits.stop_file import StopFile
-from mixfront.search.progress import ProgressDisplay
+from mixfront.search.monitoring.metrics import MeteredCallbacks, SearchMetrics
+from mixfront.search.monitoring.progress import ProgressDisplay
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import reconcile
 from mixfront.search.request import RequestMaker
@@ -37,38 +40,36 @@ class SearchResult:
     delivered: bool  # whether MLflow has everything
 
 
-def run_search(
-    store: RecordStore, search: SearchRecord, num_lanes: int, console: Console
-) -> SearchResult:
+def run_search(store: RecordStore, search: SearchRecord, console: Console) -> SearchResult:
     """Run a prepared search, or resume an interrupted one, until it ends.
 
     Args:
         store: The search's records; trials of earlier drivers are resumed or kept.
         search: The search's record.
-        num_lanes: Number of lanes to start.
         console: Where progress is shown.
 
     Raises:
         DriverError: If another driver runs the search.
-        LaneError: If no lane can be kept alive.
+        LaneError: If the lanes cannot be started.
         SpecError: If the study does not match the records.
+        DataError: If the data set has changed since the search's earlier trials.
         StorageError: If the search or an unfinished trial names a file outside its folder, or if
             storage keeps failing until the end, so that the search's last state is not saved.
     """
     with hold_lease(store, search, console) as fenced:
-        return _run_search(fenced, search, num_lanes, console)
+        return _run_search(fenced, search, console)
 
 
-def _run_search(
-    store: RecordStore, search: SearchRecord, num_lanes: int, console: Console
-) -> SearchResult:
+def _run_search(store: RecordStore, search: SearchRecord, console: Console) -> SearchResult:
     storage = StorageRetries(search.name, fence=store.fence)
-    store = store.with_retries(storage)
+    store = store.with_retries(storage).in_memory()
     search = own_search(store, search)
     spec = SearchSpec.model_validate(search.spec)
     proposals = Proposals.open(spec, search, store.fence)
     unfinished = [own_trial(store, search, t) for t in reconcile(store, proposals).unfinished]
     trials = store.trials()
+    if trials:
+        refuse_changed_data(store, search)
     budget = Budget(spec.search).resume(trials, elapsed_seconds(proposals.study))
     progress = ProgressDisplay(search, trials, budget, console)
     search.state, search.ended_because = "running", None
@@ -76,40 +77,52 @@ def _run_search(
     with (
         TrackingCallbacks(search, store, proposals.space, progress) as callbacks,
         progress,
-        _lanes(search, spec, num_lanes, store) as pool,
+        _lanes(search, spec, store) as pool,
+        SearchMetrics(search.name, trials, pool.status, callbacks.backlog) as metrics,
     ):
         progress.watch_lanes(pool.status)
+        lanes = LaneSupply(pool.status, budget, search.name, min_lanes=_min_lanes(spec))
         searcher = LaneSearcher(
             proposals,
             store,
             budget,
             make_request=RequestMaker(spec, search, store),
             pool=pool.name,
-            capacity=lambda: num_lanes,
-            callbacks=LaneReleasingCallbacks(callbacks, pool),
+            lanes=lanes,
+            callbacks=MeteredCallbacks(LaneReleasingCallbacks(callbacks, pool), metrics),
             retry=storage,
+            data_change=lambda: data_change(store, search),
             unfinished=unfinished,
             max_infeasible_in_a_row=spec.search.max_infeasible_in_a_row,
             max_failed_in_a_row=spec.search.max_failed_in_a_row,
         )
         scheduler = SearchScheduler(spec.stopping, proposals, budget, searcher.costs_of, storage)
-        _run_to_end(searcher, scheduler, pool, budget, search, store, storage)
+        _run_to_end(searcher, scheduler, pool, lanes, budget, search, store, storage)
+    trials = store.trials()
     return SearchResult(
         search=search,
-        trials=store.trials(),
-        front=front_of(store.trials(), search.objectives, search.reference_point),
+        trials=trials,
+        front=front_of(trials, search.objectives, search.reference_point),
         delivered=callbacks.delivered,
     )
 
 
+def _max_lanes(spec: SearchSpec) -> int | None:
+    """At most one lane per trial."""
+    limits = (spec.trial.lanes.max, spec.search.trials)
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _min_lanes(spec: SearchSpec) -> int:
+    return min(spec.trial.lanes.min, spec.search.trials or spec.trial.lanes.min)
+
+
 @contextmanager
-def _lanes(
-    search: SearchRecord, spec: SearchSpec, num_lanes: int, store: RecordStore
-) -> Iterator[LanePool]:
+def _lanes(search: SearchRecord, spec: SearchSpec, store: RecordStore) -> Iterator[LanePool]:
     """The lane pool, closed at the end; a search that has not ended by then is interrupted."""
     reason = "no lane could be started"
     try:
-        pool = LanePool.start(search.search_id, num_lanes, spec.trial, store.url)
+        pool = LanePool.start(search.search_id, _max_lanes(spec), spec.trial, store.url)
         reason = "the driver failed"
         try:
             yield pool
@@ -125,12 +138,16 @@ def _run_to_end(
     searcher: LaneSearcher,
     scheduler: SearchScheduler,
     pool: LanePool,
+    lanes: LaneSupply,
     budget: Budget,
     search: SearchRecord,
     store: RecordStore,
     storage: StorageRetries,
 ) -> None:
-    """Run Tune until a budget is spent or the search is stopped, then set the search's state."""
+    """Run Tune until a budget is spent or the search is stopped, then set the search's state.
+
+    Tune starts when the first lanes are ready: it cannot be interrupted while nothing runs.
+    """
 
     def on_stop(reason: str) -> None:
         searcher.finish(reason)
@@ -145,12 +162,19 @@ def _run_to_end(
     )
     with interruption.watch():
         try:
-            run_tune(searcher, scheduler, f"{store.url}/tune")
+            reason = None
+            if searcher.needs_lane:
+                reason = lanes.wait_for_start(lambda: interruption.reason)
+            if reason is None:
+                run_tune(searcher, scheduler, f"{store.url}/tune")
+            else:
+                searcher.finish(reason)
         finally:
             searcher.interrupt(interruption.reason or "Ray Tune ended")
             search.ended_because = searcher.ended_because
             interrupted = (
                 interruption.can_resume
+                or lanes.failure is not None
                 or storage.failure is not None
                 or not store.fence.is_open
                 or any(not trial.state.is_finished for trial in store.trials())

@@ -1,7 +1,6 @@
 """The Tune searcher: proposes configurations to free lanes and keeps every trial's record."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from mixfront.records.retries import Retry, once
 from mixfront.records.store import RecordStore, TrialRecord, TrialState
 from mixfront.search.limits.budget import Budget
 from mixfront.search.proposals import Proposals
+from mixfront.search.trial_queue import MAX_RETURNS, TrialQueue
 from mixfront.search.trial_state import apply_report, end_trial
 from mixfront.training.request import TrialRequest
 
@@ -34,6 +34,16 @@ class TrialCallbacks(Protocol):
         """A trial ended or was interrupted; infeasible trials end without a start."""
 
 
+class Lanes(Protocol):
+    """The lanes on which trials run; see LaneSupply."""
+
+    def capacity(self) -> int:
+        """Number of trials that can run now."""
+
+    def wait(self, ended: Callable[[], str | None]) -> str | None:
+        """Wait for a lane; returns why the search ends, or None once there is one."""
+
+
 @dataclass
 class _RunningTrial:
     """A trial that Tune is running."""
@@ -42,14 +52,18 @@ class _RunningTrial:
     before: TrialRecord  # the record when Tune started the trial
     last_report: int = 0  # number of the last report applied
     ended: bool = False
+    requeued: bool = False  # it lost its lane and is queued again
 
 
 class LaneSearcher(Searcher):
     """Proposes a configuration only when a lane is free.
 
     `suggest` returns None only while a trial runs, since Tune would block otherwise, and always
-    FINISHED once `ended_because` is set. Tune gets no metric, because it ends the whole search
-    when one trial lacks it. A trial's state is saved before any callback sees it.
+    FINISHED once `ended_because` is set. If no trial runs and no lane is ready, it blocks until
+    one is. A trial that loses its lane while the search continues is queued again, under its own
+    number and with its checkpoint; nothing is sampled in its place. Tune gets no metric, because
+    it ends the whole search when one trial lacks it. A trial's state is saved before any callback
+    sees it.
 
     No method that Tune calls raises because of the storage, which would end the search with a
     traceback: the searcher finishes instead, and `interrupt` tries once more to save what is left.
@@ -60,9 +74,10 @@ class LaneSearcher(Searcher):
         budget: Charged for every trial; checked before every proposal.
         make_request: Makes the request for a lane from a record.
         pool: Name of the lane pool's actor.
-        capacity: Returns the current number of lanes.
+        lanes: The lanes.
         callbacks: Tracking and progress.
         retry: Repeats what fails in the study's storage; the store has its own retries.
+        data_change: After a failed trial, says what has changed in the data set, if anything.
         unfinished: Trials of an interrupted search, resumed before anything is sampled.
         max_infeasible_in_a_row: End the search after this many infeasible proposals in a row.
         max_failed_in_a_row: End the search after this many failed trials in a row.
@@ -76,9 +91,10 @@ class LaneSearcher(Searcher):
         *,
         make_request: Callable[[TrialRecord], TrialRequest],
         pool: str,
-        capacity: Callable[[], int],
+        lanes: Lanes,
         callbacks: TrialCallbacks,
         retry: Retry = once,
+        data_change: Callable[[], str | None] = lambda: None,
         unfinished: Iterable[TrialRecord] = (),
         max_infeasible_in_a_row: int = 200,
         max_failed_in_a_row: int = 10,
@@ -90,10 +106,11 @@ class LaneSearcher(Searcher):
         self._budget = budget
         self._make_request = make_request
         self._pool = pool
-        self._capacity = capacity
+        self._lanes = lanes
         self._callbacks = callbacks
         self._retry = retry
-        self._to_resume = deque(unfinished)
+        self._data_change = data_change
+        self._queue = TrialQueue(unfinished)
         self._running: dict[str, _RunningTrial] = {}  # by Tune's trial id
         self._max_infeasible_in_a_row = max_infeasible_in_a_row
         self._infeasible_in_a_row = 0
@@ -110,6 +127,13 @@ class LaneSearcher(Searcher):
     def finish(self, reason: str) -> None:
         """Propose no more trials; running ones continue. The first reason is kept."""
         self.ended_because = self.ended_because or reason
+
+    @property
+    def needs_lane(self) -> bool:
+        """Whether a trial is left to start, and a budget to start it with."""
+        if self._budget.stops_running_trials() is not None:
+            return False
+        return bool(self._queue) or self._budget.stops_new_trials() is None
 
     def costs_of(self, trial_id: str) -> dict[str, float]:
         """Costs of a running trial, by our trial id; empty if it is not running."""
@@ -132,15 +156,21 @@ class LaneSearcher(Searcher):
             self.finish(reason)
         if self.ended_because is not None:
             return self.FINISHED
-        if self._running and len(self._running) >= self._capacity():
-            return None
-        if self._capacity() < 1:
-            self.finish("no lane is left; resume the search with `mixfront search resume`")
+        if self._running:
+            if len(self._running) >= self._lanes.capacity():
+                return None
+        elif self.needs_lane and (reason := self._lanes.wait(self._why_ended)) is not None:
+            self.finish(reason)
             return self.FINISHED
-        record = self._to_resume.popleft() if self._to_resume else self._propose()
+        record = self._queue.take() if self._queue else self._propose()
         if record is not None:
             return self._start(trial_id, record)
         return None if self.ended_because is None else self.FINISHED
+
+    def _why_ended(self) -> str | None:
+        """Why to stop waiting for a lane, or None; `finish` is called from another thread."""
+        lost = self._store.fence.closed_because()
+        return lost or self.ended_because or self._budget.stops_running_trials()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Handle an evaluation; Tune passes the last one to `on_trial_complete` instead."""
@@ -167,16 +197,19 @@ class LaneSearcher(Searcher):
         if not running.ended:
             self._end(running, TrialReport.from_tune(result), died=error)
         try:
-            self._finish_trial(trial_id, running.record)
+            self._finish_trial(trial_id, running)
         except StorageError as failure:
             self.finish(str(failure))
 
-    def _finish_trial(self, trial_id: str, record: TrialRecord) -> None:
+    def _finish_trial(self, trial_id: str, running: _RunningTrial) -> None:
+        record = running.record
         self._save_progress(record)
         if record.state.is_finished:
             self._tell(record)
         self._callbacks.on_end(record)
         del self._running[trial_id]
+        if running.requeued:
+            self._queue.put_back(record)
         self._count_failures(record)
 
     def interrupt(self, reason: str) -> None:
@@ -198,6 +231,8 @@ class LaneSearcher(Searcher):
     def _propose(self) -> TrialRecord | None:
         """The next feasible configuration; None if the search ends or sampling takes too long."""
         start = time.monotonic()
+        if self._running and self._budget.stops_new_trials() is not None:
+            return None  # not FINISHED, which is final: a running trial may lose its lane
         while (reason := self._budget.stops_new_trials()) is None:
             record = self._retry(self._proposals.ask)
             if record.state is not TrialState.INFEASIBLE:
@@ -226,8 +261,8 @@ class LaneSearcher(Searcher):
 
     def _prune_unresumed(self, reason: str) -> None:
         """Prune the trials that were to be resumed, because a budget is spent."""
-        while self._to_resume:
-            record = self._to_resume.popleft()
+        while self._queue:
+            record = self._queue.take()
             record.state, record.error, record.ended = TrialState.PRUNED, reason, time.time()
             self._store.save_trial(record)
             self._tell(record)
@@ -279,4 +314,21 @@ class LaneSearcher(Searcher):
         )
         if record.state is TrialState.COMPLETE:
             self._proposals.check_measured(record)
+        elif record.state is TrialState.INTERRUPTED and self.ended_because is None:
+            self._keep(running)
+        if record.state is TrialState.FAILED and (change := self._data_change()) is not None:
+            # Every later trial would fail too; this one can train again on the right data.
+            record.state, record.error = TrialState.INTERRUPTED, change
+            self.finish(change)
         running.ended = True
+
+    def _keep(self, running: _RunningTrial) -> None:
+        """Decide what becomes of a trial that lost its lane although the search continues."""
+        record, before = running.record, running.before
+        running.requeued = self._queue.may_return(record, before)
+        if not running.requeued:
+            record.state = TrialState.FAILED
+            record.error = f"interrupted {MAX_RETURNS + 1} times without progress: {record.error}"
+        elif record.accelerator_seconds == 0 and record.checkpoint is None:  # it had no lane
+            record.started = None
+            self._budget.refund(record.trial_id)

@@ -5,14 +5,16 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import ray
 from ray import tune
+from ray.tune.execution import class_cache
 
 from mixfront.exceptions import LaneError
 from mixfront.pool.trial import LaneTrial
 from mixfront.search.scheduler import SearchScheduler
 from mixfront.search.searcher import LaneSearcher
 
-PROXY_CPUS = 0.01  # for Tune's trial actor, which only forwards commands to its lane
+_SHARE = 0.0001  # Ray's smallest unit; Tune refuses actors that take no resource at all
 
 # Ray Tune reads these when it starts. Our searcher validates results, our handler catches Ctrl-C,
 # and the files that Tune's loggers would write are not used.
@@ -40,7 +42,7 @@ def run_tune(searcher: LaneSearcher, scheduler: SearchScheduler, scratch: str) -
         LaneError: If Tune fails.
     """
     tuner = tune.Tuner(
-        tune.with_resources(LaneTrial, {"cpu": PROXY_CPUS}),
+        tune.with_resources(LaneTrial, _on_this_node()),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             scheduler=scheduler,
@@ -52,6 +54,7 @@ def run_tune(searcher: LaneSearcher, scheduler: SearchScheduler, scratch: str) -
             name=f"driver-{time.time_ns()}", storage_path=scratch, verbose=0
         ),
     )
+    leave_out_keys()
     try:
         with _environment(_ENVIRONMENT):
             tuner.fit()
@@ -59,6 +62,25 @@ def run_tune(searcher: LaneSearcher, scheduler: SearchScheduler, scratch: str) -
         raise LaneError(
             f"Ray Tune failed: {error}; resume the search with `mixfront search resume`"
         ) from None
+
+
+def _on_this_node() -> dict[str, float]:
+    """Resources of Tune's trial actor, which only forwards commands to its lane.
+
+    It takes no CPU, since lanes may take all of them, and runs and dies with the driver's node.
+    """
+    address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]  # untyped in Ray
+    return {"cpu": 0, f"node:{address}": _SHARE}
+
+
+def leave_out_keys() -> None:
+    """Keep Tune from giving its actors the driver's S3 keys in their runtime environment.
+
+    Ray writes runtime environments to its logs. The actors have the keys from the job's private
+    file or from their node.
+    """
+    keys = {name for name in class_cache.ENV_VARS_TO_PROPAGATE if name.startswith("AWS_")}
+    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(keys)
 
 
 @contextmanager

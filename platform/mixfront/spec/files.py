@@ -79,11 +79,11 @@ def _with_locations(data: dict[str, Any]) -> dict[str, Any]:
     tracking = data.setdefault("tracking", {})
     if isinstance(tracking, dict):
         uri = tracking.get("uri") or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING
-        tracking["uri"] = _absolute_uri(uri)
+        tracking["uri"] = absolute_uri(uri)
     study = data.get("optuna_storage") or os.environ.get("OPTUNA_STORAGE")
     if study is None and isinstance(data.get("name"), str) and isinstance(data["storage"], str):
         study = default_study_url(data["storage"], data["name"])
-    data["optuna_storage"] = _absolute_uri(study)
+    data["optuna_storage"] = absolute_uri(study)
     return data
 
 
@@ -120,7 +120,7 @@ def _from_working_folder(value: Any, *, is_space: bool = False) -> Any:
     return os.path.normpath(Path.cwd() / Path(local_path(value)).expanduser())
 
 
-def _absolute_uri(uri: Any) -> Any:
+def absolute_uri(uri: Any) -> Any:
     """Make SQLite URIs absolute: three slashes mean the working directory, which Ray changes."""
     if not isinstance(uri, str):
         return uri

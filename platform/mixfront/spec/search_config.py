@@ -1,30 +1,14 @@
 """The `search:` section of a spec: budgets, sampler and first configurations."""
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mixfront.exceptions import SpecError
+from mixfront.lanes.duration import parse_duration
 from mixfront.spec.part import Part
 
 DEFAULT_TRIALS = 20
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
-
-
-def parse_duration(data: Any) -> Any:
-    """Parse "2h", "90m", "1h30m", "45s" or a bare number of seconds into seconds.
-
-    Raises:
-        SpecError: If the text is not a duration.
-    """
-    if not isinstance(data, str):
-        return data
-    parts = _DURATION.findall(data)
-    if not parts or _DURATION.sub("", data).strip():
-        raise SpecError(f"{data!r} is not a valid duration; write '2h', '90m' or '1h30m'")
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+BUDGETS = ("trials", "time", "accelerator_hours")
 
 
 class SearchConfig(Part):
@@ -46,6 +30,6 @@ class SearchConfig(Part):
     @model_validator(mode="before")
     @classmethod
     def _default_budget(cls, data: Any) -> Any:
-        if isinstance(data, dict) and not {"trials", "time", "accelerator_hours"} & data.keys():
+        if isinstance(data, dict) and not set(BUDGETS) & data.keys():
             return data | {"trials": DEFAULT_TRIALS}
         return data

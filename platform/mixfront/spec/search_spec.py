@@ -26,6 +26,7 @@ from mixfront.spec.stopping import NoStopping, Stopping
 from mixfront.spec.storage import DEFAULT_STORAGE
 from mixfront.training.config import TrainingConfig
 
+_KEEP = re.compile(r"^(all|front|best:[1-9]\d{0,8})$")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
 _DEFAULT_OBJECTIVES = (
     Objective(metric="auc", direction="max"),
@@ -54,6 +55,7 @@ class SearchSpec(Part):
     trial: TrialConfig = TrialConfig()
     tracking: TrackingSpec = TrackingSpec()
     storage: str = DEFAULT_STORAGE
+    keep: str = "all"  # complete trials that keep checkpoint and export: all, front or best:N
     reference_point: dict[str, float] = Field(default_factory=dict)  # by metric, in its own unit
     optuna_storage: str | None = None  # any URL that Optuna accepts
 
@@ -66,6 +68,13 @@ class SearchSpec(Part):
                 "and start with a letter or digit"
             )
         return name
+
+    @field_validator("keep")
+    @classmethod
+    def _known_keep(cls, keep: str) -> str:
+        if not _KEEP.match(keep):
+            raise ValueError("write 'all', 'front' or 'best:N', such as 'best:20'")
+        return keep
 
     @field_validator("space", mode="before")
     @classmethod

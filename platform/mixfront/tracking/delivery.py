@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
 from tenacity import RetryCallState, RetryError, Retrying, wait_exponential, wait_random
@@ -34,8 +34,8 @@ class Delivery:
         spool: Stores the updates and the delivery mark.
         sender: Sends updates to MLflow.
         pending: Undelivered updates of earlier drivers.
-        page: Renders the interactive front as HTML.
-        page_seq: The last update of earlier drivers that changed the page; 0 = none.
+        pages: Renders the artifacts that are replaced as a whole: path -> content.
+        page_seq: The last update of earlier drivers that changed a page; 0 = none.
         fence: Once it is closed, nothing more is delivered.
     """
 
@@ -44,14 +44,14 @@ class Delivery:
         spool: Spool,
         sender: MlflowSender,
         pending: Iterable[RunUpdate],
-        page: Callable[[], str] | None,
+        pages: Callable[[], Mapping[str, str]] | None,
         page_seq: int = 0,
         fence: Fence = _NO_FENCE,
     ) -> None:
         self._spool = spool
         self._sender = sender
         self._pending = list(pending)
-        self._page = page
+        self._pages = pages
         self._page_seq = page_seq
         self._fence = fence
         self._mark = spool.delivered()
@@ -71,6 +71,11 @@ class Delivery:
             if changes_page(update, has_front=self._page_seq > 0):
                 self._page_seq = update.seq
             self._changed.notify_all()
+
+    @property
+    def backlog(self) -> int:
+        """Number of updates that wait to be delivered."""
+        return len(self._pending)
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything queued so far is delivered; False if that takes too long."""
@@ -95,7 +100,7 @@ class Delivery:
             while self._await_work():
                 self._retry(self._deliver_batch)
                 if self._is_page_time():
-                    self._retry(self._refresh_page)
+                    self._retry(self._refresh_pages)
 
     def _await_work(self) -> bool:
         """Wait for something to do; False when everything is done."""
@@ -154,22 +159,23 @@ class Delivery:
             self._changed.notify_all()
 
     def _is_page_due(self) -> bool:
-        return self._page is not None and self._page_seq > self._mark.page
+        return self._pages is not None and self._page_seq > self._mark.page
 
     def _is_page_time(self) -> bool:
         is_time = self._closing or time.monotonic() - self._page_time >= PAGE_EVERY_S
         return is_time and self._is_page_due()
 
-    def _refresh_page(self) -> None:
-        if self._page is None or self._is_fenced():
+    def _refresh_pages(self) -> None:
+        if self._pages is None or self._is_fenced():
             return
         page_seq = self._page_seq
         try:
-            html = self._page()
+            pages = self._pages()
         except Exception:
             logger.exception("the interactive front could not be rendered")
         else:
-            self._sender.show_page(html)
+            for path, content in pages.items():
+                self._sender.show_page(path, content)
         self._page_time = time.monotonic()
         self._set_mark(self._mark.model_copy(update={"page": page_seq}))
 

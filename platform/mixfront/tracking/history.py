@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 
+from mixfront.tracking.refused import REFUSED_TAG
 from mixfront.tracking.run_contents import FRONT_FILE, RANK_TAG, STATE_TAG
 from mixfront.tracking.run_update import RunUpdate
 
 
 def changes_page(update: RunUpdate, *, has_front: bool) -> bool:
-    """Whether an update makes the interactive front stale: a new front, or the search's status."""
+    """Whether an update makes the pages stale.
+
+    That is a new front, another refused configuration, or the status of a search with a page.
+    """
     is_status = update.trial_id is None and update.status is not None
-    return FRONT_FILE in update.texts or (is_status and has_front)
+    is_new = FRONT_FILE in update.texts or REFUSED_TAG in update.tags
+    return is_new or (is_status and has_front)
 
 
 class History:
@@ -17,7 +22,8 @@ class History:
 
     def __init__(self) -> None:
         self.last_seq = 0
-        self.page_seq = 0  # the last update that changed the interactive front
+        self.page_seq = 0  # the last update that changed a page
+        self.num_refused = 0  # rows of the table of refused configurations
         self._front = ""
         self._metrics: set[tuple[str | None, int, str]] = set()
         self._ranks: dict[str, str] = {}
@@ -30,6 +36,7 @@ class History:
         if changes_page(update, has_front=self.page_seq > 0):
             self.page_seq = update.seq
         self._front = update.texts.get(FRONT_FILE, self._front)
+        self.num_refused = int(update.tags.get(REFUSED_TAG, self.num_refused))
         if update.trial_id is not None:
             self._store_tag(self._ranks, update, RANK_TAG)
             self._store_tag(self._states, update, STATE_TAG)

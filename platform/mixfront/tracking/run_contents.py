@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,7 +16,9 @@ from mixfront.tracking.run_update import STATUS_OF_SEARCH, STATUS_OF_TRIAL, Data
 
 STATE_TAG = "mixfront.state"
 FAMILY_TAG = "mixfront.family"
+MODEL_TAG = "mixfront.model_url"
 ERROR_TAG = "mixfront.error"
+EXTENDED_TAG = "mixfront.extended"
 DIGEST_TAG = "mixfront.dataset_digest"
 RANK_TAG = "pareto.rank"
 FRONT_FILE = "front.json"
@@ -43,8 +46,13 @@ def search_started(search: SearchRecord, space: Any, texts: Mapping[str, str]) -
         artifacts["space.yaml"] = _yaml(scrub(space))
     return {
         "name": search.name,
-        "params": as_params(_flat(spec)),
-        "tags": {**search_ended(search)["tags"], **_environment_tags(), **_digest_tag(search)},
+        "params": as_params(_with_first_budget(_flat(spec), search)),
+        "tags": {
+            **search_ended(search)["tags"],
+            **_environment_tags(),
+            **_digest_tag(search),
+            **_extension_tags(search),
+        },
         "texts": artifacts | {path: scrub_text(text) for path, text in texts.items()},
         "dataset": _dataset(search),
         "status": STATUS_OF_SEARCH["running"],
@@ -81,7 +89,7 @@ def trial_ended(trial: TrialRecord) -> dict[str, Any]:
     if trial.error:
         tags[ERROR_TAG] = as_tag(trial.error)
     if trial.model_url:
-        tags["mixfront.model_url"] = as_tag(trial.model_url)
+        tags[MODEL_TAG] = as_tag(trial.model_url)
     if trial.violations:
         violated = {name: amount for name, amount in trial.violations.items() if amount > 0}
         tags["mixfront.violations"] = as_tag(json.dumps(violated))
@@ -137,6 +145,25 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _environment_tags() -> dict[str, str]:
     return {f"mixfront.env.{name}": version for name, version in installed_versions().items()}
+
+
+def _with_first_budget(params: dict[str, Any], search: SearchRecord) -> dict[str, Any]:
+    """Params with extended limits as they were first: MLflow refuses to change a param."""
+    for extension in reversed(search.extensions):
+        params |= extension.before
+    return {key: value for key, value in params.items() if value is not None}
+
+
+def _extension_tags(search: SearchRecord) -> dict[str, str]:
+    if not search.extensions:
+        return {}
+    lines = [
+        f"{datetime.fromtimestamp(extension.time, UTC):%Y-%m-%d %H:%M UTC}: {key} "
+        f"{extension.before[key]} -> {limit}"
+        for extension in search.extensions
+        for key, limit in extension.after.items()
+    ]
+    return {EXTENDED_TAG: as_tag("; ".join(lines))}
 
 
 def _digest_tag(search: SearchRecord) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Updates of MLflow runs, as they are spooled and delivered."""
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -43,6 +44,12 @@ class Dataset(BaseModel):
     source: str  # URL, without credentials
 
 
+# Every segment has a letter or digit. MLflow answers "../x" as if its server had failed, so that
+# delivery would be retried forever.
+_SEGMENT = r"[\w\-. ]*\w[\w\-. ]*"
+ArtifactPath = Annotated[str, Field(max_length=200, pattern=rf"^{_SEGMENT}(?:/{_SEGMENT})*$")]
+
+
 class RunUpdate(BaseModel):
     """An update of one run. Applying it twice changes nothing."""
 
@@ -56,8 +63,8 @@ class RunUpdate(BaseModel):
     metrics: dict[str, float] = Field(default_factory=dict)
     step: int = 0  # of the metrics
     tags: dict[str, str] = Field(default_factory=dict)
-    texts: dict[str, str] = Field(default_factory=dict)  # artifact path -> content
-    folders: dict[str, str] = Field(default_factory=dict)  # artifact path -> folder in the search
+    texts: dict[ArtifactPath, str] = Field(default_factory=dict)  # path -> content
+    folders: dict[ArtifactPath, str] = Field(default_factory=dict)  # path -> folder in the search
     dataset: Dataset | None = None
     status: RunStatus | None = None
 

@@ -86,10 +86,10 @@ class MlflowSender:
         for group in _by_run(updates):
             self._deliver_or_drop(group)
 
-    def show_page(self, html: str) -> None:
-        """Replace the interactive front in the artifacts of the search's run."""
+    def show_page(self, path: str, content: str) -> None:
+        """Replace an artifact of the search's run."""
         if run_id := self.runs.get(""):
-            self._get_client().log_text(run_id, html, "front.html")
+            self._get_client().log_text(run_id, content, path)
 
     def _deliver_or_drop(self, updates: Sequence[RunUpdate]) -> None:
         try:

@@ -114,7 +114,7 @@ class Spool:
     def delivered(self) -> DeliveryMark:
         """The mark of the latest driver that has one; an empty one if it is unreadable."""
         self._fs.invalidate_cache()
-        paths = [str(path) for path in self._fs.glob(f"{self._root}/*delivered.json")]
+        paths = self._files("*delivered.json")
         if not paths:
             return DeliveryMark()
         path = max(paths, key=_epoch_of_mark)
@@ -154,8 +154,12 @@ class Spool:
 
     def _segments(self) -> list[str]:
         self._fs.invalidate_cache()
-        paths: list[Any] = self._fs.glob(f"{self._root}/*.jsonl")
-        return sorted((str(path) for path in paths), key=_position)
+        return sorted(self._files("*.jsonl"), key=_position)
+
+    def _files(self, pattern: str) -> list[str]:
+        """Paths of the folder's files; a folder of such a name is ignored."""
+        entries: dict[str, Any] = self._fs.glob(f"{self._root}/{pattern}", detail=True)
+        return [path for path, entry in entries.items() if entry["type"] == "file"]
 
 
 def _position(path: str) -> tuple[int, int]:
@@ -176,4 +180,4 @@ def _parse(path: str, content: bytes) -> Iterator[RunUpdate]:
         try:
             yield RunUpdate.model_validate_json(line)
         except ValidationError:
-            logger.warning("skipping torn line %d of %s", number, path)
+            logger.warning("skipping line %d of %s, which is torn or no update", number, path)

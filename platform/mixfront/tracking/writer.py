@@ -17,9 +17,11 @@ from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
 from mixfront.tracking.client import preload
 from mixfront.tracking.delivery import Delivery
 from mixfront.tracking.history import History
+from mixfront.tracking.refused import REFUSED_TAG, TABLE_TAGS, refused
 from mixfront.tracking.run_contents import (
     DESCRIPTION_TAG,
     FRONT_FILE,
+    MODEL_TAG,
     RANK_TAG,
     as_metrics,
     as_tag,
@@ -45,7 +47,8 @@ class MlflowWriter:
         store: The search's records; the spool is next to them, and is replayed.
         on_run: Called from the writer's thread when a run is created or found, with the trial id
             (None = the search) and the run id; `run_id` is an alternative.
-        page: Renders the interactive front as HTML; called rarely, from the writer's thread.
+        pages: Renders the artifacts of the search's run that are replaced as a whole (path ->
+            content); called rarely, from the writer's thread.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class MlflowWriter:
         store: RecordStore,
         *,
         on_run: OnRun | None = None,
-        page: Callable[[], str] | None = None,
+        pages: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         preload(search.tracking_uri)
         self._search = search
@@ -80,10 +83,15 @@ class MlflowWriter:
             self._spool,
             self._sender,
             [update for update in updates if update.seq > mark.through],
-            page,
+            pages,
             self._history.page_seq,
             store.fence,
         )
+
+    @property
+    def backlog(self) -> int:
+        """Number of updates that MLflow does not have yet."""
+        return self._delivery.backlog
 
     def open_search(self, space: Any = None, texts: Mapping[str, str] | None = None) -> None:
         """Create the parent run, or continue it.
@@ -127,12 +135,26 @@ class MlflowWriter:
 
         Needed when a search is resumed after its driver was killed between record and spool.
         """
+        trials = list(trials)
+        self.log_refused(len(refused(trials)))
         for trial in trials:
+            if trial.is_refused:
+                continue
             logged_state = self._history.state_of(trial.trial_id)
             if logged_state is None:
                 self.open_trial(trial)
             if logged_state != str(trial.state) and trial.state.is_finished:
                 self.close_trial(trial)
+
+    def log_files_deleted(self, trial_id: str) -> None:
+        """Log that a trial's exported model was deleted under the spec's `keep:`."""
+        self._log(trial_id, tags={MODEL_TAG: "deleted by the search's `keep:`"})
+
+    def log_refused(self, count: int) -> None:
+        """Log that `count` configurations have been refused before training; their table, one of
+        the pages, is replaced soon."""
+        if count != self._history.num_refused:
+            self._log(None, tags={REFUSED_TAG: str(count), **TABLE_TAGS})
 
     def log_front(
         self,

@@ -12,6 +12,7 @@ from mixfront.cli import app as command_line
 from mixfront.exceptions import SpecError
 
 COMMANDS = {
+    "cluster",
     "data", "families", "cost", "train", "search", "trials", "pareto", "reproduce", "promote",
     "rollback", "doctor",
 }  # fmt: skip
@@ -23,6 +24,7 @@ def test_names_are_fixed() -> None:
     assert set(group.commands) == COMMANDS
     assert set(group.commands["search"].commands) == SEARCH_COMMANDS  # type: ignore[attr-defined]
     assert set(group.commands["data"].commands) == {"synth", "inspect"}  # type: ignore[attr-defined]
+    assert set(group.commands["cluster"].commands) == {"manifest"}  # type: ignore[attr-defined]
     groups = {name for name, command in group.commands.items() if hasattr(command, "commands")}
     assert groups == set(command_line.GROUPS)
 
@@ -107,11 +109,14 @@ def test_any_other_error_is_one_sentence_and_a_private_file_without_secrets(
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
-    words = ["--debug", "search", "list", "--storage", "nosuch://x"]
+    code = "from mixfront.records import store; del store.list_searches\n" + (
+        "from mixfront.cli.app import main; main()"
+    )
+    words = ["--debug", "search", "list", "--storage", str(tmp_path)]
     env = os.environ | {"MIXFRONT_CACHE": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-m", "mixfront.cli", *words], capture_output=True, text=True, env=env
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, env=env
     )
     assert done.returncode == 1
     assert "Traceback" in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("mixfront: unexpected error: ValueError")
+    assert done.stderr.splitlines()[-1].startswith("mixfront: unexpected error: ImportError")

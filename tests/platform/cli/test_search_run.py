@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mixfront.cli.app import app
-from mixfront.exceptions import SpecError, UnknownNameError
+from mixfront.exceptions import ClusterError, SpecError, UnknownNameError
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
 from mixfront.search.driver.lease_table import LeaseTable
 from mixfront.spec.objectives import Objective
@@ -131,3 +131,36 @@ def test_a_driver_that_cannot_be_looked_up_is_not_judged(tmp_path: Path) -> None
         "search here: running, the trial budget"
         in search("status", "here", "--storage", str(tmp_path)).stdout
     )
+
+
+def test_a_search_is_extended_under_its_lease(
+    storage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RecordStore(storage, "done")
+    record = store.search()
+    record.spec = {
+        "name": "done",
+        "data": {"path": "/data", "schema": "/schema.yaml", "validation": "day == 2"},
+        "search": {"trials": 2},
+    }
+    record.optuna_storage = f"sqlite:///{storage}/optuna.db"
+    store.save_search(record)
+    driven: list[SearchRecord] = []
+
+    def connect(*_: object) -> None:
+        driven.append(store.search())
+        raise ClusterError("no cluster")
+
+    monkeypatch.setattr("mixfront.cluster.connection.connect", connect)
+    done = search("resume", "done", "--storage", storage, "-o", "search.trials=+20")
+    assert isinstance(done.exception, ClusterError)
+    assert [record.spec["search"]["trials"] for record in driven] == [22]
+    assert driven[0].extensions[0].before == {"search.trials": 2}
+    search("resume", "done", "--storage", storage)  # Ray did not start the first time
+    assert [record.spec["search"]["trials"] for record in driven] == [22, 22]
+
+
+def test_only_the_budget_of_a_started_search_changes(storage: str) -> None:
+    done = search("resume", "done", "--storage", storage, "-o", "training.passes=2")
+    assert isinstance(done.exception, SpecError)
+    assert "only its budget can change" in str(done.exception)

@@ -1,40 +1,31 @@
-"""Number of lanes on a cluster, and errors when it cannot be used."""
+"""Errors when a cluster cannot be used."""
 
 import pytest
 import ray
 
+from mixfront.cluster import connection
 from mixfront.cluster.connection import _num_lanes, connect
 from mixfront.exceptions import LaneError
 from mixfront.lanes.config import TrialConfig
-
-
-@pytest.mark.parametrize(
-    ("resources", "trial", "lanes"),
-    [
-        ({"CPU": 3.0}, TrialConfig(workers=2), 1),
-        ({"CPU": 9.0}, TrialConfig(workers=2), 4),
-        ({"CPU": 9.0}, TrialConfig(workers=2, cpus_per_worker=2), 2),
-        ({"CPU": 65.0, "GPU": 8.0}, TrialConfig(workers=2, gpus_per_worker=1), 4),
-        ({"CPU": 5.0, "GPU": 8.0}, TrialConfig(workers=2, gpus_per_worker=1), 2),
-        ({"CPU": 65.0, "GPU": 2.0}, TrialConfig(workers=1, gpus_per_worker=0.5), 4),
-    ],
-)
-def test_the_number_of_lanes_is_what_fits(
-    resources: dict[str, float],
-    trial: TrialConfig,
-    lanes: int,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(ray, "cluster_resources", lambda: resources)
-    assert _num_lanes(trial) == lanes
+from mixfront.pool.packing import NodeSize
 
 
 def test_a_cluster_without_room_for_a_lane_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 4.0})
-    with pytest.raises(LaneError, match=r"1 GPUs each, .* 0 GPUs; lower trial.workers"):
-        _num_lanes(TrialConfig(workers=2, gpus_per_worker=1))
+    nodes = [NodeSize(cpus=4), NodeSize(cpus=8, gpus=1)]
+    monkeypatch.setattr(connection, "present_nodes", lambda: nodes)
+    monkeypatch.setattr(connection, "can_grow", lambda: False)
+    sentence = "2 workers with 1 CPUs and 2 GPUs each, but the biggest of 2 nodes has 8 CPUs and 1"
+    with pytest.raises(LaneError, match=sentence):
+        _num_lanes(TrialConfig(workers=2, gpus_per_worker=2))
+    assert _num_lanes(TrialConfig(gpus_per_worker=1)) == 1
+
+
+def test_a_cluster_that_can_grow_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "present_nodes", lambda: [NodeSize(cpus=1)])
+    monkeypatch.setattr(connection, "can_grow", lambda: True)
+    assert _num_lanes(TrialConfig(workers=2, gpus_per_worker=1)) == 0
 
 
 def test_an_unreachable_cluster_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,9 +33,9 @@ def test_an_unreachable_cluster_is_one_sentence(monkeypatch: pytest.MonkeyPatch)
         raise ConnectionError("connection refused")
 
     monkeypatch.setattr(ray, "init", refuse)
-    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
     with (
-        pytest.raises(LaneError, match=r"cannot reach Ray at '127.0.0.1:9': connection refused"),
+        pytest.raises(LaneError, match=r"cannot reach Ray at 'auto': connection refused"),
         connect(TrialConfig()),
     ):
         pass

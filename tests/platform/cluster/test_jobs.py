@@ -10,7 +10,9 @@ import pytest
 
 from mixfront.cluster import jobs as module
 from mixfront.cluster.jobs import LAUNCH, Job, SearchJobs, is_this_machine
+from mixfront.cluster.suitability import ClusterFacts
 from mixfront.exceptions import ClusterError, SpecError, UnknownNameError, UsageError
+from mixfront.spec.search_spec import SearchSpec, load_spec
 
 
 class _Status(Enum):
@@ -93,6 +95,16 @@ def test_a_job_gets_a_wheel_and_no_user_values_in_its_runtime_environment(client
     assert client.package == {"spec.yaml": "x"}
 
 
+def test_a_resumed_job_extends_its_budget(
+    client: _Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ClusterFacts, "read", lambda _client: ClusterFacts())
+    spec = load_spec("demo", [f"data.path={tmp_path}", f"storage={tmp_path}"])
+    SearchJobs().submit(spec, shared=True, resume=True, extensions=["search.time=+1h; rm x"])
+    [request] = client.sent
+    assert request["entrypoint"] == f"{LAUNCH} search resume spec.yaml -o 'search.time=+1h; rm x'"
+
+
 def test_a_search_with_an_active_job_is_refused(client: _Client) -> None:
     assert client
     _send("clicks")
@@ -164,6 +176,30 @@ def test_a_missing_cluster_address_is_refused(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UsageError, match="set RAY_API_SERVER_ADDRESS"):
         SearchJobs()
+
+
+def test_a_paragraph_of_ray_becomes_one_sentence(
+    client: _Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> list[_Details]:
+        raise RuntimeError("No token was found. Create a file. See https://docs.ray.io/auth.html")
+
+    monkeypatch.setattr(client, "list_jobs", refuse)
+    with pytest.raises(ClusterError, match=r"cannot be used \(No token was found\); check its"):
+        SearchJobs().all()
+
+
+def test_a_search_whose_trials_do_not_fit_is_not_sent(
+    client: _Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = ClusterFacts(nodes=({"CPU": 8.0},), is_fixed=True)
+    monkeypatch.setattr(ClusterFacts, "read", lambda _client: facts)
+    data = {"path": "/d", "schema": "/s", "train": "d == 1", "validation": "d == 2"}
+    trial = {"workers": 1, "gpus_per_worker": 1}
+    spec = SearchSpec.model_validate({"name": "clicks", "data": data, "trial": trial})
+    with pytest.raises(ClusterError, match="8 CPUs and 0 GPUs in all, and cannot grow"):
+        SearchJobs().submit(spec)
+    assert client.sent == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from mixfront.pareto import front_json, publish_front
+import pytest
+
+from mixfront.pareto import front_json, publish, publish_front
+from mixfront.pareto.publish import FrontPublisher
 from mixfront.records import RecordStore, SearchRecord, TrialRecord
 from mixfront.tracking import MlflowWriter
 from mixfront.tracking.run_update import RunUpdate
@@ -45,3 +48,23 @@ def test_the_same_front_is_logged_once(
 
 def test_an_empty_front_is_not_logged(search: SearchRecord, tmp_path: Path) -> None:
     assert published_updates(search, [], 1, tmp_path) == []
+
+
+def test_publishing_takes_a_small_share_of_the_time(
+    search: SearchRecord, trials: list[TrialRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, published = [0.0], []
+
+    def publish_slowly(_writer: object, _search: object, some: list[TrialRecord]) -> None:
+        now[0] += 1.0
+        published.append(len(some))
+
+    monkeypatch.setattr(publish, "publish_front", publish_slowly)
+    publisher = FrontPublisher(None, search, clock=lambda: now[0])  # type: ignore[arg-type]
+    for count in range(1, 61):  # a trial per second, and a second for each front
+        publisher.publish(trials[:1] * count)
+        now[0] += 1.0
+    assert published == [1, 21, 41]
+    publisher.publish_due(trials[:1] * 60)
+    publisher.publish_due(trials[:1] * 60)
+    assert published == [1, 21, 41, 60]

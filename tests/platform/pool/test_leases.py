@@ -52,3 +52,15 @@ def test_a_broken_lane_is_never_leased_again() -> None:
     assert other.lane == 1
     leases.mark_broken(1, "no node")
     assert leases.all_broken() == "no GPU"
+
+
+def test_lanes_that_are_ready_come_first_and_lanes_may_be_added() -> None:
+    leases = Leases(0, lease_s=60)
+    assert leases.take("a") is None
+    assert leases.all_broken() is None
+    leases.add_lane()
+    leases.add_lane()
+    lease = leases.take("a", lambda lane: lane == 1)
+    assert lease is not None
+    assert lease.lane == 1
+    assert leases.take("b", lambda lane: lane == 1) is None

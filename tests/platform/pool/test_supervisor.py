@@ -5,7 +5,17 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from mixfront.lanes import CommandKind, Heartbeat, LaneSettings, Mailbox, Outcome, WorkerMember
+import pytest
+
+from mixfront.lanes import (
+    CommandKind,
+    Heartbeat,
+    LaneSettings,
+    Mailbox,
+    Outcome,
+    Reply,
+    WorkerMember,
+)
 from mixfront.pool.supervisor import Supervisor
 
 SETTINGS = LaneSettings(hung_after_s=0.5, start_timeout_s=60, max_consecutive_deaths=3)
@@ -17,6 +27,7 @@ class Lane:
     def __init__(self, settings: LaneSettings = SETTINGS) -> None:
         self.mailbox = Mailbox(0)
         self.runs = 0
+        self.lacking = False
         self.error: Exception | None = None
         self.end_run = threading.Event()
         self.killed: list[int] = []
@@ -26,6 +37,7 @@ class Lane:
             run=self._run,
             kill=lambda member: self.killed.append(member.pid),
             remove_groups=self.removed.extend,
+            lacks_resources=lambda: self.lacking,
             settings=settings,
             needs="2 x (1 CPU)",
         )
@@ -123,17 +135,82 @@ def test_too_many_deaths_in_a_row_break_the_lane() -> None:
     asyncio.run(scenario())
 
 
-def test_a_lane_that_never_starts_reports_what_it_needs() -> None:
+@pytest.mark.parametrize(
+    ("limit", "lacking", "reason"),
+    [
+        ("start_timeout_s", False, "although 2 x (1 CPU) were free"),
+        ("resource_timeout_s", True, "for 2 x (1 CPU), longer than trial.start_timeout"),
+    ],
+)
+def test_a_lane_that_never_starts_reports_why(limit: str, lacking: bool, reason: str) -> None:
     async def scenario() -> None:
-        lane = Lane(SETTINGS.model_copy(update={"start_timeout_s": 0.2}))
+        lane = Lane(SETTINGS.model_copy(update={limit: 0.2}))
+        lane.lacking = lacking
         lane.supervisor.start()
 
         async def broken() -> bool:
             return (await lane.mailbox.state()).broken is not None
 
         await lane.until(broken)
-        assert "it needs 2 x (1 CPU)" in ((await lane.mailbox.state()).broken or "")
+        assert reason in ((await lane.mailbox.state()).broken or "")
         lane.end_run.set()
+
+    asyncio.run(scenario())
+
+
+def test_a_lane_behind_other_jobs_waits_and_says_so() -> None:
+    """It used to break after the time that a start may take."""
+
+    async def scenario() -> None:
+        lane = Lane(SETTINGS.model_copy(update={"start_timeout_s": 0.2}))
+        lane.lacking = True
+        lane.supervisor.start()
+
+        async def waiting() -> bool:
+            return (await lane.mailbox.state()).waiting
+
+        await lane.until(waiting)
+        await asyncio.sleep(0.3)
+        assert (await lane.mailbox.state()).broken is None
+        await lane.join("a")
+        assert not (await lane.mailbox.state()).waiting
+        assert await lane.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_draining_group_is_replaced_once_it_is_idle() -> None:
+    async def scenario() -> None:
+        lane = Lane()
+        lane.supervisor.start()
+        await lane.join("a")
+        await lane.mailbox.grant(1)
+        command_id = await lane.mailbox.ask(1, 1, CommandKind.ADVANCE, {}, 0.0)
+        assert isinstance(command_id, int)
+        await lane.mailbox.drain(1, "its node is being drained")
+        await asyncio.sleep(0.1)
+        assert not lane.killed
+        beat = await lane.mailbox.heartbeat(1, Heartbeat(rank=0, ticks=1, stalled_s=0))
+        assert beat.abort == "its node is being drained"
+        stopped = Reply(command_id=command_id, outcome=Outcome.INTERRUPTED, checkpoint="step-7")
+        await lane.mailbox.reply(1, stopped)
+        reply = await lane.mailbox.await_reply(command_id, 1.0)
+        assert reply is not None
+        assert (reply.outcome, reply.checkpoint) == (Outcome.DRAINED, "step-7")
+        refused = await lane.mailbox.ask(1, 1, CommandKind.ADVANCE, {}, 0.0)
+        assert isinstance(refused, Reply)
+        assert refused.outcome in (Outcome.DRAINED, Outcome.RESTARTED)
+
+        async def killed() -> bool:
+            return bool(lane.killed)
+
+        await lane.until(killed)
+        await lane.mailbox.group_died("the workers were killed")
+        state = await lane.mailbox.state()
+        assert (state.deaths, state.last_error) == (0, "its node is being drained")
+        await lane.join("b")
+        assert (await lane.mailbox.state()).draining is None
+        assert await lane.stop()
 
     asyncio.run(scenario())
 

@@ -35,6 +35,7 @@ class Pool:
         self._replies = list(replies)
         self.commands: list[tuple[CommandKind, str | None]] = []
         self.leases = 0
+        self.generation = 1
         self.given_back = 0
 
     @property
@@ -46,7 +47,9 @@ class Pool:
         self._clock.now += 5.0
         return self
 
-    def wait_ready(self) -> None: ...
+    def wait_ready(self) -> int:
+        self._clock.now += 3.0
+        return self.generation
 
     def ask(self, kind: CommandKind, payload: Mapping[str, Any]) -> Reply:
         self.commands.append((kind, payload.get("resume_from")))
@@ -88,7 +91,7 @@ def test_a_trial_trains_to_the_end_and_gives_its_lane_back() -> None:
     first = proxy.step()
     assert (first.status, first.fidelity, first.number) == ("running", 0.5, 1)
     assert first.seconds == {"lease": 5.0, "setup": 0.3, "train": 3.0}
-    assert first.accelerator_seconds == 2 * 20.0
+    assert first.accelerator_seconds == 2 * 20.0  # not the waits for a lane and its workers
     last = proxy.step()
     assert last == TrialReport(
         trial_id="7",
@@ -99,7 +102,7 @@ def test_a_trial_trains_to_the_end_and_gives_its_lane_back() -> None:
         metrics={"auc": 1.0},
         checkpoint="at-1.0",
         model_url="model",
-        accelerator_seconds=2 * 30.0,
+        accelerator_seconds=2 * 33.0,
         seconds={"train": 3.0},
     )
     assert pool.given_back == 1
@@ -167,4 +170,23 @@ def test_a_broken_lane_is_replaced_without_counting_as_a_failure() -> None:
     proxy, pool = begin(reply(), LaneLost("broken"), reply(), evaluation(1.0))
     result = proxy.step()
     assert (result.status, result.attempts) == ("complete", 0)
+    assert (pool.leases, pool.given_back) == (2, 2)
+
+
+def test_a_group_that_died_between_two_steps_is_noticed() -> None:
+    proxy, pool = begin(reply(), evaluation(0.5), reply(), evaluation(1.0))
+    proxy.step()
+    pool.generation = 2
+    result = proxy.step()
+    assert (result.status, result.attempts) == ("complete", 1)
+    assert pool.commands[2:] == [(SETUP, "at-0.5"), (ADVANCE, None)]
+
+
+def test_a_drained_trial_goes_on_elsewhere_from_its_new_checkpoint() -> None:
+    drained = reply(Outcome.DRAINED, error="its node is being drained", checkpoint="at-0.7")
+    proxy, pool = begin(reply(), evaluation(0.5), drained, reply(), evaluation(1.0))
+    proxy.step()
+    result = proxy.step()
+    assert (result.status, result.attempts) == ("complete", 0)
+    assert pool.commands[3:] == [(SETUP, "at-0.7"), (ADVANCE, None)]
     assert (pool.leases, pool.given_back) == (2, 2)

@@ -52,3 +52,16 @@ def test_a_missing_password_is_one_sentence(
     monkeypatch.delenv("OPTUNA_STORAGE", raising=False)
     with pytest.raises(SpecError, match="set OPTUNA_STORAGE"):
         with_credentials(stored)
+
+
+def test_a_record_that_names_another_server_than_the_environment_is_warned_about(
+    stored: SearchRecord, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Everyone who can write to the storage could have redirected the search."""
+    monkeypatch.setenv("OPTUNA_STORAGE", STUDY)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////x/mlflow.db")
+    with_credentials(stored)
+    assert caplog.text == ""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:hunter2@mlflow")
+    with_credentials(stored)
+    assert "says sqlite:////x/mlflow.db, but MLFLOW_TRACKING_URI is https://***@" in caplog.text

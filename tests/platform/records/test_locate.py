@@ -75,3 +75,11 @@ def test_a_spec_without_a_name_is_refused(tmp_path: Path) -> None:
     spec.write_text("- just\n- a list\n")
     with pytest.raises(SpecError, match="has no name"):
         locate_search(str(spec))
+
+
+@pytest.mark.parametrize("url", ["foo://bar", "zip://a::b"])
+def test_a_url_that_cannot_be_opened_is_refused_in_one_sentence(url: str) -> None:
+    with pytest.raises(SpecError, match="cannot open the storage"):
+        locate_search(url)
+    with pytest.raises(SpecError, match="cannot open the storage"):
+        locate_search("demo", url)

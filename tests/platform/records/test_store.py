@@ -48,6 +48,34 @@ def test_trials_are_ordered_by_number(store: RecordStore, trial: TrialRecord) ->
     assert [record.trial_id for record in store.trials()] == ["2", "9", "10"]
 
 
+@pytest.mark.parametrize(("folder", "trial_id"), [("x", "x"), ("0", "x"), ("0", "1"), ("²", "²")])
+def test_a_planted_record_of_no_trial_is_refused(
+    store: RecordStore, trial: TrialRecord, folder: str, trial_id: str
+) -> None:
+    planted = trial.model_copy(update={"trial_id": trial_id})
+    path = Path(store.url) / "trials" / folder / "record.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(planted.model_dump_json())
+    with pytest.raises(TrackingError, match=r"record\.json says that it is of trial"):
+        store.trials()
+
+
+def test_a_trial_id_cannot_name_another_searchs_trial(
+    store: RecordStore, search: SearchRecord, trial: TrialRecord
+) -> None:
+    other = RecordStore(str(Path(store.url).parent), "other")
+    other.create(search.model_copy(update={"name": "other"}))
+    other.save_trial(trial)
+    with pytest.raises(UnknownNameError, match="unknown trial"):
+        store.trial("../../other/trials/0")
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "{", '{"name": "../../elsewhere"}'])
+def test_searches_are_named_by_their_folders(store: RecordStore, text: str) -> None:
+    (Path(store.url) / "search.json").write_text(text)
+    assert list_searches(str(Path(store.url).parent)) == ["demo"]
+
+
 def test_a_search_name_can_only_be_used_once(store: RecordStore, search: SearchRecord) -> None:
     with pytest.raises(SpecError, match="mixfront search resume demo"):
         store.create(search)

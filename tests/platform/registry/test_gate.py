@@ -66,6 +66,15 @@ def test_missing_export(store: RecordStore) -> None:
         promotable(store, "0")
 
 
+def test_deleted_files_are_explained(store: RecordStore) -> None:
+    search = store.search()
+    search.spec["keep"] = "best:1"
+    store.save_search(search)
+    store.save_trial(store.trial("0").model_copy(update={"files_deleted": True}))
+    with pytest.raises(PromotionError, match=r"`keep: best:1`; train it again .* `keep: all`"):
+        promotable(store, "0")
+
+
 def test_unknown_trial(store: RecordStore) -> None:
     with pytest.raises(UnknownNameError, match="unknown trial '77'"):
         promotable(store, "77")

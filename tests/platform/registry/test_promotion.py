@@ -57,6 +57,18 @@ def test_the_trials_run_is_unchanged(promoted: Promotion, exported: RecordStore,
         assert client.get_run(str(exported.trial("0").run_id)).info.status == "FINISHED"
 
 
+def test_model_is_in_the_experiment_of_its_search(
+    promoted: Promotion, exported: RecordStore, uri: str
+) -> None:
+    """Not in "Default", where a user of a server with authentication may not write."""
+    assert promoted
+    with registry(uri) as client:
+        run = client.get_run(str(exported.trial("0").run_id))
+        models = client.search_logged_models([run.info.experiment_id])
+        assert [model.source_run_id for model in models] == [run.info.run_id]
+        assert client.search_logged_models(["0"]) == []
+
+
 def test_model_scores_raw_rows(
     promoted: Promotion, uri: str, rows: pa.Table, scores: list[float]
 ) -> None:

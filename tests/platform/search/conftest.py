@@ -14,10 +14,13 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from mixfront.exceptions import SpecError
+from mixfront.pool.leases import LaneUse
 from mixfront.pool.report import TrialReport, TrialStatus
+from mixfront.pool.status import LaneStatus
 from mixfront.records.retries import StorageRetries
 from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
 from mixfront.search.limits.budget import Budget
+from mixfront.search.limits.lane_supply import LaneSupply
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import Reconciliation, reconcile
 from mixfront.search.request import make_request
@@ -89,6 +92,33 @@ class RecordingCallbacks:
         self.ended.append((record.trial_id, str(record.state)))
 
 
+class FakePool:
+    """Lanes whose state the test sets; `during_wait` runs whenever the search waits for one."""
+
+    def __init__(self, num_lanes: int) -> None:
+        self.usable = num_lanes
+        self.broken = 0
+        self.during_wait: Callable[[], None] = lambda: pytest.fail("the search waits for a lane")
+
+    def status(self) -> list[LaneStatus]:
+        uses = [LaneUse.FREE] * max(1, self.usable) + [LaneUse.BROKEN] * self.broken
+        if self.broken and not self.usable:
+            uses = uses[1:]
+        return [
+            LaneStatus(
+                lane=number,
+                use=use,
+                warm=number < self.usable,
+                trial_id=None,
+                generation=1,
+                deaths=0,
+                last_error="no space left" if use is LaneUse.BROKEN else None,
+                usable=number < self.usable,
+            )
+            for number, use in enumerate(uses)
+        ]
+
+
 @dataclass
 class Driver:
     """One driver of the fake search; a second one on the same study and store is a resume."""
@@ -99,8 +129,10 @@ class Driver:
     num_lanes: int = 2
     clock: Callable[[], float] = lambda: 0.0
     callbacks: RecordingCallbacks = field(default_factory=RecordingCallbacks)
+    data_change: str | None = None
 
     def __post_init__(self) -> None:
+        self.pool = FakePool(self.num_lanes)
         waits = [0.0]  # a clock that advances only during waits
         self.storage = StorageRetries("s", sleep=waits.append, clock=lambda: sum(waits))
         self.study.sampler = make_sampler(self.spec, len(self.study.trials))
@@ -108,6 +140,13 @@ class Driver:
         self.reconciled: Reconciliation = reconcile(self.store, self.proposals)
         self.budget = Budget(self.spec.search, clock=self.clock).resume(
             self.store.trials(), elapsed_seconds(self.study)
+        )
+        self.lanes = LaneSupply(
+            self.pool.status,
+            self.budget,
+            "s",
+            sleep=lambda _seconds: self.pool.during_wait(),
+            clock=itertools.count().__next__,  # every look is a fresh one
         )
         search = SearchRecord(
             search_id="s-1",
@@ -126,9 +165,10 @@ class Driver:
             self.budget,
             make_request=lambda r: make_request(self.spec, search, self.store, r),
             pool="pool",
-            capacity=lambda: self.num_lanes,
+            lanes=self.lanes,
             callbacks=self.callbacks,
             retry=self.storage,
+            data_change=lambda: self.data_change,
             unfinished=self.reconciled.unfinished,
             max_infeasible_in_a_row=self.spec.search.max_infeasible_in_a_row,
         )

@@ -7,7 +7,7 @@ import fsspec
 import pytest
 from rich.console import Console
 
-from mixfront.data.storage import find_files
+from mixfront.data import open_dataset
 from mixfront.data.synthetic.writer import write_synthetic
 from mixfront.exceptions import SpecError
 from mixfront.records import RecordStore, SearchRecord
@@ -41,9 +41,11 @@ def listings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_the_files_of_the_data_set_are_listed_once(spec: SearchSpec, listings: list[str]) -> None:
-    _, record = prepare_search(spec, Console(quiet=True))
+    store, record = prepare_search(spec, Console(quiet=True))
     assert listings.count(spec.data.path) == 1
-    assert record.dataset_digest == find_files(spec.data.path).digest()
+    dataset = open_dataset(spec.data.path)
+    assert record.dataset_digest == dataset.digest
+    assert store.data_files() == dataset.footers
 
 
 def test_the_loser_of_two_runs_leaves_the_winner_alone(
@@ -64,7 +66,8 @@ def test_the_loser_of_two_runs_leaves_the_winner_alone(
     store = RecordStore(spec.storage, spec.name)
     assert store.search().search_id == winners[0].search_id
     files = {str(path) for path in Path(store.url).iterdir()}
-    assert files == {f"{store.url}/search.json", winners[0].encoder, winners[0].space}
+    of_winner = {winners[0].encoder, winners[0].space}
+    assert files == {f"{store.url}/search.json", f"{store.url}/data_files.json", *of_winner}
 
 
 def test_the_space_is_saved_with_the_search(spec: SearchSpec) -> None:

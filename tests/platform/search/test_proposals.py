@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from optuna.trial import TrialState as OptunaState
 
 from mixfront.exceptions import SpecError
 from mixfront.records.store import TrialRecord, TrialState
-from mixfront.search.proposals import Proposals
+from mixfront.search.proposals import ELAPSED_EVERY_S, Proposals
+from mixfront.search.study import elapsed_seconds
 
 
 @pytest.fixture
@@ -115,14 +117,26 @@ def test_an_enqueued_value_outside_the_space_is_refused(make_driver: Any) -> Non
         make_driver(search=search)
 
 
+def test_rungs_are_read_from_the_study_once(
+    proposals: Proposals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [proposals.ask() for _ in range(3)]
+    read = Mock(wraps=proposals.study.get_trials)
+    monkeypatch.setattr(proposals.study, "get_trials", read)
+    for record in records:
+        proposals.record_rung(record.trial_id, 0.25, {"auc": 0.6, "flops": 1e9})
+    assert len(proposals.rung_values(0.25)) == len(records)
+    assert read.call_count == 1
+
+
+def test_the_elapsed_time_is_stored_every_few_seconds(proposals: Proposals) -> None:
+    for seconds in (1.0, 2.0, 1.0 + ELAPSED_EVERY_S, 2.0 + ELAPSED_EVERY_S):
+        proposals.save_elapsed(seconds)
+    assert elapsed_seconds(proposals.study) == 1.0 + ELAPSED_EVERY_S
+
+
 def test_rungs_are_stored_in_the_study(proposals: Proposals) -> None:
     record = ask_feasible(proposals)
     proposals.record_rung(record.trial_id, 0.25, {"auc": 0.6, "flops": 1e9})
     assert proposals.rung_values(0.25) == {record.trial_id: {"auc": 0.6, "flops": 1e9}}
     assert proposals.rung_values(0.5) == {}
-
-
-def test_state_of_returns_the_state_in_the_study(proposals: Proposals) -> None:
-    record = proposals.ask()
-    assert proposals.state_of(record.trial_id) is OptunaState.RUNNING
-    assert proposals.state_of("99") is None

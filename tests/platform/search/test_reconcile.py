@@ -137,3 +137,20 @@ def test_the_study_of_another_search_is_refused(make_driver: Any) -> None:
     proposals = Proposals.of_spec(driver.spec, other, driver.proposals.space, lambda _f: {})
     with pytest.raises(SpecError, match=r"the study has no trial 0, but .* OPTUNA_STORAGE"):
         reconcile(driver.store, proposals)
+
+
+def test_reconciling_reads_the_study_once_for_all_trials(
+    make_driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = make_driver(search={"trials": 20}).run()
+    looks = 0
+    read = driver.study.get_trials
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(driver.study, "get_trials", counted)
+    assert reconcile(driver.store, driver.proposals).synced == ()
+    assert looks == 2  # and once for the orphans

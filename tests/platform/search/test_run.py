@@ -1,13 +1,16 @@
 """What a driver refuses before it starts a lane."""
 
 import io
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from mixfront.exceptions import StorageError
+from mixfront.exceptions import DataError, StorageError
 from mixfront.records import SearchRecord
 from mixfront.search import run
 from mixfront.search.proposals import Proposals
@@ -38,14 +41,27 @@ def test_a_checkpoint_elsewhere_is_not_resumed(
     driver.store.save_trial(record.model_copy(update={"checkpoint": "s3://elsewhere/step-8"}))
     monkeypatch.setattr(Proposals, "open", lambda *_: driver.proposals)
     with pytest.raises(StorageError, match="of trial 0 is at 's3://elsewhere/step-8'"):
-        run_search(driver.store, search_of(driver), 1, Console(file=io.StringIO()))
+        run_search(driver.store, search_of(driver), Console(file=io.StringIO()))
 
 
 def test_an_encoder_elsewhere_is_not_loaded(make_driver: Any) -> None:
     driver = make_driver()
     search = search_of(driver, encoder="/elsewhere/encoder")
     with pytest.raises(StorageError, match="the encoder of 's' is at '/elsewhere/encoder'"):
-        run_search(driver.store, search, 1, Console(file=io.StringIO()))
+        run_search(driver.store, search, Console(file=io.StringIO()))
+
+
+def test_a_search_whose_data_changed_is_not_resumed(
+    make_driver: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "day.parquet")
+    data = {"path": str(tmp_path), "schema": "/schema.yaml", "validation": "day == 2"}
+    driver = make_driver(data=data).run(max_results=0)
+    monkeypatch.setattr(Proposals, "open", lambda *_: driver.proposals)
+    driver.store.save_data_files({"/day.parquet": "as it was"})
+    search = search_of(driver, dataset_digest="footers:as it was")
+    with pytest.raises(DataError, match=f"{tmp_path} has changed since search 's' started"):
+        run_search(driver.store, search, Console(file=io.StringIO()))
 
 
 def test_a_search_whose_storage_fails_is_interrupted(
@@ -65,7 +81,14 @@ def test_a_search_whose_storage_fails_is_interrupted(
     pool: Any = SimpleNamespace(abort_all=lambda _reason: None)
     monkeypatch.setattr(run, "run_tune", run_tune)
     run._run_to_end(
-        driver.searcher, driver.scheduler, pool, driver.budget, search, store, driver.storage
+        driver.searcher,
+        driver.scheduler,
+        pool,
+        driver.lanes,
+        driver.budget,
+        search,
+        store,
+        driver.storage,
     )
     assert search.state == "interrupted"
     assert search.ended_because == driver.storage.failure

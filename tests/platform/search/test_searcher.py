@@ -4,6 +4,7 @@ import itertools
 import math
 import pickle
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -182,18 +183,115 @@ def test_the_number_of_lanes_may_change(make_driver: Any) -> None:
     driver = make_driver(num_lanes=1)
     assert isinstance(driver.searcher.suggest("a"), dict)
     assert driver.searcher.suggest("b") is None
-    driver.num_lanes = 2
+    driver.pool.usable = 2
     assert isinstance(driver.searcher.suggest("b"), dict)
-    driver.num_lanes = 0
+    driver.pool.usable = 0
     assert driver.searcher.suggest("c") is None  # two are still running
     driver.searcher.interrupt("the end")
     assert driver.searcher.suggest("c") == Searcher.FINISHED
 
 
-def test_without_lanes_the_search_ends_instead_of_blocking(make_driver: Any) -> None:
+def test_without_a_lane_the_searcher_waits_at_no_cost_until_one_returns(make_driver: Any) -> None:
+    now = [0.0]
+    driver = make_driver(num_lanes=0, clock=lambda: now[0], search={"time": "1h"})
+
+    def wait() -> None:
+        now[0] += 7200
+        driver.pool.usable = 1
+
+    driver.pool.during_wait = wait
+    assert isinstance(driver.searcher.suggest("a"), dict)
+    assert driver.budget.seconds() == 0
+    driver.searcher.interrupt("the end")
+    assert make_driver(clock=lambda: now[0]).budget.seconds() == 0  # nor is it saved as spent
+
+
+@pytest.mark.parametrize("cause", ["stop", "lease"])
+def test_a_wait_for_a_lane_can_be_ended(
+    make_driver: Any, monkeypatch: pytest.MonkeyPatch, cause: str
+) -> None:
     driver = make_driver(num_lanes=0)
+
+    def end() -> None:
+        if cause == "stop":
+            driver.searcher.finish("stopped")
+        else:
+            lost = SimpleNamespace(fence=SimpleNamespace(closed_because=lambda: "stopped"))
+            monkeypatch.setattr(driver.searcher, "_store", lost)
+
+    driver.pool.during_wait = end
     assert driver.searcher.suggest("a") == Searcher.FINISHED
-    assert "no lane is left" in driver.searcher.ended_because
+    assert driver.searcher.ended_because == "stopped"
+    assert driver.store.trials() == []
+
+
+def test_broken_lanes_end_the_search_before_anything_is_sampled(make_driver: Any) -> None:
+    """They used to cost a trial per refusal: 60 of 60 trials, without a result."""
+    driver = make_driver(num_lanes=0)
+    driver.pool.broken = 2
+    driver.run()
+    assert driver.store.trials() == []
+    assert driver.searcher.ended_because == (
+        "no lane can be kept alive (last error: no space left); fix the cause, then run "
+        "`mixfront search resume s`"
+    )
+
+
+def test_a_lane_that_refuses_a_trial_costs_nothing(make_driver: Any, report: Any) -> None:
+    refused: list[str] = []
+
+    def lane(request: Mapping[str, Any]) -> Iterator[TrialReport]:
+        if not refused:
+            refused.append(request["trial_id"])
+            driver.pool.usable, driver.pool.broken = 0, 2
+            yield report(0.0, "interrupted", checkpoint=None, metrics={}, error="no lane is ready")
+        yield report(1.0)
+
+    driver = make_driver(num_lanes=1)
+    driver.run(lane)
+    [record] = [r for r in driver.store.trials() if r.state != "infeasible"]
+    assert (record.trial_id, record.state, record.started) == (refused[0], "interrupted", None)
+    assert driver.searcher.ended_because.startswith("no lane can be kept alive")
+    resumed = make_driver().run(lane)
+    assert resumed.store.trial(refused[0]).state is TrialState.COMPLETE
+    ran = [r for r in resumed.store.trials() if r.state is TrialState.COMPLETE]
+    assert len(ran) == 6
+    assert_records_match_study(resumed)
+
+
+def test_a_trial_that_loses_its_lane_goes_on_as_the_same_trial(
+    make_driver: Any, report: Any
+) -> None:
+    """Also the last of the budget: Tune never asks again after FINISHED."""
+    resumed_from: dict[str, list[str | None]] = {}
+
+    def lane(request: Mapping[str, Any]) -> Iterator[TrialReport]:
+        starts = resumed_from.setdefault(request["trial_id"], [])
+        starts.append(request["resume_from"])
+        if len(starts) == 1:
+            yield report(0.5)
+            yield report(0.5, "interrupted", metrics={}, error="no lane is ready")
+        yield report(1.0)
+
+    driver = make_driver().run(lane)
+    ran = [r for r in driver.store.trials() if r.started is not None]
+    assert [r.state for r in ran] == [TrialState.COMPLETE] * 6
+    assert list(resumed_from.values()) == [[None, "memory://step-0.5"]] * 6
+    assert driver.searcher.ended_because == "the trial budget is spent: 6 of 6 trials"
+    assert_records_match_study(driver)
+
+
+def test_a_trial_that_loses_every_lane_without_progress_fails(
+    make_driver: Any, report: Any
+) -> None:
+    def lane(_request: Mapping[str, Any]) -> Iterator[TrialReport]:
+        yield report(0.0, "interrupted", checkpoint=None, metrics={}, error="it died")
+
+    driver = make_driver(search={"trials": 2}).run(lane)
+    ran = [r for r in driver.store.trials() if r.state != "infeasible"]
+    assert [r.state for r in ran] == [TrialState.FAILED] * 2
+    assert ran[0].error == "interrupted 6 times without progress: it died"
+    assert_records_match_study(driver)
 
 
 def test_a_suggestion_is_the_request_for_a_lane(make_driver: Any) -> None:
@@ -380,3 +478,24 @@ def test_a_study_that_fails_for_a_while_changes_nothing(
     driver.run()
     assert driver.searcher.ended_because == "the trial budget is spent: 6 of 6 trials"
     assert_records_match_study(driver)
+
+
+def test_changed_data_interrupts_the_search_instead_of_failing_its_trials(
+    make_driver: Any, report: Any
+) -> None:
+    driver = make_driver(num_lanes=1)
+
+    def lane(_request: Mapping[str, Any]) -> Iterator[TrialReport]:
+        if len(driver.callbacks.ended) >= 2:
+            driver.data_change = "the data set has changed"
+            yield report(0.0, "failed", error="the data set is not the one", metrics={})
+        else:
+            yield report(1.0)
+
+    driver.run(lane)
+    assert driver.searcher.ended_because == "the data set has changed"
+    [last] = [r for r in driver.store.trials() if not r.state.is_finished]
+    assert (last.state, last.error) == (TrialState.INTERRUPTED, "the data set has changed")
+    resumed = make_driver().run()
+    assert all(record.state.is_finished for record in resumed.store.trials())
+    assert_records_match_study(resumed)

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixfront.exceptions import SpecError, UnknownNameError
+from mixfront.lanes.duration import parse_duration
 from mixfront.search.cost_check import ModelCosts
 from mixfront.search.proposals import Proposals
 from mixfront.spaces import load_space
 from mixfront.spec.objectives import Objective
-from mixfront.spec.search_config import parse_duration
 from mixfront.spec.search_spec import SearchSpec, load_spec
 from mixfront.spec.stopping import FixedRungs
 

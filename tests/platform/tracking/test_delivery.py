@@ -29,8 +29,9 @@ class StubSender(MlflowSender):
             raise ConnectionError("cannot connect to http://me:secret@h")
         self.updates += [update.seq for update in updates]
 
-    def show_page(self, html: str) -> None:
-        self.pages.append(html)
+    def show_page(self, path: str, content: str) -> None:
+        assert path == "front.html"
+        self.pages.append(content)
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +110,7 @@ def test_a_large_backlog_is_delivered_in_batches(
 
 
 def test_the_page_is_not_rendered_for_every_front(spool: Spool, sender: StubSender) -> None:
-    queue = Delivery(spool, sender, [], lambda: "<html>")
+    queue = Delivery(spool, sender, [], lambda: {"front.html": "<html>"})
     queue.put(front(1))
     assert queue.flush(10)
     queue.put(front(2))
@@ -124,9 +125,9 @@ def test_the_page_is_refreshed_while_the_search_runs(
     monkeypatch.setattr(delivery, "PAGE_EVERY_S", 0.0)
     rendered = threading.Event()
 
-    def page() -> str:
+    def page() -> dict[str, str]:
         rendered.set()
-        return "<html>"
+        return {"front.html": "<html>"}
 
     queue = Delivery(spool, sender, [], page)
     queue.put(front(1))
@@ -142,9 +143,9 @@ def test_the_page_is_refreshed_when_the_search_ends(
     state = "running"
     rendered = threading.Event()
 
-    def page() -> str:
+    def page() -> dict[str, str]:
         rendered.set()
-        return f"<html>{state}"
+        return {"front.html": f"<html>{state}"}
 
     queue = Delivery(spool, sender, [], page)
     queue.put(front(1))
@@ -158,16 +159,16 @@ def test_the_page_is_refreshed_when_the_search_ends(
 def test_a_page_that_an_earlier_driver_did_not_deliver_is_rendered_once(
     spool: Spool, sender: StubSender
 ) -> None:
-    assert Delivery(spool, sender, [], lambda: "<html>", page_seq=4).close(10)
+    assert Delivery(spool, sender, [], lambda: {"front.html": "<html>"}, page_seq=4).close(10)
     assert sender.pages == ["<html>"]
-    assert Delivery(spool, sender, [], lambda: "<again>", page_seq=4).close(10)
+    assert Delivery(spool, sender, [], lambda: {"front.html": "<again>"}, page_seq=4).close(10)
     assert sender.pages == ["<html>"]
 
 
 def test_a_page_that_fails_to_render_does_not_block_delivery(
     spool: Spool, sender: StubSender, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def page() -> str:
+    def page() -> dict[str, str]:
         raise KeyError("auc")
 
     queue = Delivery(spool, sender, [], page)

@@ -28,5 +28,7 @@ def test_a_front_is_new_when_it_changes() -> None:
     history = History()
     history.add(RunUpdate(seq=3, time_ms=0, texts={"front.json": "{}"}))
     assert history.page_seq == 3
+    history.add(RunUpdate(seq=4, time_ms=0, tags={"mixfront.infeasible": "17"}))
+    assert (history.page_seq, history.num_refused) == (4, 17)
     assert not history.is_new_front("{}")
     assert history.is_new_front('{"front": []}')

@@ -105,7 +105,7 @@ def test_artifacts_are_next_to_the_database(
 ) -> None:
     sender = sender_of(search)
     sender.deliver([update(1, texts={"front.json": "{}"}), update(2, texts={"front.json": "[]"})])
-    sender.show_page("<html>")
+    sender.show_page("front.html", "<html>")
     run = client.get_run(sender.runs[""])
     folder = Path(run.info.artifact_uri.removeprefix("file://"))
     assert Path(tracking_uri.removeprefix("sqlite:///")).parent in folder.parents

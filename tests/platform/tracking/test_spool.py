@@ -1,5 +1,6 @@
 """The spool keeps every update, even if its writer is killed."""
 
+import json
 import subprocess
 import sys
 import time
@@ -65,6 +66,25 @@ def test_a_torn_last_line_is_skipped(tmp_path: Path) -> None:
     later.append(update(3))
     later.close()
     assert [each.seq for each in later.replay()] == [1, 3]
+
+
+@pytest.mark.parametrize("path", ["..", "../../x", "/etc/x", "a/../b", "", "a\nb", "x" * 300])
+def test_a_planted_line_whose_artifact_leaves_the_run_is_skipped(
+    tmp_path: Path, path: str
+) -> None:
+    """MLflow's error would look like an outage, and delivery would retry it forever."""
+    planted = {"seq": 2, "time_ms": 2, "trial_id": "3", "texts": {path: "x"}}
+    lines = [update(1).to_line(), json.dumps(planted), update(3).to_line()]
+    (tmp_path / "000001-000001.jsonl").write_text("\n".join(lines))
+    assert [each.seq for each in Spool(str(tmp_path)).replay()] == [1, 3]
+
+
+def test_a_folder_called_like_a_file_of_the_spool_is_ignored(tmp_path: Path) -> None:
+    (tmp_path / "000001-000001.jsonl").mkdir()
+    (tmp_path / "000001-delivered.json").mkdir()
+    spool = Spool(str(tmp_path))
+    assert spool.replay() == []
+    assert spool.delivered() == DeliveryMark()
 
 
 def test_an_unreadable_mark_counts_as_nothing_delivered(tmp_path: Path) -> None:

@@ -4,13 +4,16 @@ import json
 import time
 from pathlib import Path
 
+import pandas
 import pytest
+import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.records import Extension, RecordStore, SearchRecord, TrialRecord, TrialState
 from mixfront.tracking import MlflowWriter
 from mixfront.tracking.client import connect
+from mixfront.tracking.refused import REFUSED_FILE, refused_table
 
 FRONT = {"search_id": "demo", "front": [{"trial_id": "0"}]}
 
@@ -41,7 +44,9 @@ def test_a_search_and_its_trial_become_runs(
     client: MlflowClient, search: SearchRecord, store: RecordStore, trial: TrialRecord
 ) -> None:
     runs: dict[str | None, str] = {}
-    writer = MlflowWriter(search, store, on_run=runs.__setitem__, page=lambda: "<html>")
+    writer = MlflowWriter(
+        search, store, on_run=runs.__setitem__, pages=lambda: {"front.html": "<html>"}
+    )
     run_search(writer, trial)
     search.state = "finished"
     assert writer.close(search)
@@ -103,7 +108,8 @@ def test_catch_up_logs_records_that_are_ahead_of_mlflow(
 ) -> None:
     writer = MlflowWriter(search, store)
     writer.open_trial(trial)
-    never_logged = trial.model_copy(update={"trial_id": "1", "state": TrialState.INFEASIBLE})
+    measured = {"trial_id": "1", "state": TrialState.INFEASIBLE, "started": 1.0}
+    never_logged = trial.model_copy(update=measured)
     trial.state, trial.error = TrialState.FAILED, "out of memory"
     writer.catch_up([trial, never_logged])
     writer.catch_up([trial, never_logged])
@@ -111,6 +117,40 @@ def test_catch_up_logs_records_that_are_ahead_of_mlflow(
     assert run_of(client, writer, "0").info.status == "FAILED"
     assert run_of(client, writer, "0").data.tags["mixfront.error"] == "out of memory"
     assert run_of(client, writer, "1").data.tags["mixfront.state"] == "infeasible"
+
+
+def test_refused_configurations_are_a_table_and_not_runs(
+    client: MlflowClient, search: SearchRecord, store: RecordStore, trial: TrialRecord
+) -> None:
+    rows = [
+        trial.model_copy(
+            update={
+                "trial_id": str(number),
+                "state": TrialState.INFEASIBLE,
+                "error": "params is 3e+07, not <= 2e+07",
+                "config": {"family": "unimixer", key: 4},
+            }
+        )
+        for number, key in enumerate(["block_size", "num_tokens"])
+    ]
+    for _ in range(2):  # the second driver finds nothing new
+        writer = MlflowWriter(search, store, pages=lambda: {REFUSED_FILE: refused_table(rows)})
+        writer.open_search()
+        writer.catch_up(rows)
+        writer.log_refused(2)
+        assert writer.close(search)
+    run = run_of(client, writer)
+    runs = client.search_runs(
+        [run.info.experiment_id], f"tags.`mixfront.search_id` = '{search.search_id}'"
+    )
+    assert [found.info.run_id for found in runs] == [run.info.run_id]
+    assert run.data.tags["mixfront.infeasible"] == "2"
+    folder = Path(run.info.artifact_uri.removeprefix("file://"))
+    table = pandas.read_json(folder / REFUSED_FILE, orient="split")
+    assert list(table["trial"]) == [0, 1]
+    assert list(table["reason"]) == ["params is 3e+07, not <= 2e+07"] * 2
+    assert list(table["config.block_size"].fillna(0)) == [4, 0]
+    assert json.loads(run.data.tags["mlflow.loggedArtifacts"])[0]["path"] == REFUSED_FILE
 
 
 def test_the_run_id_in_a_record_is_used(
@@ -170,3 +210,31 @@ def test_mlflows_global_state_is_not_changed(
     assert writer.close(search)
     assert mlflow.get_tracking_uri() == uri
     assert mlflow.active_run() is None
+
+
+def test_the_run_of_an_extended_search_shows_what_changed(
+    client: MlflowClient, search: SearchRecord, store: RecordStore
+) -> None:
+    search.spec["search"] = {"trials": 3, "time": None}
+    for changes in ({}, {"trials": (3, 5)}, {"trials": (5, 8), "time": (None, 60.0)}):
+        for key, (_, limit) in changes.items():
+            search.spec["search"][key] = limit
+        if changes:
+            search.extensions.append(
+                Extension(
+                    time=0.0,
+                    before={f"search.{key}": before for key, (before, _) in changes.items()},
+                    after={f"search.{key}": after for key, (_, after) in changes.items()},
+                )
+            )
+        writer = MlflowWriter(search, store)
+        writer.open_search()
+        assert writer.close(search)
+    run = run_of(client, writer)
+    assert run.data.params["search.trials"] == "3"
+    assert run.data.tags["mixfront.extended"] == (
+        "1970-01-01 00:00 UTC: search.trials 3 -> 5; 1970-01-01 00:00 UTC: search.trials 5 -> 8; "
+        "1970-01-01 00:00 UTC: search.time None -> 60.0"
+    )
+    spec = Path(run.info.artifact_uri.removeprefix("file://")) / "spec.yaml"
+    assert yaml.safe_load(spec.read_text())["search"] == {"trials": 8, "time": 60.0}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixfront.data.filter_grammar import MAX_LIST, Comparison, Junction, parse
+from mixfront.data.filter_grammar import MAX_LIST, MAX_LITERALS, Comparison, Junction, parse
 from mixfront.exceptions import SpecError
 
 
@@ -98,3 +98,15 @@ def test_long_lists_are_refused() -> None:
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     with contextlib.suppress(SpecError):
         parse(text)
+
+
+def test_a_filter_too_long_for_arrows_stack_is_refused() -> None:
+    """20,000 comparisons crashed the process."""
+    parse(" or ".join(["x == 1"] * MAX_LITERALS))
+    with pytest.raises(SpecError, match="more than 2000 literals"):
+        parse(" or ".join(["x == 1"] * (MAX_LITERALS + 1)))
+
+
+def test_an_integer_too_long_for_python_is_refused() -> None:
+    with pytest.raises(SpecError, match="does not fit in 64 bits"):
+        parse(f"x == {'9' * 5000}")

@@ -23,6 +23,14 @@ def test_columns_of_different_kinds_are_named(days: Path) -> None:
     assert "item" in str(caught.value)
 
 
+def test_a_column_name_that_is_not_text_is_reported(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"click": [0], "user": [1]}), file, store_schema=False)
+    file.write_bytes(file.read_bytes().replace(b"click", b"\x80lick"))
+    with pytest.raises(DataError, match=r"a\.parquet is not valid UTF-8"):
+        open_dataset(str(tmp_path)).schema  # noqa: B018  (read here)
+
+
 def test_a_truncated_file_is_named(days: Path) -> None:
     whole = part(days).read_bytes()
     part(days).write_bytes(whole[: len(whole) // 2])

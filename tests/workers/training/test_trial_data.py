@@ -100,3 +100,14 @@ def test_a_model_says_which_data_it_was_trained_on(make_request: MakeRequest) ->
     session.close()
     about = json.loads((Path(str(url)) / "model.json").read_text())
     assert about["dataset_digest"] == open_dataset(request.data.path).digest
+
+
+def test_data_that_the_search_did_not_start_with_is_refused(
+    make_request: MakeRequest,
+) -> None:
+    data = make_request().data
+    digest = open_dataset(data.path).digest
+    TrialData(data.model_copy(update={"digest": digest})).close()
+    with pytest.raises(DataError, match="is not the one that the search started with"):
+        TrialData(data.model_copy(update={"digest": f"footers:{'0' * 64}"}))
+    TrialData(data.model_copy(update={"digest": "0" * 64})).close()  # of an earlier version

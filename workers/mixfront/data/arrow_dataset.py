@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as pds
 
-from mixfront.data.parquet_errors import explain_read_error
+from mixfront.data.parquet_errors import READ_ERRORS, explain_read_error
 from mixfront.data.storage import ParquetFiles
 
 _INSPECTED = 32  # number of files whose columns are compared: a month of daily files
@@ -39,9 +39,10 @@ def open_arrow_dataset(files: ParquetFiles) -> ArrowDataset:
         stored = _factory(files, [files.names[i] for i in inspected]).inspect(
             promote_options="permissive"
         )
+        _ = stored.names  # decodes them
         plain = pa.schema([field.with_type(_without_views(field.type)) for field in stored])
         return ArrowDataset(_factory(files, list(files.names)).finish(plain), stored)
-    except (pa.ArrowException, OSError) as problem:
+    except READ_ERRORS as problem:
         raise explain_read_error(files, (), None, problem) from None
 
 

@@ -87,7 +87,7 @@ def open_split(
 
 
 def _key(dataset: ParquetDataset, filter_text: str | None, encoder: Encoder) -> str:
-    parts = [str(FORMAT), dataset.digest, str(filter_text), encoder.digest]
+    parts = [str(FORMAT), dataset.listing_digest, str(filter_text), encoder.digest]
     parts += [encoder.schema.label, encoder.schema.user]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 

@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from mixfront.data.arrow_dataset import ArrowDataset, open_arrow_dataset
+from mixfront.data.file_footers import footers_digest, read_footers
 from mixfront.data.filters import Filter, parse_filter
-from mixfront.data.parquet_errors import explain_read_error
+from mixfront.data.parquet_errors import READ_ERRORS, explain_read_error
 from mixfront.data.storage import ParquetFiles, find_files
 from mixfront.exceptions import DataError, SchemaError, nearest
 
@@ -47,13 +48,30 @@ class ParquetDataset:
 
     Attributes:
         path: As the user wrote it.
-        digest: Identifies the files by name, size, and modification time or ETag.
+        listing_digest: Identifies the files by name, size, and modification time or ETag.
     """
 
     def __init__(self, files: ParquetFiles) -> None:
         self.path = files.path
-        self.digest = files.digest()
+        self.listing_digest = files.digest()
         self._files = files
+
+    @cached_property
+    def footers(self) -> dict[str, str]:
+        """Name below the path -> size and digest of the Parquet footer.
+
+        Raises:
+            DataError: If a file cannot be read; the message names it.
+        """
+        try:
+            return read_footers(self._files)
+        except (pa.ArrowException, OSError) as problem:
+            raise explain_read_error(self._files, (), None, problem) from None
+
+    @property
+    def digest(self) -> str:
+        """Identifies the data by `footers`, the same for every copy of the files."""
+        return footers_digest(self.footers)
 
     @property
     def schema(self) -> Any:
@@ -149,7 +167,7 @@ class ParquetDataset:
         """Turn Arrow's errors into one sentence that names the file."""
         try:
             yield
-        except (pa.ArrowException, OSError) as problem:
+        except READ_ERRORS as problem:
             used = sorted(set(columns))
             raise explain_read_error(self._files, used, self.schema, problem) from None
 

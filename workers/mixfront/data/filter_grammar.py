@@ -21,6 +21,7 @@ Value = int | float | str | bool | None
 OPERATORS = ("==", "!=", "<", "<=", ">", ">=")
 MAX_DEPTH = 50
 MAX_LIST = 1000
+MAX_LITERALS = 2000  # of a filter; Arrow recurses over them, and 20,000 overflow its stack
 
 _TOKEN = re.compile(
     r"""(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)
@@ -31,6 +32,7 @@ _TOKEN = re.compile(
       | (?P<mark>[()\[\],])""",
     re.VERBOSE,
 )
+_MAX_DIGITS = 100  # Python refuses to read integers of more than 4,300 digits
 _WORDS: dict[str, Value] = {"true": True, "false": False, "null": None}
 
 
@@ -78,6 +80,7 @@ class _Parser:
         self._tokens = list(self._tokenise())
         self._next = 0
         self._depth = 0
+        self._num_literals = 0
 
     def parse(self) -> Node:
         root = self._filter()
@@ -162,6 +165,9 @@ class _Parser:
 
     def _literal(self) -> Value:
         token = self._take()
+        self._num_literals += 1
+        if self._num_literals > MAX_LITERALS:
+            raise self._error_at(token.position, f"it has more than {MAX_LITERALS} literals")
         if token.kind == "text":
             return re.sub(r"\\(.)", r"\1", token.text[1:-1])
         if token.kind == "number":
@@ -174,6 +180,8 @@ class _Parser:
     def _number(self, token: _Token) -> int | float:
         if re.fullmatch(r"[-+]?\d+", token.text) is None:
             return float(token.text)
+        if len(token.text) > _MAX_DIGITS:
+            raise self._error_at(token.position, "the integer does not fit in 64 bits")
         number = int(token.text)
         if not -(2**63) <= number < 2**63:
             raise self._error_at(token.position, "the integer does not fit in 64 bits")

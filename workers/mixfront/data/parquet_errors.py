@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 from mixfront.data.storage import ParquetFiles
 from mixfront.exceptions import DataError
 
+READ_ERRORS = (pa.ArrowException, OSError, UnicodeDecodeError)  # the last: a column's name
+
 
 def explain_read_error(
     files: ParquetFiles, columns: Sequence[str], schema: Any, problem: Exception
@@ -31,6 +33,8 @@ def explain_read_error(
 def _find_fault(filesystem: Any, name: str, columns: Sequence[str], schema: Any) -> str | None:
     try:
         file = pq.ParquetFile(filesystem.open_input_file(name), page_checksum_verification=True)
+    except UnicodeDecodeError:
+        return f"the name of a column of {name} is not valid UTF-8; write the file again"
     except (pa.ArrowException, OSError) as problem:
         return (
             f"{name} is not a complete Parquet file: {_first_line(problem)}; it may have been "

@@ -1,8 +1,33 @@
 """What one trial runs on: the `trial:` section of a search spec."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from mixfront.lanes.duration import parse_duration
+
+
+class LaneLimits(BaseModel):
+    """How many lanes a search uses: as many as fit, within these limits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min: int = Field(1, ge=1)  # the search starts once this many are ready
+    max: int | None = Field(None, ge=1)  # None: as many as the cluster's nodes have room for
+
+    @model_validator(mode="after")
+    def _min_below_max(self) -> "LaneLimits":
+        if self.max is not None and self.max < self.min:
+            raise ValueError(
+                f"lanes.max is {self.max}, but lanes.min is {self.min}; set max to at least min"
+            )
+        return self
+
+
+def _lane_limits(data: Any) -> Any:
+    """A plain number is the maximum."""
+    is_number = isinstance(data, int) and not isinstance(data, bool)
+    return {"max": data} if is_number else data
 
 
 class TrialConfig(BaseModel):
@@ -14,6 +39,12 @@ class TrialConfig(BaseModel):
     cpus_per_worker: float = Field(1, gt=0)
     gpus_per_worker: float = Field(0, ge=0)
     zero_stage: int = Field(2, ge=0, le=3)
+    lanes: Annotated[
+        LaneLimits, BeforeValidator(_lane_limits, json_schema_input_type=int | LaneLimits)
+    ] = LaneLimits()
+    start_timeout: Annotated[float | None, BeforeValidator(parse_duration)] = Field(
+        None, gt=0
+    )  # seconds that a lane waits for its resources; None: no limit
     max_failures: int = Field(2, ge=0)  # worker groups that may die under one trial
     isolation: Literal["lane", "process"] = "lane"
     collective_timeout_s: float = Field(120, gt=0)  # of the data group; also the hang timeout
@@ -41,7 +72,9 @@ class LaneSettings(BaseModel):
     check_interval_s: float = Field(1, gt=0)  # between checks of the abort flag while training
     agree_after_error_s: float = Field(5, gt=0)  # how long a failed rank waits for the others
     control_timeout_s: float = Field(1800, gt=0)  # control group; the watchdog is much faster
-    start_timeout_s: float = Field(900, gt=0)  # for resources, processes and imports
+    resource_timeout_s: float | None = Field(None, gt=0)  # for resources; None: no limit
+    start_timeout_s: float = Field(900, gt=0)  # then, for processes and imports
+    restart_s: float = Field(60, gt=0)  # a trial waits this long for a new worker group
     settle_s: float = Field(30, gt=0)  # grace for an aborted command to end, before it is killed
     lease_s: float = Field(60, gt=0)  # a proxy that is silent for this long loses its lane
     memory_margin_mb: float = Field(512, gt=0)  # host memory above what the first trial left
@@ -56,5 +89,6 @@ class LaneSettings(BaseModel):
             hung_after_s=timeout,
             noop_interval_s=min(10.0, timeout / 4),
             heartbeat_interval_s=min(1.0, timeout / 8),
+            resource_timeout_s=trial.start_timeout,
             max_consecutive_deaths=max(3, 2 * (trial.max_failures + 1)),
         )

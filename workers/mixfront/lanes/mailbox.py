@@ -7,6 +7,7 @@ registers as a new generation, fails the command that its predecessor left unans
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from mixfront.lanes.messages import (
@@ -57,6 +58,8 @@ class Mailbox:
         self._last_error: str | None = None
         self._kill_reason: str | None = None
         self._broken: str | None = None
+        self._waiting = False
+        self._draining: str | None = None
 
     # -- called by a proxy or the pool
 
@@ -159,6 +162,8 @@ class Mailbox:
         command = self._command
         if generation != self._generation or not self._ready or command is None:
             return False
+        if reply.outcome is Outcome.INTERRUPTED and self._is_drained(self._command_token):
+            reply = replace(reply, outcome=Outcome.DRAINED)
         if command.command_id != reply.command_id:
             return False
         self._close_command(reply)
@@ -202,6 +207,25 @@ class Mailbox:
         self._lose_group()
         await self._changes.notify()
 
+    async def drain(self, generation: int, reason: str) -> None:
+        """Have a worker group replaced, after the command in flight has written a checkpoint."""
+        if generation == self._generation and self._ready and self._draining is None:
+            self._draining = reason
+            await self._changes.notify()
+
+    async def replace_group(self, reason: str) -> None:
+        """Have an idle worker group killed; this is not counted as a death."""
+        self._recycling = True
+        self._kill_reason = self._last_error = reason
+        self._lose_group()
+        await self._changes.notify()
+
+    async def set_waiting(self, waiting: bool) -> None:
+        """Record whether the lane waits for its resources."""
+        if waiting != self._waiting:
+            self._waiting = waiting
+            await self._changes.notify()
+
     async def declare_broken(self, reason: str) -> None:
         """Mark the lane as broken for good; later commands are refused with `reason`."""
         self._broken = reason
@@ -232,6 +256,8 @@ class Mailbox:
             last_error=self._last_error,
             kill_reason=self._kill_reason,
             broken=self._broken,
+            waiting=self._waiting and not self._ready,
+            draining=self._draining,
             members=tuple(self._members.values()),
         )
 
@@ -259,6 +285,10 @@ class Mailbox:
 
     # -- internal
 
+    def _is_drained(self, token: int) -> bool:
+        """Whether the holder of `token` must move to another lane."""
+        return self._draining is not None and token == self._token and token not in self._aborted
+
     def _refusal(self, token: int) -> Reply | None:
         """The reply that refuses a token, or None if it is accepted."""
         if token < self._token:
@@ -267,6 +297,8 @@ class Mailbox:
             return self._refuse(Outcome.INTERRUPTED, self._aborted[token])
         if self._broken:
             return self._refuse(Outcome.BROKEN, self._broken)
+        if self._is_drained(token):
+            return self._refuse(Outcome.DRAINED, self._draining or "")
         return None
 
     def _not_available(self, generation: int) -> Reply | None:
@@ -303,7 +335,7 @@ class Mailbox:
             return "the lane is closing"
         if self._command_token < self._token:
             return "the lane was released"
-        return self._aborted.get(self._command_token)
+        return self._aborted.get(self._command_token) or self._draining
 
     def _open_generation(self, group: dict[int, WorkerMember]) -> None:
         self._fail_command("the worker group was replaced", retry=True)
@@ -312,6 +344,7 @@ class Mailbox:
         self._members, self._beats = dict(group), {}
         self._ready, self._ready_since = True, self._clock()
         self._loaded_trial, self._kill_reason, self._recycling = None, None, False
+        self._waiting, self._draining = False, None
 
     def _lose_group(self) -> None:
         if self._ready:

@@ -25,6 +25,7 @@ class Outcome(StrEnum):
     FAILED = "failed"  # all ranks agree that the trial failed; the lane stays usable
     INTERRUPTED = "interrupted"  # aborted from outside, after a checkpoint
     RESTARTED = "restarted"  # the worker group died or was replaced during the command
+    DRAINED = "drained"  # stopped after a checkpoint, because its node is about to go
     REFUSED = "refused"  # the caller's lease has ended, or the lane is busy
     BROKEN = "broken"  # the lane will never have a worker group again
 
@@ -60,6 +61,7 @@ class WorkerMember:
     pid: int
     handle: Any = None  # Ray actor handle, used to kill it
     placement_group: Any = None  # the one that the Train run reserved
+    node_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,4 +96,6 @@ class LaneState:
     last_error: str | None
     kill_reason: str | None  # why the worker group must be killed
     broken: str | None  # why there will be no worker group again
+    waiting: bool = False  # for its resources
+    draining: str | None = None  # why the worker group must move to other nodes
     members: tuple[WorkerMember, ...] = ()

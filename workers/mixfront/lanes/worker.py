@@ -125,6 +125,7 @@ class LaneWorker:
             pid=os.getpid(),
             handle=ray.get_runtime_context().current_actor,
             placement_group=ray.util.get_current_placement_group(),
+            node_id=ray.get_runtime_context().get_node_id(),
         )
         timeout_s = self._settings.start_timeout_s
         generation = self._mailbox.join(attempt, self._control.size, member, timeout_s)

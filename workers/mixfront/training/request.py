@@ -19,6 +19,7 @@ class DataRequest(BaseModel):
     validation: str
     test: str | None = None  # evaluated once, at full fidelity; never used for a decision
     encoder: str  # URL of the folder of the fitted encoder
+    digest: str | None = None  # of the data set when the search started; None = do not compare
 
 
 class TrialRequest(BaseModel):

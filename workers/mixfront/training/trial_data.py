@@ -1,8 +1,11 @@
 """The encoder and the encoded rows of one trial, opened once per rank."""
 
+import platform
 from typing import Any
 
 from mixfront.data import EncodedSplit, Encoder, open_dataset, open_split
+from mixfront.data.file_footers import differs
+from mixfront.exceptions import DataError
 from mixfront.training.request import DataRequest
 
 
@@ -10,8 +13,7 @@ class TrialData:
     """The encoded rows on which a trial is trained and evaluated.
 
     The data set's files are listed once, here. A trial does not see later changes; the next trial
-    lists them again, and encodes them again if they differ. To see whether they differ, compare
-    `digest` with the digest in the search's record.
+    lists them again, and is refused if they differ from those that the search started with.
 
     Args:
         request: Where the rows are.
@@ -21,6 +23,7 @@ class TrialData:
         digest: Identifies the data set's files.
 
     Raises:
+        DataError: If the data set is not the one that the search started with.
         DataError, SchemaError, SpecError: As `open_split`.
     """
 
@@ -29,6 +32,12 @@ class TrialData:
         self._request = request
         self._dataset = open_dataset(request.path)
         self.digest = self._dataset.digest
+        if differs(request.digest, self.digest):
+            raise DataError(
+                f"the data set {request.path} on {platform.node()} is not the one that the search "
+                "started with: files were added, removed or rewritten; restore them, or start a "
+                "new search"
+            )
         filters = {"train": request.train, "validation": request.validation}
         if request.test is not None:
             filters["test"] = request.test

@@ -1,1 +1,1 @@
-"""What ends a search before its space is exhausted: budgets, signals and requests to stop."""
+"""What limits a search: lanes, budgets, signals and requests to stop."""

@@ -1,7 +1,8 @@
 """Budget of trials, time and accelerator hours; Tune's own budgets bypass the searcher."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from mixfront.records.store import TrialRecord
 from mixfront.spec.search_config import SearchConfig
@@ -24,6 +25,7 @@ class Budget:
         self._clock = clock
         self._start = clock()
         self._earlier_seconds = 0.0
+        self._paused_since: float | None = None
         self._charged: dict[str, float] = {}  # id of a started trial -> accelerator seconds
 
     def resume(self, records: Iterable[TrialRecord], seconds: float) -> "Budget":
@@ -43,6 +45,20 @@ class Budget:
         """Set the cost of a started trial so far; infeasible trials are never charged."""
         self._charged[trial_id] = accelerator_seconds
 
+    def refund(self, trial_id: str) -> None:
+        """Take back the charge for a trial that was started but never got a lane."""
+        self._charged.pop(trial_id, None)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop the clock while the search waits for a lane."""
+        self._paused_since = self._clock()
+        try:
+            yield
+        finally:
+            self._start += self._clock() - self._paused_since
+            self._paused_since = None
+
     def stops_new_trials(self) -> str | None:
         """The reason to start no more trials, in one sentence, or None; running ones continue."""
         limit = self._limits.trials
@@ -61,8 +77,10 @@ class Budget:
         return None
 
     def seconds(self) -> float:
-        """Wall time of all drivers so far."""
-        return self._earlier_seconds + self._clock() - self._start
+        """Wall time of all drivers so far, without the time that they waited for a lane."""
+        paused_since = self._paused_since  # read once, as another thread may call this
+        now = self._clock() if paused_since is None else paused_since
+        return self._earlier_seconds + now - self._start
 
     def seconds_left(self) -> float | None:
         """Rest of the time budget; None without a time limit."""

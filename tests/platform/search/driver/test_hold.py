@@ -17,7 +17,9 @@ from mixfront.cli.drive import drive
 from mixfront.cluster.connection import Cluster
 from mixfront.data.synthetic.writer import write_synthetic
 from mixfront.exceptions import DriverError
+from mixfront.pool.leases import LaneUse
 from mixfront.pool.report import TrialReport, TrialStatus
+from mixfront.pool.status import LaneStatus
 from mixfront.records import RecordStore, SearchRecord, TrialState
 from mixfront.search.driver.hold import hold_lease
 from mixfront.search.driver.lease import DriverLease, LeaseTimes
@@ -45,7 +47,18 @@ class FakePool:
     def abort_all(self, _reason: str) -> None: ...
 
     def status(self) -> list[Any]:
-        return []
+        return [
+            LaneStatus(
+                lane=0,
+                use=LaneUse.FREE,
+                warm=True,
+                trial_id=None,
+                generation=1,
+                deaths=0,
+                last_error=None,
+                usable=True,
+            )
+        ]
 
     def close(self) -> None: ...
 

@@ -67,3 +67,26 @@ def test_a_resumed_search_only_has_the_rest_of_its_budget() -> None:
     assert resumed.seconds_left() == 40
     clock.now += 41
     assert resumed.stops_running_trials() is not None
+
+
+def test_waiting_for_a_lane_costs_no_time() -> None:
+    clock = Clock()
+    hour = budget(clock, time="1h")
+    clock.now += 600
+    with hour.paused():
+        clock.now += 7200
+        assert hour.seconds() == 600
+        assert hour.stops_running_trials() is None
+    assert hour.seconds() == 600
+    clock.now += 3000
+    assert hour.stops_running_trials() == "the time budget is spent: 3600 of 3600 s"
+
+
+def test_a_refunded_trial_may_start_again() -> None:
+    two = budget(trials=2)
+    two.charge("0", 0)
+    two.charge("1", 0)
+    two.refund("1")
+    assert two.stops_new_trials() is None
+    two.charge("1", 0)
+    assert two.stops_new_trials() == "the trial budget is spent: 2 of 2 trials"

@@ -92,3 +92,11 @@ def test_roles_that_are_wrong_or_cannot_be_guessed_are_refused(logs: str) -> Non
     pq.write_table(pq.read_table(file, partitioning=None).drop_columns(["is_click"]), file)
     with pytest.raises(SchemaError, match="name it with --label"):
         inspect_data(logs)
+
+
+def test_a_column_without_a_name_is_left_out(tmp_path: Path) -> None:
+    rows = pa.table({"click": [0, 1, 0], "user_id": [1, 2, 3], "": [[1], [2, 3], []]})
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    inspection = inspect_data(str(tmp_path))
+    assert [feature.name for feature in inspection.schema.features] == ["user_id"]
+    assert ": a column has no name; left out" in inspection.warnings

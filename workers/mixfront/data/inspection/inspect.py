@@ -154,6 +154,8 @@ def _add_times(
 
 def _check_column(profile: ColumnProfile, signal: LabelSignal | None) -> tuple[str | None, bool]:
     """A warning about a column, if any, and whether it can be a feature."""
+    if not profile.name:
+        return "a column has no name; left out", False
     if profile.constant:
         return "has only one value; left out", False
     if profile.shape == "other":

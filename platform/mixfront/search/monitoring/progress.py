@@ -12,8 +12,8 @@ from rich.table import Table
 from mixfront.exceptions import LaneError
 from mixfront.pareto.formatting import format_value, label
 from mixfront.pareto.front import front_of
-from mixfront.pool.actor import LaneStatus
 from mixfront.pool.leases import LaneUse
+from mixfront.pool.status import LaneStatus
 from mixfront.records import SearchRecord, TrialRecord, TrialState
 from mixfront.search.limits.budget import Budget
 from mixfront.spec.metrics import describe_metric
@@ -155,13 +155,23 @@ class ProgressDisplay:
         return min((limit for limit in limits if limit is not None), default=None)
 
     def _lane_text(self) -> str:
-        """How many lanes are still starting, to explain a wait; empty if none are."""
+        """Which lanes are not ready, to explain a wait; empty if all are."""
         try:
             lanes = self._lanes()
         except LaneError:  # the pool is closing
             return ""
-        starting = sum(not lane.warm and lane.use is not LaneUse.BROKEN for lane in lanes)
-        return f"lanes still starting: {starting} of {len(lanes)}" if starting else ""
+        waiting = [lane for lane in lanes if lane.waiting]
+        starting = [lane for lane in lanes if not (lane.waiting or lane.warm or lane.usable)]
+        broken = [lane for lane in lanes if lane.use is LaneUse.BROKEN]
+        lines = []
+        if waiting:
+            needs = waiting[0].needs
+            lines.append(f"lanes waiting for {needs} each: {len(waiting)} of {len(lanes)}")
+        if num := len(starting) - len(broken):
+            lines.append(f"lanes still starting: {num} of {len(lanes)}")
+        if broken:
+            lines.append(f"lanes broken: {len(broken)} of {len(lanes)} ({broken[0].last_error})")
+        return "\n".join(lines)
 
     def _print_status(self) -> None:
         if time.monotonic() - self._last_line >= self._every_s:

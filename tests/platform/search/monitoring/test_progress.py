@@ -2,16 +2,17 @@
 
 import io
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from mixfront.pool.actor import LaneStatus
 from mixfront.pool.leases import LaneUse
+from mixfront.pool.status import LaneStatus
 from mixfront.records import SearchRecord, TrialRecord, TrialState
 from mixfront.search.limits.budget import Budget
-from mixfront.search.progress import ProgressDisplay
+from mixfront.search.monitoring.progress import ProgressDisplay
 from mixfront.spec.objectives import Objective
 from mixfront.spec.search_config import SearchConfig
 
@@ -110,3 +111,15 @@ def test_without_a_terminal_a_status_line_explains_a_wait(console: Console) -> N
             assert time.monotonic() < deadline, text_of(console)
             time.sleep(0.01)
     assert "lanes" not in text_of(console).splitlines()[-1]
+
+
+def test_lanes_that_wait_for_resources_say_what_they_need(console: Console) -> None:
+    progress = ProgressDisplay(SEARCH, [], budget(), console)
+    waiting = replace(lane(warm=False), waiting=True, needs="2 x (1 CPU)")
+    broken = replace(lane(warm=False), use=LaneUse.BROKEN, last_error="no space left")
+    progress.watch_lanes(lambda: [waiting, lane(warm=False), broken])
+    console.print(progress.table())
+    output = text_of(console)
+    assert "lanes waiting for 2 x (1 CPU) each: 1 of 3" in output
+    assert "lanes still starting: 1 of 3" in output
+    assert "lanes broken: 1 of 3 (no space left)" in output

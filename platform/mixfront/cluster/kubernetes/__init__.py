@@ -1,0 +1,1 @@
+"""Kubernetes manifests for KubeRay 1.7, made from a search spec."""

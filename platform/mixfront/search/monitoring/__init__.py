@@ -1,0 +1,1 @@
+"""What a running search shows: its progress, and metrics for Prometheus through Ray."""

@@ -1,0 +1,209 @@
+"""Lanes in simulated time: a trial's training takes no real time, the driver's work does.
+
+Replaces Tune's loop and Ray's actors. The driver is one thread, as under Tune: while it handles
+one lane's report, the others wait. So a lane idles from its report until the driver's decision.
+"""
+
+import heapq
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from ray._private.dict import flatten_dict
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
+
+from mixfront.pool.leases import Leases
+from mixfront.pool.report import TrialReport, TrialStatus
+from mixfront.search.scheduler import SearchScheduler
+from mixfront.search.searcher import LaneSearcher
+
+Measure = Callable[[str, float], dict[str, float]]  # trial id, fidelity -> metrics
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """What every trial does on its lane."""
+
+    trial_s: float  # simulated seconds of a whole trial
+    evaluations: int  # per trial
+    measure: Measure
+
+
+class DriverClock:
+    """Simulated seconds: real seconds while the driver works, jumps while it waits for lanes."""
+
+    def __init__(self) -> None:
+        self._skipped_s = 0.0
+        self._started = time.perf_counter()
+        self.by_call: dict[str, float] = {}  # real seconds of the driver's work
+
+    def __call__(self) -> float:
+        return time.perf_counter() - self._started + self._skipped_s
+
+    def skip_to(self, moment: float) -> None:
+        """Jump forward to a moment; a moment that has passed changes nothing."""
+        self._skipped_s += max(0.0, moment - self())
+
+    def timed(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Call, and add the real seconds that it took to `by_call`."""
+        started = time.perf_counter()
+        try:
+            return call(*arguments)
+        finally:
+            self.by_call[name] = self.by_call.get(name, 0.0) + time.perf_counter() - started
+
+
+@dataclass
+class _Trial:
+    tune_id: str
+    trial_id: str
+    config: dict[str, Any]
+    evaluations: int = 0
+    due: float = 0.0  # the moment of the next report
+
+
+class LaneTime:
+    """Share of the lanes' time that trained, from the start of the last lane on.
+
+    Args:
+        num_lanes: Number of lanes.
+        clock: Simulated seconds.
+    """
+
+    def __init__(self, num_lanes: int, clock: Callable[[], float]) -> None:
+        self._num_lanes, self._clock = num_lanes, clock
+        self._unused = num_lanes  # lanes that have not trained yet
+        self._free_since: deque[float] = deque()
+        self._from = self._until = 0.0
+        self._idle_s = 0.0
+
+    def free(self, moment: float) -> None:
+        """A lane's trial has ended at a moment that may be in the past."""
+        self._free_since.append(moment)
+
+    def start(self) -> None:
+        """A free lane starts a trial."""
+        if self._unused:
+            self._unused -= 1
+            self._from = self._clock()
+        else:
+            self.wait(self._free_since.popleft())
+
+    def wait(self, since: float) -> None:
+        """A lane has waited for the driver since a moment."""
+        if not self._unused:
+            self._idle_s += self._clock() - max(since, self._from)
+
+    def finish(self) -> None:
+        """No more trials start."""
+        for since in self._free_since:
+            self.wait(since)
+        self._until = self._clock()
+
+    @property
+    def busy(self) -> float:
+        """The share, between 0 and 1; NaN if some lane never trained."""
+        if self._unused or self._until <= self._from:
+            return float("nan")
+        return 1.0 - self._idle_s / (self._num_lanes * (self._until - self._from))
+
+
+class SimulatedLanes:
+    """Calls searcher and scheduler in Tune's order, and keeps the lanes' leases.
+
+    Args:
+        searcher: Proposes the trials.
+        scheduler: Stops them.
+        num_lanes: Number of lanes.
+        workload: What a trial does.
+        clock: Simulated seconds.
+    """
+
+    def __init__(
+        self,
+        searcher: LaneSearcher,
+        scheduler: SearchScheduler,
+        num_lanes: int,
+        workload: Workload,
+        clock: DriverClock,
+    ) -> None:
+        self._searcher, self._scheduler = searcher, scheduler
+        self._workload, self._clock = workload, clock
+        self._leases = Leases(num_lanes, lease_s=float("inf"), clock=clock)
+        self._reports: list[tuple[float, int, _Trial]] = []  # by the moment of the report
+        self._order = itertools.count()
+        self.time = LaneTime(num_lanes, clock)
+
+    def run(self) -> None:
+        """Run until the searcher has finished and the last trial has ended."""
+        finished = False
+        while not finished or self._reports:
+            if not finished and (finished := self._fill_lanes()):
+                self.time.finish()
+            if self._reports:
+                moment, _, trial = heapq.heappop(self._reports)
+                self._clock.skip_to(moment)
+                self._handle(trial)
+
+    def _fill_lanes(self) -> bool:
+        """Start trials until every lane is taken; True if the searcher has finished."""
+        while True:
+            tune_id = f"tune_{next(self._order)}"
+            config = self._clock.timed("suggest", self._searcher.suggest, tune_id)
+            if config is None or config == Searcher.FINISHED:
+                return config is not None
+            trial = _Trial(tune_id, config["request"]["trial_id"], config)
+            assert self._leases.take(trial.trial_id) is not None, "more trials than lanes"
+            self.time.start()
+            self._train(trial)
+
+    def _train(self, trial: _Trial) -> None:
+        """Train to the next evaluation, whose report comes after some simulated seconds."""
+        trial.due = self._clock() + self._workload.trial_s / self._workload.evaluations
+        heapq.heappush(self._reports, (trial.due, next(self._order), trial))
+
+    def _handle(self, trial: _Trial) -> None:
+        result = self._report(trial).to_tune() | {"trial_id": trial.tune_id}
+        flat, is_last = flatten_dict(result), bool(result["done"])
+        if not is_last:
+            tune_trial = SimpleNamespace(config=trial.config)
+            decision = self._clock.timed(
+                "scheduler", self._scheduler.on_trial_result, None, tune_trial, flat
+            )
+            is_last = decision == TrialScheduler.STOP
+        if is_last:
+            flat["done"] = True
+            self._clock.timed("complete", self._searcher.on_trial_complete, trial.tune_id, flat)
+            self._free_lane(trial)
+        else:
+            self._clock.timed("result", self._searcher.on_trial_result, trial.tune_id, flat)
+            self.time.wait(trial.due)
+            self._train(trial)
+
+    def _report(self, trial: _Trial) -> TrialReport:
+        trial.evaluations += 1
+        fidelity = trial.evaluations / self._workload.evaluations
+        folder = trial.config["request"]["folder"]
+        return TrialReport(
+            trial_id=trial.trial_id,
+            status=TrialStatus.COMPLETE if fidelity >= 1 else TrialStatus.RUNNING,
+            number=trial.evaluations,
+            step=100 * trial.evaluations,
+            fidelity=fidelity,
+            metrics=self._workload.measure(trial.trial_id, fidelity),
+            checkpoint=f"{folder}/step-{100 * trial.evaluations}",
+            accelerator_seconds=self._workload.trial_s * fidelity,
+            seconds={"train": self._workload.trial_s / self._workload.evaluations},
+        )
+
+    def _free_lane(self, trial: _Trial) -> None:
+        lease = self._leases.find(trial.trial_id)
+        assert lease is not None
+        self._leases.drop(lease)
+        self._leases.mark_clean(lease.lane)
+        self.time.free(trial.due)
