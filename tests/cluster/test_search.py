@@ -138,10 +138,14 @@ def test_it_finishes_with_every_trial_complete(search: Search) -> None:
 
 def test_study_and_records_agree(search: Search) -> None:
     url = search.services.postgres.url("studies")
-    study = optuna.load_study(study_name=search.status()["search_id"], storage=url)
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * TRIALS
+    storage = optuna.storages.RDBStorage(url)
+    study = optuna.load_study(study_name=search.status()["search_id"], storage=storage)
+    trials = study.get_trials()
+    storage.remove_session()
+    storage.engine.dispose()  # else a warning about open connections fails a later test
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * TRIALS
     values = [list(trial["values"].values()) for trial in search.trials()]
-    assert [trial.values for trial in study.trials] == values
+    assert [trial.values for trial in trials] == values
 
 
 def test_mlflow_and_records_agree(search: Search, user: pytest.MonkeyPatch) -> None:
