@@ -14,8 +14,8 @@ SHARE = 0.05  # of the driver's time
 class FrontPublisher:
     """Publishes the front of one search, in at most 5 % of the driver's time.
 
-    The front of 20,000 trials takes a second to rank and changes the ranks of thousands. Published
-    after each of them, it would take hours.
+    Ranking 20,000 trials takes 0.3 s of CPU, and a new point changes the ranks of many, each an
+    update of MLflow. Done after each of the 20,000, that would add up.
 
     Args:
         writer: Logs to MLflow.

@@ -1,4 +1,4 @@
-"""The nodes of the Ray cluster: what is there, what an autoscaler could add, what is leaving."""
+"""The nodes of the Ray cluster: what is there, what is leaving, whether it can grow."""
 
 from typing import Any
 
