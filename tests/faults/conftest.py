@@ -1,5 +1,7 @@
-"""A finished search of two trials, that agrees in records, study, spool and MLflow."""
+"""Random faults for the rows, and a finished search that agrees in all its stores."""
 
+import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import optuna
 import pytest
 from mlflow import MlflowClient
+from tests.faults.injections import COST, Faults, runs_of, summary
 from tests.faults.invariants import (
     Journal,
     check_budget,
@@ -21,6 +24,34 @@ from mixfront.spec.objectives import Objective
 from mixfront.spec.search_config import SearchConfig
 from mixfront.tracking import MlflowWriter
 from mixfront.tracking.client import connect
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a row until it has injected enough faults."""
+    if "faults" in metafunc.fixturenames:
+        runs = runs_of(metafunc)
+        ids = [f"seed-{seed}" for seed, _ in runs]
+        metafunc.parametrize("faults", runs, indirect=True, ids=ids)
+
+
+@pytest.fixture
+def faults(request: pytest.FixtureRequest) -> Iterator[Faults]:
+    """The faults to inject in one run of a row; the run must inject all of them."""
+    seed, count = request.param
+    row = request.node.originalname.removeprefix("test_").replace("_", " ")
+    faults = Faults(row, count, random.Random(f"{row} {seed}"))
+    yield faults
+    assert faults.injected == count, f"only {faults.injected} of {count} faults were injected"
+    request.node.user_properties.append((COST, [row, count, faults.lost_s]))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many faults of each kind were injected, and what they cost."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    ended = [report for report in reports if getattr(report, "when", None) == "teardown"]
+    properties = [pair for report in ended for pair in report.user_properties]
+    for line in summary([tuple(value) for name, value in properties if name == COST]):
+        terminalreporter.write_line(line)
 
 
 @dataclass
