@@ -1,6 +1,9 @@
 """Detection of threads that make no progress."""
 
 import threading
+import time
+
+import pytest
 
 from mixfront.lanes.stall_detector import StallDetector
 from mixfront.training.work_counter import WorkCounter
@@ -69,3 +72,23 @@ def test_a_thread_that_advances_without_ticking_does_not_stall() -> None:
     thread.join()
     clock.now = 20.0
     detector.observe()  # observing an ended thread must not raise
+
+
+def test_a_thread_that_only_uses_cpu_stalls_five_times_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in a hung wait of NCCL, which spins."""
+    clock, release = Clock(), threading.Event()
+    thread = threading.Thread(target=release.wait, daemon=True)
+    thread.start()
+    monkeypatch.setattr(time, "clock_gettime", lambda _: clock.now)  # it is always busy
+    detector = StallDetector(thread, clock)
+    detector.observe()
+    clock.now = 10.0
+    first = detector.observe()  # the thread may not have been waiting yet
+    clock.now = 60.0
+    assert detector.observe() == pytest.approx(first + 50 / 5)
+    detector.tick()
+    assert detector.observe() == 0.0
+    release.set()
+    thread.join()
