@@ -3,6 +3,7 @@
 # make test-cluster  a search on three Ray nodes, MLflow with logins, PostgreSQL and S3
 # make lint    format, lint, types, layers
 # make fuzz    10,000 damaged inputs; `make test` has 300 of them; SEED=N repeats a run
+# make faults  200 faults at random moments; `make test` has one of each kind; SEED=N repeats a run
 # make bench   the benchmarks: ratios measured side by side in one run
 # make install the virtual environment that all of them use
 
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CLUSTER_STAMP := $(VENV)/.installed-cluster
 
-.PHONY: install demo test test-cluster fuzz lint format bench constraints clean
+.PHONY: install demo test test-cluster fuzz faults lint format bench constraints clean
 .DEFAULT_GOAL := install
 
 install: $(STAMP)
@@ -36,6 +37,11 @@ SEED ?= $(shell date +%s)
 fuzz: install
 	@echo "seed $(SEED)"
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/fuzz -o timeout=7200 --hypothesis-profile=fuzz-full --hypothesis-seed=$(SEED)
+
+FAULTS_PER_ROW ?= 10
+faults: $(CLUSTER_STAMP)
+	@echo "seed $(SEED)"
+	FAULTS_PER_ROW=$(FAULTS_PER_ROW) FAULTS_SEED=$(SEED) $(BIN)/pytest tests/faults --durations=30
 
 test-cluster: $(CLUSTER_STAMP)
 	$(BIN)/pytest -m cluster

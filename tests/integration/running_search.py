@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,15 +26,22 @@ class RunningSearch:
         folder: Folder of the search, its tracking database and its output.
         words: Arguments of `mixfront search`.
         env: Additional environment variables.
+        program: The module to run, and its first arguments.
     """
 
-    def __init__(self, folder: Path, *words: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *words: str,
+        env: Mapping[str, str] | None = None,
+        program: Sequence[str] = ("mixfront.cli", "search"),
+    ) -> None:
         self.store = RecordStore(str(folder / "searches"), NAME)
         self.mark = uuid.uuid4().hex
         self.printed = folder / f"printed-{self.mark}.txt"
         with self.printed.open("w") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "mixfront.cli", "search", *words],
+                [sys.executable, "-m", *program, *words],
                 env=environment(folder) | {MARK: self.mark} | dict(env or {}),
                 stdout=out,
                 stderr=out,

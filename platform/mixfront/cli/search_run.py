@@ -64,21 +64,26 @@ def resume(
     """Resume a search that was interrupted or killed; finished trials are not run again.
 
     A search whose data set has changed is refused, as its trials would not be comparable.
-    With a larger budget, a finished search continues too, from the same study.
+    With a larger budget, a finished search continues too, from the same study. Without one, it
+    only sends MLflow what the server could not receive before the search finished.
 
     Example: `mixfront search resume kuairand-front -o search.trials=+20`
     """
     from mixfront.records.credentials import with_credentials
     from mixfront.records.locate import locate_search
     from mixfront.search.extend import extended
+    from mixfront.search.monitoring.deliver_rest import deliver_rest
 
     store = locate_search(search, storage)
     record = with_credentials(store.search())
+    console = Console()
     if override:
         extended(record, override)  # mistakes surface before anything is started
+    elif record.state == "finished" and deliver_rest(store, record, console):
+        print(f"MLflow now has everything of search {search}")
+        return
     else:
         refuse_finished(record)
-    console = Console()
     result = drive(store, record, console, override or [], accept_changed_data=accept_changed_data)
     _print_end(result, console)
 

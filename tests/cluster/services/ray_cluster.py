@@ -4,7 +4,9 @@ import json
 import secrets
 import urllib.request
 from pathlib import Path
+from typing import Any
 
+import psutil
 from tests.cluster.services.service import BIN, Service, free_ports
 
 # Every address of 127/8 is this machine. Ray replaces 127.0.0.1 with an address of its network.
@@ -19,11 +21,14 @@ class RayCluster:
 
     Args:
         folder: A folder for the nodes' folders; its name is short, because sockets are in it.
+        cpus: Logical CPUs of each node.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cpus: int = CPUS) -> None:
         self.token = secrets.token_hex(32)
-        self.folders = {ip: folder / ip.rsplit(".", 1)[-1] for ip in NODES}
+        self.folders: dict[str, Path] = {}
+        self._folder = folder
+        self._cpus = cpus
         self._gcs, self._dashboard = free_ports(2)
         self.address = f"http://{HEAD}:{self._dashboard}"
         self.gcs_address = f"{HEAD}:{self._gcs}"
@@ -32,43 +37,70 @@ class RayCluster:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self.token,
         }
-        self._nodes: list[Service] = []
+        self._nodes: dict[str, Service] = {}
+        self._num_started = 0
 
     def create(self) -> None:
         """Start the nodes, the head first, and wait until all have joined."""
-        for number, ip in enumerate(NODES, start=1):
-            self._start(ip, number)
+        for ip in NODES:
+            self.add(ip)
 
     def stop(self) -> None:
         """End every node, the head last."""
         while self._nodes:
-            self._nodes.pop().stop()
+            self._nodes.popitem()[1].stop()
 
-    def num_alive(self) -> int:
-        """Number of nodes that are part of the cluster; 0 while the dashboard does not answer."""
-        request = urllib.request.Request(
-            f"{self.address}/api/v0/nodes", headers={"Authorization": f"Bearer {self.token}"}
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                nodes = json.load(answer)["data"]["result"]["result"]
-        except OSError:
-            return 0
-        return sum(node["state"] == "ALIVE" for node in nodes)
-
-    def _start(self, ip: str, number: int) -> None:
-        self.folders[ip].mkdir()
-        node = Service(f"ray-{number}", self.folders[ip])
-        self._nodes.append(node)
+    def add(self, ip: str) -> None:
+        """Start a node, and wait until it has joined."""
+        self._num_started += 1
+        self.folders[ip] = folder = self._folder / str(self._num_started)
+        folder.mkdir()
+        node = self._nodes[ip] = Service(f"ray-{ip}", folder)
+        expected = len(self._nodes)
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                node.start(self._command(ip), lambda: self.num_alive() >= number, env=self._env())
+                node.start(
+                    self._command(ip), lambda: self.num_alive() >= expected, env=self._env()
+                )
             except RuntimeError:
                 node.stop()
                 if attempt == ATTEMPTS:
                     raise
             else:
                 return
+
+    def lose(self, ip: str) -> None:
+        """End a node at once, as if its machine had failed."""
+        for process in self.processes(ip):
+            process.kill()
+        self._nodes.pop(ip).stop()
+
+    def nodes(self) -> list[str]:
+        """The addresses of the nodes, the head first."""
+        return list(self._nodes)
+
+    def processes(self, ip: str) -> list[psutil.Process]:
+        """The processes of a node."""
+        return self._nodes[ip].processes()
+
+    def num_alive(self) -> int:
+        """Number of nodes that are part of the cluster; 0 while the dashboard does not answer."""
+        try:
+            return sum(node["state"] == "ALIVE" for node in self.listing("nodes"))
+        except OSError:
+            return 0
+
+    def listing(self, kind: str) -> list[dict[str, Any]]:
+        """Everything of one kind that the dashboard lists, such as "actors".
+
+        Raises:
+            OSError: If the dashboard does not answer.
+        """
+        request = urllib.request.Request(
+            f"{self.address}/api/v0/{kind}", headers={"Authorization": f"Bearer {self.token}"}
+        )
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return list(json.load(answer)["data"]["result"]["result"])
 
     def _command(self, ip: str) -> list[str]:
         agent, grpc, environment, metrics, client = free_ports(5)
@@ -79,7 +111,11 @@ class RayCluster:
         )
         return [
             *(str(BIN / "ray"), "start", "--block", "--disable-usage-stats"),
-            *(f"--node-ip-address={ip}", f"--num-cpus={CPUS}", f"--temp-dir={self.folders[ip]}"),
+            *(
+                f"--node-ip-address={ip}",
+                f"--num-cpus={self._cpus}",
+                f"--temp-dir={self.folders[ip]}",
+            ),
             f"--object-store-memory={100 * 2**20}",
             f"--dashboard-agent-listen-port={agent}",
             f"--dashboard-agent-grpc-port={grpc}",

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 GUARD = Path(__file__).with_name("guard.py")
 START_S = 180.0  # MLflow and Ray import a lot, and the machine may be loaded
 END_S = 60.0
@@ -71,6 +73,12 @@ class Service:
         self._process.stdin.close()
         self._process.wait(END_S)
         self._process = None
+
+    def processes(self) -> list[psutil.Process]:
+        """The processes of the server, without its guard."""
+        if self._process is None:
+            return []
+        return psutil.Process(self._process.pid).children(recursive=True)
 
     def _wait_until(self, is_ready: Callable[[], bool]) -> None:
         assert self._process is not None
