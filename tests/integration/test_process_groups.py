@@ -16,7 +16,7 @@ from tests.integration.ranks import STAGES, make_request, run_rank, start_ranks,
 
 import mixfront.training.session as session_module
 from mixfront.training import TrialRequest, TrialSession, evaluate
-from mixfront.training.checkpoint import Checkpoints
+from mixfront.training.checkpoints.checkpoint import Checkpoints
 
 pytestmark = pytest.mark.integration
 

@@ -35,10 +35,24 @@ def rank_main(root: Path, rank: int, world_size: int) -> dict[str, Any]:
         first = train(request(root, name, stage), STOP_AFTER)
         results[f"first-{stage}"] = first
         results[f"rest-{stage}"] = train(request(root, name, stage, first["stopped"]))
+    if world_size == 2:
+        results["damaged"] = resume_from_damage(root, rank)
     results["nan"] = diverge_on_the_last_rank(
         request(root, f"{world_size}-nan", stages[-1]), rank, world_size
     )
     return results
+
+
+def resume_from_damage(root: Path, rank: int) -> dict[str, Any]:
+    """The rest of a trial whose latest checkpoint lacks a byte in a file that rank 1 verifies."""
+    import torch.distributed as dist
+
+    latest = train(request(root, "damaged", 2), STOP_AFTER)["stopped"]
+    if rank == 0:
+        file = Path(latest, "tables-1.safetensors")
+        file.write_bytes(file.read_bytes()[:-1])
+    dist.barrier()
+    return train(request(root, "damaged", 2, latest))
 
 
 def diverge_on_the_last_rank(request: TrialRequest, rank: int, world_size: int) -> str:
@@ -94,6 +108,16 @@ def test_two_ranks_resume_bit_identically(stage: int, pair: list[dict[str, Any]]
         whole, first, rest = (results[f"{kind}-{stage}"] for kind in ("whole", "first", "rest"))
         assert len(first["losses"]) == STOP_AFTER
         assert first["losses"] + rest["losses"] == whole["losses"]
+        assert rest["metrics"] == whole["metrics"]
+
+
+def test_two_ranks_fall_back_together_from_a_damaged_checkpoint(
+    pair: list[dict[str, Any]],
+) -> None:
+    for results in pair:
+        whole, rest = results["whole-2"], results["damaged"]
+        assert len(rest["losses"]) > len(whole["losses"]) - STOP_AFTER
+        assert rest["losses"] == whole["losses"][-len(rest["losses"]) :]
         assert rest["metrics"] == whole["metrics"]
 
 

@@ -7,6 +7,7 @@
     │   └── UnknownNameError        a family, search, trial, metric or model that does not exist
     ├── DataError                   Parquet data that cannot be used
     ├── TrialError                  a trial cannot continue
+    │   ├── DamagedError            a file of the trial is missing or not as it was written
     │   ├── DivergedError           loss, gradients or scores are not finite
     │   └── AbortedError            stopped from outside, after a checkpoint
     ├── LaneError                   a lane or its worker group cannot be used
@@ -76,6 +77,10 @@ class DataError(MixfrontError):
 
 class TrialError(MixfrontError):
     """Raised when a trial cannot continue; it ends as FAILED."""
+
+
+class DamagedError(TrialError):
+    """Raised when a file of a checkpoint is missing, incomplete, or not as it was written."""
 
 
 class DivergedError(TrialError):

@@ -3,10 +3,12 @@
 import os
 import secrets
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from mixfront.doctor.finding import Finding, failed, ok, one_line, warning
+from mixfront.exceptions import UsageError
 from mixfront.locations import absolute, is_local
 from mixfront.spec.storage import STORAGE_VARIABLE, default_storage
 
@@ -36,8 +38,13 @@ def check_storage() -> Finding:
 
 def check_cache() -> Finding:
     """Check the cache, which only this user may access because encoded rows are user data."""
+    from mixfront.data.cache_eviction import CacheLimits, used_bytes
     from mixfront.data.cache_folder import CACHE_VARIABLE, encoded_folder
 
+    try:
+        limits = CacheLimits.from_environment()
+    except UsageError as problem:
+        return failed(str(problem), "correct it, or leave it out for the default")
     folder = encoded_folder(None)
     if folder.exists():
         info = folder.stat()
@@ -51,7 +58,12 @@ def check_cache() -> Finding:
                 f"other users can access {folder} (mode {info.st_mode & 0o777:o})",
                 f"chmod 700 {folder}",
             )
-    return _local(folder, CACHE_VARIABLE)
+    finding = _local(folder, CACHE_VARIABLE)
+    used = (
+        f"encoded rows take {used_bytes(folder) / 1e9:.1f} GB, at most {limits.gigabytes:g} GB, "
+        f"and are removed after {limits.days:g} days without use"
+    )
+    return replace(finding, seen=f"{finding.seen}; {used}")
 
 
 def first_existing(folder: Path) -> Path:

@@ -10,6 +10,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from mixfront.lanes import LaneSettings, TrialConfig
 from mixfront.lanes.memory import KEEP_FREED_MEMORY
 from mixfront.lanes.worker import LaneConfig, lane_loop
+from mixfront.records.arrow_storage import arrow_storage
 
 _ENVIRONMENT = {
     "RAY_TRAIN_V2_ENABLED": "1",
@@ -112,9 +113,11 @@ def run_lane(plan: RunPlan, mailbox: Any) -> None:
 
 def _run_options(plan: RunPlan, mailbox: Any) -> dict[str, Any]:
     unlimited: dict[str, Any] = {"max_failures": -1, "controller_failure_limit": -1}
+    filesystem, path = arrow_storage(plan.storage)
     return {
         "name": f"lane-{plan.lane}",
-        "storage_path": plan.storage,
+        "storage_path": path,
+        "storage_filesystem": filesystem,
         "failure_config": FailureConfig(**unlimited),
         "callbacks": [DeathReporter(mailbox)],
         "logging_config": LoggingConfig(log_level="CRITICAL"),

@@ -34,14 +34,19 @@ def apply_report(
 ) -> None:
     """Update a record with a report.
 
+    A trial whose checkpoint was damaged repeats evaluations. The record keeps the metrics of its
+    highest fidelity, and at equal fidelity the first ones, as MLflow does.
+
     Args:
         record: Changed in place.
         report: The lane's latest report.
         before: The record when the lane got the trial; the report's counters start from it.
         objectives: The search's objectives.
     """
-    record.fidelity = max(record.fidelity, min(1.0, report.fidelity))
-    record.metrics = finite(report.metrics) or record.metrics
+    fidelity = min(1.0, report.fidelity)
+    if fidelity > record.fidelity or not record.metrics:
+        record.fidelity = max(record.fidelity, fidelity)
+        record.metrics = finite(report.metrics) or record.metrics
     record.values = objective_values(objectives, record.metrics, record.costs)
     record.checkpoint = report.checkpoint or record.checkpoint
     record.model_url = report.model_url or record.model_url

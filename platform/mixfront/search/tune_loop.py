@@ -11,6 +11,7 @@ from ray.tune.execution import class_cache
 
 from mixfront.exceptions import LaneError
 from mixfront.pool.trial import LaneTrial
+from mixfront.records.arrow_storage import arrow_storage
 from mixfront.search.scheduler import SearchScheduler
 from mixfront.search.searcher import LaneSearcher
 
@@ -50,9 +51,7 @@ def run_tune(searcher: LaneSearcher, scheduler: SearchScheduler, scratch: str) -
             reuse_actors=True,
             trial_dirname_creator=lambda trial: str(trial.trial_id),
         ),
-        run_config=tune.RunConfig(
-            name=f"driver-{time.time_ns()}", storage_path=scratch, verbose=0
-        ),
+        run_config=run_config(scratch),
     )
     leave_out_keys()
     try:
@@ -62,6 +61,17 @@ def run_tune(searcher: LaneSearcher, scheduler: SearchScheduler, scratch: str) -
         raise LaneError(
             f"Ray Tune failed: {error}; resume the search with `mixfront search resume`"
         ) from None
+
+
+def run_config(scratch: str) -> tune.RunConfig:
+    """Where Tune writes its files."""
+    filesystem, path = arrow_storage(scratch)
+    return tune.RunConfig(
+        name=f"driver-{time.time_ns()}",
+        storage_path=path,
+        storage_filesystem=filesystem,
+        verbose=0,
+    )
 
 
 def _on_this_node() -> dict[str, float]:

@@ -65,6 +65,21 @@ def test_a_private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert check_cache().status is Status.OK
 
 
+def test_the_size_and_the_limits_of_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIXFRONT_CACHE", str(tmp_path))
+    monkeypatch.setenv("MIXFRONT_CACHE_MAX_GB", "2.5")
+    (tmp_path / "encoded" / "x").mkdir(mode=0o700, parents=True)
+    (tmp_path / "encoded").chmod(0o700)
+    (tmp_path / "encoded" / "x" / "ids.npy").write_bytes(bytes(200_000_000))
+    assert "encoded rows take 0.2 GB, at most 2.5 GB" in check_cache().seen
+    assert "after 30 days" in check_cache().seen
+    monkeypatch.setenv("MIXFRONT_CACHE_MAX_GB", "much")
+    assert check_cache().status is Status.FAILED
+    assert "MIXFRONT_CACHE_MAX_GB is 'much'" in check_cache().seen
+
+
 def test_a_cache_that_others_can_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIXFRONT_CACHE", str(tmp_path))
     (tmp_path / "encoded").mkdir()

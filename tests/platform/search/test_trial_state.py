@@ -50,6 +50,23 @@ def test_a_complete_trial_has_full_fidelity_and_every_objective() -> None:
     assert record.error is None
 
 
+def test_a_repeated_evaluation_changes_neither_fidelity_nor_metrics() -> None:
+    """The trial fell back from a damaged checkpoint to the one before, and trained longer."""
+    record = ended(changed(status="running", fidelity=0.5, metrics={"auc": 0.7}, checkpoint="b"))
+    before = record.model_copy(deep=True)
+    for fidelity, auc, checkpoint in ((0.25, 0.6, "a"), (0.5, 0.71, "b")):
+        repeated = changed(
+            status="running", fidelity=fidelity, metrics={"auc": auc}, checkpoint=checkpoint
+        )
+        apply_report(record, repeated, before, OBJECTIVES)
+        assert (record.fidelity, record.metrics) == (0.5, {"auc": 0.7})
+        assert record.values == {"auc": 0.7, "flops": 1e9}
+        assert record.checkpoint == checkpoint  # the one that exists
+        assert record.accelerator_seconds == 24
+    apply_report(record, REPORT, before, OBJECTIVES)
+    assert (record.fidelity, record.metrics) == (1.0, REPORT.metrics)
+
+
 @pytest.mark.parametrize(
     ("change", "state", "error"),
     [

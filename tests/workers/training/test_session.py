@@ -14,7 +14,7 @@ import torch
 from mixfront.exceptions import AbortedError, DivergedError, SpecError, TrialError
 from mixfront.spec.metrics import METRICS, describe_metric
 from mixfront.training import Predictor, TrialRequest, TrialSession
-from mixfront.training.checkpoint import read_manifest
+from mixfront.training.checkpoints.manifest import read_manifest
 from mixfront.training.evaluation import Evaluation
 from mixfront.training.latency import LATENCIES
 
@@ -158,27 +158,13 @@ def test_old_checkpoints_are_removed(make_request: MakeRequest) -> None:
 
 def test_the_previous_checkpoint_is_kept_until_the_next_advance(make_request: MakeRequest) -> None:
     """A driver that dies before it records the newest checkpoint resumes from the one before."""
-    session = TrialSession(make_request(evaluate_every=0.25))
+    session = TrialSession(make_request(evaluate_every=0.25, keep_checkpoints=1))
     urls = [session.advance().checkpoint for _ in range(2)]
     assert [Path(url, "manifest.json").exists() for url in urls] == [True, True]
     session.advance()
     assert [Path(url, "manifest.json").exists() for url in urls] == [False, True]
     session.close()
     assert not Path(urls[1]).exists()
-
-
-def test_a_checkpoint_without_manifest_or_with_a_flipped_bit_is_rejected(
-    make_request: MakeRequest,
-) -> None:
-    _, url = run(make_request(), stop_after=2)
-    tables = Path(url) / "tables-0.safetensors"
-    data = tables.read_bytes()
-    tables.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    with pytest.raises(TrialError, match="digest differs"):
-        TrialSession(make_request(resume_from=url))
-    (Path(url) / "manifest.json").unlink()
-    with pytest.raises(TrialError, match="not a complete checkpoint"):
-        TrialSession(make_request(resume_from=url))
 
 
 def test_a_checkpoint_of_another_trial_is_rejected(make_request: MakeRequest) -> None:

@@ -2,7 +2,7 @@
 
 A split's folder is named by a digest of its files, filter and encoder. It is written under a
 temporary name and renamed when it is complete, under a file lock; the arrays are plain `.npy`
-files.
+files. Before a split is written, splits that are used least give way to it.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import numpy as np
 from filelock import FileLock
 
 from mixfront.data.batch import FeatureLayout
+from mixfront.data.cache_eviction import MANIFEST, InUse, make_room, use
 from mixfront.data.cache_folder import private_folder, remove, require_space
 from mixfront.data.dataset import ParquetDataset
 from mixfront.data.encoding.encoder import Encoder
@@ -30,7 +31,6 @@ from mixfront.data.encoding.labels import (
 from mixfront.exceptions import DataError
 
 FORMAT = 2  # increase it when the content of the files changes
-MANIFEST = "split.json"  # written last
 _DTYPES = {
     "ids": "<i4",
     "numeric": "<f4",
@@ -55,6 +55,7 @@ class EncodedSplit:
     label: Array  # (N,) float32
     user: Array  # (N,) int64, comparable within the split
     layout: FeatureLayout
+    in_use: InUse | None = None  # protects the files from eviction
 
 
 def open_split(
@@ -75,15 +76,19 @@ def open_split(
         DataError: If a file is damaged, no row is selected, a label is neither 0 nor 1, all labels
             are the same, or the disk is full.
         SchemaError, SpecError: If the columns or the filter do not fit the data.
+        UsageError: If a limit of the cache is invalid.
     """
     root = private_folder(cache_dir)
     key = _key(dataset, filter_text, encoder)
     folder = root / key
-    if not _is_complete(folder):
-        with FileLock(root / f"{key}.lock"):
-            if not _is_complete(folder):  # another process may have built it meanwhile
-                _build(folder, dataset, filter_text, encoder)
-    return _open(folder, encoder.layout)
+    while True:
+        if not _is_complete(folder):
+            with FileLock(root / f"{key}.lock"):
+                if not _is_complete(folder):  # another process may have built it meanwhile
+                    _build(folder, dataset, filter_text, encoder)
+        in_use = use(folder)
+        if in_use is not None:  # else another process evicted it in this moment
+            return _open(folder, encoder.layout, in_use)
 
 
 def _key(dataset: ParquetDataset, filter_text: str | None, encoder: Encoder) -> str:
@@ -115,7 +120,9 @@ def _build(
     try:
         num_rows = _check_labels(dataset, filter_text, encoder.schema.label)
         shapes = _shapes(num_rows, encoder.layout)
-        require_space(building, sum(_num_bytes(name, shape) for name, shape in shapes.items()))
+        num_bytes = sum(_num_bytes(name, shape) for name, shape in shapes.items())
+        make_room(folder.parent, num_bytes)
+        require_space(building, num_bytes)
         _write_arrays(building, shapes, dataset, filter_text, encoder)
         sizes = {name: (building / f"{name}.npy").stat().st_size for name in shapes}
         manifest = {"format": FORMAT, "num_rows": num_rows, "sizes": sizes}
@@ -200,7 +207,7 @@ def _is_complete(folder: Path) -> bool:
         return False
 
 
-def _open(folder: Path, layout: FeatureLayout) -> EncodedSplit:
+def _open(folder: Path, layout: FeatureLayout, in_use: InUse) -> EncodedSplit:
     num_rows: int = json.loads((folder / MANIFEST).read_text())["num_rows"]
     arrays = {
         name: np.load(
@@ -208,4 +215,4 @@ def _open(folder: Path, layout: FeatureLayout) -> EncodedSplit:
         )
         for name, shape in _shapes(num_rows, layout).items()
     }
-    return EncodedSplit(num_rows=num_rows, layout=layout, **arrays)
+    return EncodedSplit(num_rows=num_rows, layout=layout, in_use=in_use, **arrays)

@@ -46,12 +46,17 @@ def require_space(folder: Path, num_bytes: int) -> None:
     Raises:
         DataError: If the disk has too little space.
     """
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(folder)
     if free < num_bytes:
         raise DataError(
             f"the encoded rows need {num_bytes / 1e9:.1f} GB but {folder.parent} has "
             f"{free / 1e9:.1f} GB left; free some space, or move MIXFRONT_CACHE to a larger disk"
         )
+
+
+def free_bytes(folder: Path) -> int:
+    """Free space on the disk of a folder."""
+    return shutil.disk_usage(folder).free
 
 
 def remove(folder: Path) -> None:

@@ -1,7 +1,8 @@
 """Files and safetensors with digests, in a folder at any fsspec URL; never a pickle."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import fsspec
@@ -10,10 +11,10 @@ import safetensors.torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from mixfront.exceptions import TrialError
+from mixfront.exceptions import DamagedError, TrialError
 from mixfront.training.work_counter import WORK
 
-_PIECE = 16 * 2**20  # bytes that are uploaded in one request: S3 allows 10,000, 168 GB
+_PIECE = 16 * 2**20  # bytes that one request transfers: S3 allows 10,000 per upload, 168 GB
 
 
 class ShardFile(BaseModel):
@@ -56,32 +57,43 @@ class ArtifactFolder:
         """Content of a file.
 
         Raises:
+            DamagedError: If it does not exist.
             TrialError: If it cannot be read.
         """
-        try:
+        with self._reading(name):
             data: bytes = self._fs.cat_file(f"{self._root}/{name}")
-        except OSError as error:
-            raise TrialError(
-                f"cannot read {self.url}/{name}: {error}; was it moved or removed?"
-            ) from None
         return data
+
+    def verify(self, name: str, expected: ShardFile) -> None:
+        """Compare a file with its digest, in pieces that `WORK` counts.
+
+        Raises:
+            DamagedError: If it is missing or differs.
+            TrialError: If it cannot be read.
+        """
+        digest, num_bytes = hashlib.sha256(), 0
+        with self._reading(name), self._fs.open(f"{self._root}/{name}", "rb") as file:
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+                num_bytes += len(piece)
+                WORK.add()
+        if digest.hexdigest() != expected.sha256:
+            raise self._changed(name, num_bytes, expected)
 
     def read_tensors(self, name: str, expected: ShardFile | None = None) -> dict[str, Tensor]:
         """Tensors of a safetensors file.
 
         Raises:
-            TrialError: If the file is missing, damaged, or differs from `expected`.
+            DamagedError: If the file is missing, damaged, or differs from `expected`.
+            TrialError: If it cannot be read.
         """
         data = self.read(name)
         if expected and hashlib.sha256(data).hexdigest() != expected.sha256:
-            raise TrialError(
-                f"{self.url}/{name} has changed since it was written: its digest differs "
-                f"({len(data)} bytes, expected {expected.num_bytes}); use an older checkpoint"
-            )
+            raise self._changed(name, len(data), expected)
         try:
             return safetensors.torch.load(data)
         except safetensors.SafetensorError as error:
-            raise TrialError(f"{self.url}/{name} is damaged: {error}") from None
+            raise DamagedError(f"{self.url}/{name} is damaged: {error}") from None
 
     def exists(self, name: str) -> bool:
         """Whether a file of this name exists."""
@@ -101,3 +113,25 @@ class ArtifactFolder:
         path = f"{self._root}/{name}"
         if self._fs.exists(path):
             self._fs.rm(path, recursive=True)
+
+    def name_in(self, parent: "ArtifactFolder") -> str | None:
+        """Path of this folder relative to one that contains it, else None."""
+        prefix = f"{parent._root}/"
+        is_inside = type(self._fs) is type(parent._fs) and self._root.startswith(prefix)
+        return self._root.removeprefix(prefix) if is_inside else None
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            is_missing = isinstance(error, FileNotFoundError)
+            raise (DamagedError if is_missing else TrialError)(
+                f"cannot read {self.url}/{name}: {error}; was it moved or removed?"
+            ) from None
+
+    def _changed(self, name: str, num_bytes: int, expected: ShardFile) -> DamagedError:
+        return DamagedError(
+            f"{self.url}/{name} has changed since it was written: its digest differs "
+            f"({num_bytes} bytes, expected {expected.num_bytes}); use an older checkpoint"
+        )

@@ -43,4 +43,4 @@ class TrainingConfig(_Frozen):
     evaluate_every: float = Field(0.25, gt=0, le=1)  # share of all steps of all passes
     eval_batch_size: int = Field(4096, ge=1)
     seed: int = 0
-    keep_checkpoints: int = Field(1, ge=1)
+    keep_checkpoints: int = Field(2, ge=1)  # with 1, a damaged one leaves only the beginning

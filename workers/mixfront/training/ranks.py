@@ -81,6 +81,14 @@ class Ranks:
         dist.broadcast(tensor, group=self.waiting_group, group_src=0)
         return [float(value) for value in tensor.tolist()]
 
+    def highest(self, value: int) -> int:
+        """The highest value of all ranks, which wait for as long as the slowest needs."""
+        if self.world_size == 1:
+            return value
+        tensor = torch.tensor(value)
+        dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self.waiting_group)
+        return int(tensor)
+
     def barrier(self) -> None:
         """Wait for all ranks, for as long as they need."""
         if self.world_size > 1:

@@ -9,7 +9,9 @@ from typing import Any
 from mixfront.data import Batch, TrainBatches
 from mixfront.exceptions import AbortedError, SpecError, TrialError
 from mixfront.models import make_config, serving_weights
-from mixfront.training.checkpoint import Checkpoints, Identity, TrainingProgress
+from mixfront.training.checkpoints.checkpoint import Checkpoints
+from mixfront.training.checkpoints.intact import intact_checkpoint
+from mixfront.training.checkpoints.manifest import Identity, TrainingProgress
 from mixfront.training.evaluate import evaluate
 from mixfront.training.evaluation import Evaluation
 from mixfront.training.export import SAMPLE_ROWS, export_model
@@ -32,7 +34,8 @@ class TrialSession:
     """A trial, built on every rank; every method is a collective.
 
     It resumes from `request.resume_from` if that is set, with bit-identical results on the same
-    machine.
+    machine. If that checkpoint is damaged, it resumes from the newest intact one before it, or
+    starts from the beginning.
 
     Args:
         request: The trial to train.
@@ -43,7 +46,7 @@ class TrialSession:
     Raises:
         UsageError: If the request is invalid.
         DataError: If the data cannot be used.
-        TrialError: If the checkpoint to resume from cannot be used.
+        TrialError: If the checkpoint to resume from belongs to another trial or cannot be read.
     """
 
     def __init__(
@@ -205,15 +208,17 @@ class TrialSession:
         )
 
     def _resume(self) -> None:
-        if self.request.resume_from:
-            trainer = self._trainer
-            try:
+        trainer = self._trainer
+        try:
+            if self.latest is not None:
+                self.latest = intact_checkpoint(self._checkpoints, self.latest, self._ranks)
+            if self.latest is not None:
                 self._progress = self._checkpoints.load(
-                    self.request.resume_from, trainer.engine, trainer.tables, trainer.sparse
+                    self.latest, trainer.engine, trainer.tables, trainer.sparse
                 )
-            except TrialError:
-                trainer.close()
-                raise
+        except TrialError:
+            trainer.close()
+            raise
 
     def _train_to(self, target: int, check: Callable[[int], bool] | None) -> float:
         """Train up to a step; returns the number of rows trained on."""

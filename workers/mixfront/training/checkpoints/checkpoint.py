@@ -7,70 +7,24 @@ step-<n>/rank-<r>.json              digests of rank r's files
 step-<n>/manifest.json              written last: without it the checkpoint is incomplete
 """
 
-from typing import Any
-
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from mixfront.exceptions import TrialError
+from mixfront.exceptions import DamagedError, TrialError
 from mixfront.training.artifact_folder import ArtifactFolder, ShardFile
+from mixfront.training.checkpoints.manifest import (
+    FORMAT,
+    MANIFEST,
+    Identity,
+    Manifest,
+    TrainingProgress,
+    read_manifest,
+)
 from mixfront.training.deepspeed.engine import DenseEngine
 from mixfront.training.ranks import Ranks
 from mixfront.training.tables.embedding import EmbeddingTables
 from mixfront.training.tables.sparse_optimizer import SparseOptimizer
-
-FORMAT = 1
-MANIFEST = "manifest.json"
-
-
-class TrainingProgress(BaseModel):
-    """Training state besides tensors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    step: int = 0
-    evaluated_step: int = 0  # step of the last evaluation
-    loss_sum: float = 0.0  # over the steps since then, for the mean that is reported
-    loss_steps: int = 0
-
-    def after_step(self, loss: float) -> "TrainingProgress":
-        """Progress after one more step."""
-        return TrainingProgress(
-            step=self.step + 1,
-            evaluated_step=self.evaluated_step,
-            loss_sum=self.loss_sum + loss,
-            loss_steps=self.loss_steps + 1,
-        )
-
-
-class Identity(BaseModel):
-    """What a checkpoint and the trial that resumes from it must have in common."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    family: str
-    model: dict[str, Any]
-    training: dict[str, Any]
-    zero_stage: int
-    world_size: int
-    total_steps: int
-    encoder: str  # digest
-
-
-class Manifest(BaseModel):
-    """Content of manifest.json."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: int
-    identity: Identity
-    progress: TrainingProgress
-    pass_index: int  # position in the data, derived from the step
-    step_in_pass: int
-    tau: float | None
-    sparse_steps: int
-    files: dict[str, ShardFile]
 
 
 class _RankFiles(BaseModel):
@@ -106,8 +60,7 @@ class Checkpoints:
         tau: float | None,
     ) -> str:
         """Write a checkpoint; returns its URL once it is complete."""
-        name = f"step-{progress.step}"
-        folder = ArtifactFolder(f"{self._folder.url}/{name}")
+        folder = ArtifactFolder(self.url_of(progress.step))
         if self._ranks.is_first:
             folder.remove(MANIFEST)  # from an earlier attempt at the same step
         self._ranks.barrier()  # before `weights`, which is a collective with a short timeout
@@ -125,7 +78,7 @@ class Checkpoints:
                 sparse_steps=optimizer.step_count,
                 files=self._all_files(folder),
             )
-            folder.write(MANIFEST, manifest.model_dump_json(indent=1).encode())
+            folder.write(MANIFEST, manifest.with_digest().model_dump_json(indent=1).encode())
         self._ranks.barrier()
         return folder.url
 
@@ -139,14 +92,13 @@ class Checkpoints:
         """Restore the state that was saved at `url`.
 
         Raises:
-            TrialError: If it is not a checkpoint, is damaged, or belongs to another trial.
+            DamagedError: If it is incomplete or damaged; see `verify`, which loads nothing.
+            TrialError: If it belongs to another trial, or cannot be read.
         """
         folder = ArtifactFolder(url)
         manifest = read_manifest(url)
         self._check(url, manifest.identity)
-        engine.load_weights(
-            folder.read_tensors("weights.safetensors", manifest.files["weights.safetensors"])
-        )
+        engine.load_weights(_read(folder, manifest, "weights.safetensors"))
         # Without ZeRO all ranks have the same optimizer state, so only rank 0 writes it.
         writer = self._ranks.rank if self._identity.zero_stage else 0
         state = _read(folder, manifest, f"optimizer-{writer}.safetensors")
@@ -155,6 +107,32 @@ class Checkpoints:
         own = _read(folder, manifest, f"optimizer-{self._ranks.rank}.safetensors")
         _set_random_state(_strip(own, "random."), self._ranks.device)
         return manifest.progress
+
+    def verify(self, url: str) -> None:
+        """Compare this rank's share of a checkpoint's files with their digests; not a collective.
+
+        Raises:
+            DamagedError: If the manifest or a file is missing or damaged.
+            TrialError: If it belongs to another trial, or cannot be read.
+        """
+        manifest = read_manifest(url)
+        self._check(url, manifest.identity)
+        folder = ArtifactFolder(url)
+        for name in sorted(manifest.files)[self._ranks.rank :: self._ranks.world_size]:
+            folder.verify(name, manifest.files[name])
+
+    def complete_before(self, step: int) -> list[int]:
+        """Steps of the complete checkpoints before a step, ascending; not a collective."""
+        return [s for s in self._steps() if s < step and self._is_complete(s)]
+
+    def step_of(self, url: str) -> int | None:
+        """The step of a checkpoint in this trial's folder, also if it is damaged, else None."""
+        name = ArtifactFolder(url).name_in(self._folder) or ""
+        return _step(name)
+
+    def url_of(self, step: int) -> str:
+        """URL of the checkpoint of a step."""
+        return f"{self._folder.url}/step-{step}"
 
     def prune(self, step: int) -> None:
         """Keep the last few checkpoints up to this step; later ones belong to a lost attempt.
@@ -167,14 +145,13 @@ class Checkpoints:
         self._ranks.barrier()
 
     def _prune(self, step: int) -> None:
-        steps = {
-            int(name.removeprefix("step-"))
-            for name in self._folder.names()
-            if name.removeprefix("step-").isdigit()
-        }
-        complete = [s for s in sorted(steps) if s <= step and self._is_complete(s)]
-        for removed in steps - set(complete[-self._keep :]):
+        kept = self.complete_before(step + 1)[-self._keep :]
+        for removed in set(self._steps()) - set(kept):
             self._folder.remove(f"step-{removed}")
+
+    def _steps(self) -> list[int]:
+        steps = (_step(name) for name in self._folder.names())
+        return sorted(step for step in steps if step is not None)
 
     def _write_shard(
         self,
@@ -238,30 +215,14 @@ class Checkpoints:
         return self._folder.exists(f"step-{step}/{MANIFEST}")
 
 
-def read_manifest(url: str) -> Manifest:
-    """The manifest of a checkpoint.
-
-    Raises:
-        TrialError: If it does not exist, so the checkpoint is incomplete, or cannot be read.
-    """
-    folder = ArtifactFolder(url)
-    if not folder.exists(MANIFEST):
-        raise TrialError(
-            f"{url} is not a complete checkpoint: it has no {MANIFEST}; use an older one"
-        )
-    try:
-        return Manifest.model_validate_json(folder.read(MANIFEST))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise TrialError(
-            f"{url}/{MANIFEST} is invalid: {key}: {first['msg']}; use an older checkpoint"
-        ) from None
+def _step(name: str) -> int | None:
+    digits = name.removeprefix("step-")
+    return int(digits) if digits != name and digits.isdecimal() else None
 
 
 def _read(folder: ArtifactFolder, manifest: Manifest, name: str) -> dict[str, Tensor]:
     if name not in manifest.files:
-        raise TrialError(
+        raise DamagedError(
             f"{folder.url} is incomplete: its manifest lacks {name}; use an older checkpoint"
         )
     return folder.read_tensors(name, manifest.files[name])

@@ -1,0 +1,1 @@
+"""Checkpoints of a trial: written, verified, loaded, and the one to resume from."""
