@@ -17,6 +17,7 @@ from mixfront.search.cost_check import CostCheck, ModelCosts
 from mixfront.search.recorded_space import recorded_space
 from mixfront.search.study import (
     num_enqueued,
+    one_transaction,
     open_study,
     running_trial,
     set_elapsed_seconds,
@@ -123,8 +124,13 @@ class Proposals:
     def ask(self) -> TrialRecord:
         """The next configuration, as a record: RUNNING, or INFEASIBLE with the reason.
 
-        Its constraints are stored in the study. Pass an infeasible record to `tell`.
+        The study gets it with its constraints, in one transaction. Pass an infeasible record to
+        `tell`.
         """
+        with one_transaction(self.study):
+            return self._ask()
+
+    def _ask(self) -> TrialRecord:
         trial = self.study.ask()
         self._trials[trial.number] = trial
         record = TrialRecord(trial_id=str(trial.number), family="", config={})

@@ -1,6 +1,7 @@
 """The Optuna study of a search: created once, reopened on resume."""
 
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import optuna
@@ -11,6 +12,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from mixfront.exceptions import MixfrontError, SpecError
 from mixfront.installation.extras import missing_extra
 from mixfront.records.scrub import scrub_text
+from mixfront.search.stored_study.storage import StudyStorage
 from mixfront.spec.search_spec import SearchSpec
 
 _DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
@@ -19,7 +21,9 @@ _SECONDS = "mixfront:seconds"
 
 
 def open_study(spec: SearchSpec, storage_url: str, search_id: str) -> optuna.Study:
-    """Open the study of a search, or create it; optuna-dashboard can open it too.
+    """Open the study of a search, or create it, as its only writer.
+
+    Other programs, such as optuna-dashboard, can read it with Optuna.
 
     Raises:
         SpecError: If Optuna cannot use the storage.
@@ -27,12 +31,14 @@ def open_study(spec: SearchSpec, storage_url: str, search_id: str) -> optuna.Stu
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # else Optuna logs every tell
     try:
-        study = optuna.create_study(
+        database = optuna.storages.RDBStorage(storage_url)
+        optuna.create_study(
             study_name=search_id,
-            storage=storage_url,
+            storage=database,
             directions=[_DIRECTIONS[objective.direction] for objective in spec.objectives],
             load_if_exists=True,
         )
+        study = optuna.Study(search_id, StudyStorage(database, search_id))
     except Exception as error:  # every database driver has its own exceptions
         raise storage_error(storage_url, error) from error
     with warnings.catch_warnings():
@@ -68,6 +74,12 @@ def make_sampler(spec: SearchSpec, num_trials: int) -> optuna.samplers.BaseSampl
         return optuna.samplers.TPESampler(
             n_startup_trials=config.startup_trials, multivariate=True, group=True, seed=seed
         )
+
+
+def one_transaction(study: optuna.Study) -> AbstractContextManager[None]:
+    """A block that writes the trial it asks for all at once, if the study is in a database."""
+    storage = study._storage
+    return storage.one_transaction() if isinstance(storage, StudyStorage) else nullcontext()
 
 
 def running_trial(study: optuna.Study, number: int) -> Trial | None:

@@ -1,5 +1,6 @@
 """Whenever the driver dies, the resumed search loses no trial and runs none twice."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -8,6 +9,7 @@ from typing import Any
 
 import optuna
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState as OptunaState
@@ -17,6 +19,7 @@ from mixfront.pool.report import TrialReport, TrialStatus
 from mixfront.records.store import RecordStore, TrialState
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import reconcile
+from mixfront.search.study import open_study
 
 
 @pytest.mark.parametrize("killed_after", range(12))
@@ -93,6 +96,39 @@ def test_resuming_after_a_kill_at_any_write(
     assert all(r.state.is_finished for r in records)
     assert [r.trial_id for r in records] == [str(t.number) for t in study.trials]
     assert all(t.state.is_finished() for t in study.trials)
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(killed_at=st.integers(0, 120))
+def test_resuming_after_a_kill_at_any_statement(
+    make_spec: Any, make_driver: Any, tmp_path_factory: pytest.TempPathFactory, killed_at: int
+) -> None:
+    """A driver is killed before its n-th statement to the study's database."""
+    make = type(make_driver())
+    folder = tmp_path_factory.mktemp("search")
+    spec, url = make_spec(search={"trials": 4}), f"sqlite:///{folder}/study.db"
+    store, study = RecordStore(str(folder), "s"), open_study(spec, url, "s-1")
+    statements = itertools.count()
+
+    def kill(*_: Any) -> None:
+        if next(statements) >= killed_at:
+            raise Killed
+
+    engine = study._storage._database.engine  # type: ignore[attr-defined]
+    sa.event.listen(engine, "before_cursor_execute", kill)
+    with suppress(Killed):
+        make(spec, study, store).run()
+    engine.dispose()
+    resumed = make(spec, open_study(spec, url, "s-1"), store).run()
+    records, trials = store.trials(), resumed.study.trials
+    assert [r.state for r in records].count(TrialState.COMPLETE) == 4
+    assert [r.trial_id for r in records] == [str(t.number) for t in trials]
+    assert all(t.state.is_finished() for t in trials)
+    assert len(resumed.reconciled.orphans) <= 1
+    in_database = optuna.load_study(study_name="s-1", storage=url).trials
+    assert [t.values for t in in_database] == [t.values for t in trials]
 
 
 def test_a_trial_finished_in_the_records_only_is_finished_in_the_study_too(

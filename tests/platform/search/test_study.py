@@ -38,7 +38,7 @@ def test_a_study_is_created_once_and_reopened(make_spec: Any, tmp_path: Path) ->
     handle.set_constraint("params", 0.5)
     handle.set_user_attr("mixfront:rung:0.25", {"auc": 0.6})
     reopened.tell(0, state=optuna.trial.TrialState.PRUNED)
-    frozen = study.trials[0]
+    frozen = optuna.load_study(study_name="s-1", storage=url).trials[0]
     assert frozen.params == {"x": first}
     assert frozen.constraints == {"params": 0.5}
     assert running_trial(reopened, 0) is None

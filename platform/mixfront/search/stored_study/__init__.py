@@ -1,0 +1,1 @@
+"""The study in its database: one writer, which reads it once."""
