@@ -60,7 +60,7 @@ def test_one_of_several_successors_gets_the_lease(table: LeaseTable) -> None:
     def take(driver: int) -> int | None:
         barrier.wait()
         owner = f"owner-{driver}"
-        return table.take_over("successors", row, owner, "ann@gpu-4 pid 2", stale_s=0)
+        return table.take_over("successors", row, owner, "ann@gpu-4 pid 2")
 
     with ThreadPoolExecutor(DRIVERS) as threads:
         epochs = list(threads.map(take, range(DRIVERS)))
@@ -68,11 +68,12 @@ def test_one_of_several_successors_gets_the_lease(table: LeaseTable) -> None:
     assert not table.renew("successors", 1, "gone")
 
 
-def test_a_fresh_lease_is_not_taken_over(table: LeaseTable) -> None:
+def test_a_renewed_lease_is_not_taken_over(table: LeaseTable) -> None:
     table.insert("fresh", "alive", "ann@gpu-3 pid 1")
     row = table.read("fresh")
     assert row is not None
-    assert table.take_over("fresh", row, "me", "ann@gpu-4 pid 2", stale_s=90) is None
+    assert table.renew("fresh", 1, "alive")
+    assert table.take_over("fresh", row, "me", "ann@gpu-4 pid 2") is None
 
 
 def test_a_second_driver_is_told_who_runs_the_search(table: LeaseTable) -> None:

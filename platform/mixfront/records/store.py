@@ -210,10 +210,12 @@ class RecordStore:
         Raises:
             UnknownNameError: If there is no such search.
         """
-        if not self.exists():
+        try:
+            return self._files.read(SearchRecord, "search.json")
+        except (FileNotFoundError, NotADirectoryError):
             storage = self._root.rsplit("/", 1)[0]
-            raise UnknownNameError("search", self.name, list_searches(storage, self._fs))
-        return self._files.read(SearchRecord, "search.json")
+            names = list_searches(storage, self._fs)
+        raise UnknownNameError("search", self.name, names)
 
     def save_search(self, record: SearchRecord) -> None:
         """Write or replace the search's record, without the passwords in its URIs."""
@@ -221,8 +223,11 @@ class RecordStore:
 
     def data_files(self) -> dict[str, str] | None:
         """The data set's files when the search started; None if they were not recorded."""
-        path = f"{self._root}/data_files.json"
-        return dict(json.loads(self._fs.cat_file(path))) if self._fs.exists(path) else None
+        try:  # not `exists`, which is false where fsspec cannot look
+            content = self._fs.cat_file(f"{self._root}/data_files.json")
+        except FileNotFoundError:
+            return None
+        return dict(json.loads(content))
 
     def save_data_files(self, footers: Mapping[str, str]) -> None:
         """Write or replace the list of the data set's files: name -> size and footer."""
@@ -234,10 +239,13 @@ class RecordStore:
         Raises:
             UnknownNameError: If the search has no such trial.
         """
-        file = trial_file(trial_id)
-        if _TRIAL_ID.fullmatch(trial_id) is None or not self._fs.exists(f"{self._root}/{file}"):
-            raise UnknownNameError("trial", trial_id, [t.trial_id for t in self.trials()])
-        return self._own(trial_id, self._files.read(TrialRecord, file))
+        if _TRIAL_ID.fullmatch(trial_id) is not None:
+            try:
+                record = self._files.read(TrialRecord, trial_file(trial_id))
+                return self._own(trial_id, record)
+            except (FileNotFoundError, NotADirectoryError):
+                pass
+        raise UnknownNameError("trial", trial_id, [t.trial_id for t in self.trials()])
 
     def trials(self) -> list[TrialRecord]:
         """All trials, in the order of their numbers."""

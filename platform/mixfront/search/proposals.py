@@ -19,6 +19,7 @@ from mixfront.search.study import (
     num_enqueued,
     one_transaction,
     open_study,
+    running_numbers,
     running_trial,
     set_elapsed_seconds,
     set_num_enqueued,
@@ -71,6 +72,8 @@ class Proposals:
         self._costs = costs
         self._fence = fence
         self._trials: dict[int, Trial] = {}
+        self._answered = set(running_numbers(study))  # RUNNING trials that someone knows of
+        self._ask_failed = False
         self._rungs: dict[float, dict[str, dict[str, float]]] = {}
         self._saved_elapsed = -math.inf
 
@@ -125,13 +128,24 @@ class Proposals:
         """The next configuration, as a record: RUNNING, or INFEASIBLE with the reason.
 
         The study gets it with its constraints, in one transaction. Pass an infeasible record to
-        `tell`.
+        `tell`. If storage fails, the next call continues with the same trial.
         """
-        with one_transaction(self.study):
-            return self._ask()
+        with one_transaction(self.study):  # first, as it reads again what may have been written
+            trial = self._unanswered() if self._ask_failed else None
+            self._ask_failed = True
+            record = self._describe(trial or self.study.ask())
+        self._ask_failed = False
+        self._answered.add(int(record.trial_id))
+        return record
 
-    def _ask(self) -> TrialRecord:
-        trial = self.study.ask()
+    def _unanswered(self) -> Trial | None:
+        """The trial of an `ask` that failed, if the study has it: it would stay RUNNING."""
+        numbers = (n for n in running_numbers(self.study) if n not in self._answered)
+        number = next(numbers, None)
+        return None if number is None else self._handle(number)
+
+    def _describe(self, trial: Trial) -> TrialRecord:
+        """Sample a trial's configuration; a second call samples nothing anew."""
         self._trials[trial.number] = trial
         record = TrialRecord(trial_id=str(trial.number), family="", config={})
         try:
@@ -176,6 +190,7 @@ class Proposals:
         self._store_constraints(record)
         self.study.tell(number, values, state=_TOLD_AS[record.state], skip_if_finished=True)
         self._trials.pop(number, None)
+        self._answered.discard(number)
 
     def save_elapsed(self, seconds: float) -> None:
         """Store the search's wall time so far, for the time budget of later drivers.

@@ -65,17 +65,19 @@ def _run_search(store: RecordStore, search: SearchRecord, console: Console) -> S
     store = store.with_retries(storage).in_memory()
     search = own_search(store, search)
     spec = SearchSpec.model_validate(search.spec)
-    proposals = Proposals.open(spec, search, store.fence)
-    unfinished = [own_trial(store, search, t) for t in reconcile(store, proposals).unfinished]
+    proposals = storage(lambda: Proposals.open(spec, search, store.fence))
+    left_open = storage(lambda: reconcile(store, proposals)).unfinished
+    unfinished = [own_trial(store, search, trial) for trial in left_open]
     trials = store.trials()
     if trials:
         refuse_changed_data(store, search)
-    budget = Budget(spec.search).resume(trials, elapsed_seconds(proposals.study))
+    elapsed_s = storage(lambda: elapsed_seconds(proposals.study))
+    budget = Budget(spec.search).resume(trials, elapsed_s)
     progress = ProgressDisplay(search, trials, budget, console)
     search.state, search.ended_because = "running", None
     store.save_search(search)
     with (
-        TrackingCallbacks(search, store, proposals.space, progress) as callbacks,
+        storage(lambda: TrackingCallbacks(search, store, proposals.space, progress)) as callbacks,
         progress,
         _lanes(search, spec, store) as pool,
         SearchMetrics(search.name, trials, pool.status, callbacks.backlog) as metrics,

@@ -94,6 +94,11 @@ def running_trial(study: optuna.Study, number: int) -> Trial | None:
     return Trial(study, frozen._trial_id)
 
 
+def running_numbers(study: optuna.Study) -> list[int]:
+    """Numbers of the trials that are RUNNING in the study."""
+    return [t.number for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
+
+
 def frozen_trial(study: optuna.Study, number: int) -> FrozenTrial | None:
     """A trial of the study, or None if there is no such trial."""
     trials = study.get_trials(deepcopy=False)

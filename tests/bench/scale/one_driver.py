@@ -23,8 +23,8 @@ def main(trials: int = TRIALS, lanes: tuple[int, ...] = LANES) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for num_lanes in lanes:
             search = SimulatedSearch(Path(folder), trials)
-            first = search.drive(num_lanes)
-            resumed = search.drive(num_lanes, trials=trials + 1)
+            first = search.measure(num_lanes)
+            resumed = search.measure(num_lanes, ("search.trials=+1",))
             _add(table, first, resumed)
             Console(width=120).print(table)
 

@@ -23,6 +23,7 @@ from mixfront.search.scheduler import SearchScheduler
 from mixfront.search.searcher import LaneSearcher
 
 Measure = Callable[[str, float], dict[str, float]]  # trial id, fidelity -> metrics
+STEPS = 100  # optimizer steps per evaluation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,9 @@ class _Trial:
     tune_id: str
     trial_id: str
     config: dict[str, Any]
-    evaluations: int = 0
+    resumed: int = 0  # evaluations before the checkpoint that it continues from
+    evaluations: int = 0  # of all drivers
+    reports: int = 0
     due: float = 0.0  # the moment of the next report
 
 
@@ -122,6 +125,8 @@ class SimulatedLanes:
         num_lanes: Number of lanes.
         workload: What a trial does.
         clock: Simulated seconds.
+        on_train: Called with the trial's id when a lane begins to train it.
+        aborted: Returns why every trial ends at its next evaluation, or None.
     """
 
     def __init__(
@@ -131,17 +136,22 @@ class SimulatedLanes:
         num_lanes: int,
         workload: Workload,
         clock: DriverClock,
+        *,
+        on_train: Callable[[str], None] = lambda _: None,
+        aborted: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._searcher, self._scheduler = searcher, scheduler
         self._workload, self._clock = workload, clock
+        self._on_train, self._aborted = on_train, aborted
         self._leases = Leases(num_lanes, lease_s=float("inf"), clock=clock)
         self._reports: list[tuple[float, int, _Trial]] = []  # by the moment of the report
         self._order = itertools.count()
         self.time = LaneTime(num_lanes, clock)
+        self.began = self.ended = time.perf_counter()
 
     def run(self) -> None:
         """Run until the searcher has finished and the last trial has ended."""
-        finished = False
+        self.began, finished = time.perf_counter(), False
         while not finished or self._reports:
             if not finished and (finished := self._fill_lanes()):
                 self.time.finish()
@@ -149,6 +159,7 @@ class SimulatedLanes:
                 moment, _, trial = heapq.heappop(self._reports)
                 self._clock.skip_to(moment)
                 self._handle(trial)
+        self.ended = time.perf_counter()
 
     def _fill_lanes(self) -> bool:
         """Start trials until every lane is taken; True if the searcher has finished."""
@@ -157,9 +168,10 @@ class SimulatedLanes:
             config = self._clock.timed("suggest", self._searcher.suggest, tune_id)
             if config is None or config == Searcher.FINISHED:
                 return config is not None
-            trial = _Trial(tune_id, config["request"]["trial_id"], config)
+            trial = _started(tune_id, config)
             assert self._leases.take(trial.trial_id) is not None, "more trials than lanes"
             self.time.start()
+            self._on_train(trial.trial_id)
             self._train(trial)
 
     def _train(self, trial: _Trial) -> None:
@@ -186,19 +198,30 @@ class SimulatedLanes:
             self._train(trial)
 
     def _report(self, trial: _Trial) -> TrialReport:
+        trial.reports += 1
+        if (reason := self._aborted()) is not None:
+            return self._report_of(trial, TrialStatus.INTERRUPTED, error=reason)
         trial.evaluations += 1
         fidelity = trial.evaluations / self._workload.evaluations
-        folder = trial.config["request"]["folder"]
+        return self._report_of(
+            trial,
+            TrialStatus.COMPLETE if fidelity >= 1 else TrialStatus.RUNNING,
+            metrics=self._workload.measure(trial.trial_id, fidelity),
+            seconds={"train": self._workload.trial_s / self._workload.evaluations},
+        )
+
+    def _report_of(self, trial: _Trial, status: TrialStatus, **fields: Any) -> TrialReport:
+        evaluation_s = self._workload.trial_s / self._workload.evaluations
+        step, folder = STEPS * trial.evaluations, trial.config["request"]["folder"]
         return TrialReport(
             trial_id=trial.trial_id,
-            status=TrialStatus.COMPLETE if fidelity >= 1 else TrialStatus.RUNNING,
-            number=trial.evaluations,
-            step=100 * trial.evaluations,
-            fidelity=fidelity,
-            metrics=self._workload.measure(trial.trial_id, fidelity),
-            checkpoint=f"{folder}/step-{100 * trial.evaluations}",
-            accelerator_seconds=self._workload.trial_s * fidelity,
-            seconds={"train": self._workload.trial_s / self._workload.evaluations},
+            status=status,
+            number=trial.reports,
+            step=step,
+            fidelity=trial.evaluations / self._workload.evaluations,
+            checkpoint=f"{folder}/step-{step}" if step else None,
+            accelerator_seconds=evaluation_s * (trial.evaluations - trial.resumed),
+            **fields,
         )
 
     def _free_lane(self, trial: _Trial) -> None:
@@ -207,3 +230,11 @@ class SimulatedLanes:
         self._leases.drop(lease)
         self._leases.mark_clean(lease.lane)
         self.time.free(trial.due)
+
+
+def _started(tune_id: str, config: dict[str, Any]) -> _Trial:
+    """A trial on its lane, which continues from the checkpoint of an earlier driver, if any."""
+    request = config["request"]
+    checkpoint = request["resume_from"]
+    resumed = 0 if checkpoint is None else int(checkpoint.rpartition("-")[2]) // STEPS
+    return _Trial(tune_id, request["trial_id"], config, resumed, evaluations=resumed)

@@ -2,34 +2,22 @@
 
 import hashlib
 import io
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 from rich.console import Console
-from tests.bench.scale.simulated_lanes import DriverClock, SimulatedLanes, Workload
+from tests.bench.scale.simulated_lanes import Workload
+from tests.bench.scale.simulated_pool import SimulatedPool, instead_of_ray
 
-from mixfront.pareto.front import front_of
-from mixfront.pool.leases import LaneUse
-from mixfront.pool.status import LaneStatus
+from mixfront.cli.drive import drive
+from mixfront.data.synthetic.writer import write_synthetic
 from mixfront.records import RecordStore
-from mixfront.records.retries import StorageRetries
-from mixfront.search.callbacks import TrackingCallbacks
-from mixfront.search.driver.hold import hold_lease
-from mixfront.search.limits.budget import Budget
-from mixfront.search.limits.lane_supply import LaneSupply
-from mixfront.search.monitoring.progress import ProgressDisplay
+from mixfront.records.credentials import with_credentials
 from mixfront.search.prepare import prepare_search
-from mixfront.search.proposals import Proposals
-from mixfront.search.reconcile import reconcile
-from mixfront.search.request import RequestMaker
-from mixfront.search.scheduler import SearchScheduler
-from mixfront.search.searcher import LaneSearcher
-from mixfront.search.study import elapsed_seconds
-from mixfront.spec.search_spec import SearchSpec, load_spec
+from mixfront.search.run import SearchResult
+from mixfront.spec.search_spec import load_spec
 
 GIB = 2**30
 
@@ -49,10 +37,10 @@ class Measurement:
 
 
 class SimulatedSearch:
-    """A search of the packaged demo space; `drive` runs one driver of it.
+    """A search of the packaged demo space.
 
     Args:
-        folder: Where its data, databases and records are.
+        folder: Where its data, databases and records are; searches may share it.
         trials: Its budget.
         overrides: More of the spec, as for `mixfront search run -o`.
     """
@@ -60,8 +48,7 @@ class SimulatedSearch:
     def __init__(self, folder: Path, trials: int, overrides: tuple[str, ...] = ()) -> None:
         data = folder / "data"
         if not data.exists():
-            words = ["data", "synth", str(data), "--rows", "4000", "--seed", "1"]
-            subprocess.run([sys.executable, "-m", "mixfront.cli", *words], check=True)
+            write_synthetic(data, 4000, seed=1)
         settings = (
             f"name=scale-{time.time_ns()}",
             f"data.path={data}",
@@ -72,85 +59,45 @@ class SimulatedSearch:
             "search.enqueue=[]",
             "search.sampler=random",
             f"search.trials={trials}",
+            "training.precision=fp32",  # "auto" asks the lanes' devices
         )
-        self._spec = load_spec("demo", [*settings, *overrides])
-        self._console = Console(file=io.StringIO())
-        self._store, self._search = prepare_search(self._spec, self._console)
+        self.spec = load_spec("demo", [*settings, *overrides])
+        self.store, _ = prepare_search(self.spec, _console())
 
-    def drive(self, num_lanes: int, *, trials: int | None = None) -> Measurement:
-        """Run a driver until the search ends.
+    def measure(self, num_lanes: int, extensions: tuple[str, ...] = ()) -> Measurement:
+        """Run a driver until the search ends, and measure it.
 
         Args:
             num_lanes: Number of simulated lanes.
-            trials: The budget from now on, if it is not the spec's.
+            extensions: Overrides of the budget, if the search has finished.
         """
-        limits = self._spec.search.model_copy(
-            update={"trials": trials or self._spec.search.trials}
-        )
-        spec = self._spec.model_copy(update={"search": limits})
-        started = time.perf_counter()
-        with hold_lease(self._store, self._search, self._console) as store:
-            return self._drive(spec, store, num_lanes, started)
-
-    def _drive(
-        self, spec: SearchSpec, store: RecordStore, num_lanes: int, started: float
-    ) -> Measurement:
-        storage = StorageRetries(self._search.name, fence=store.fence)
-        store, clock = store.with_retries(storage).in_memory(), DriverClock()
-        proposals = Proposals.open(spec, self._search, store.fence)
-        unfinished = reconcile(store, proposals).unfinished
-        earlier = store.trials()
-        budget = Budget(spec.search, clock=clock).resume(earlier, elapsed_seconds(proposals.study))
-        progress = ProgressDisplay(self._search, earlier, budget, self._console)
-        with TrackingCallbacks(self._search, store, proposals.space, progress) as callbacks:
-            searcher = LaneSearcher(
-                proposals,
-                store,
-                budget,
-                make_request=RequestMaker(spec, self._search, store),
-                pool="simulated",
-                lanes=LaneSupply(lambda: _ready_lanes(num_lanes), budget, self._search.name),
-                callbacks=callbacks,
-                retry=storage,
-                unfinished=unfinished,
-            )
-            scheduler = SearchScheduler(
-                spec.stopping, proposals, budget, searcher.costs_of, storage
-            )
-            ready = time.perf_counter()
-            lanes = SimulatedLanes(searcher, scheduler, num_lanes, WORKLOAD, clock)
-            lanes.run()
-            drained = time.perf_counter()
-        trials = store.trials()
+        earlier, started = len(self.store.trials()), time.perf_counter()
+        pool = SimulatedPool(num_lanes, WORKLOAD)
+        result = run_driver(self.store, pool, extensions)
+        assert pool.lanes is not None, f"no trial was started: {result.search.ended_because}"
         return Measurement(
             num_lanes=num_lanes,
-            trials=len(trials) - len(earlier),
-            busy=lanes.time.busy,
-            resume_s=ready - started,
-            driver_s=clock.by_call,
-            drain_s=time.perf_counter() - drained,
-            front=len(
-                front_of(trials, self._search.objectives, self._search.reference_point).members
-            ),
+            trials=len(result.trials) - earlier,
+            busy=pool.lanes.time.busy,
+            resume_s=pool.lanes.began - started,
+            driver_s=pool.clock.by_call,
+            drain_s=time.perf_counter() - pool.lanes.ended,
+            front=len(result.front.members),
             memory_gib=psutil.Process().memory_info().rss / GIB,
         )
 
 
-def _ready_lanes(num_lanes: int) -> list[LaneStatus]:
-    """All lanes, ready to train."""
-    return [
-        LaneStatus(
-            lane=number,
-            use=LaneUse.FREE,
-            warm=True,
-            trial_id=None,
-            generation=1,
-            deaths=0,
-            last_error=None,
-            usable=True,
-        )
-        for number in range(num_lanes)
-    ]
+def run_driver(
+    store: RecordStore, pool: SimulatedPool, extensions: tuple[str, ...] = ()
+) -> SearchResult:
+    """Run or resume a search until it ends, as `mixfront search resume` does."""
+    record = store.search()
+    with instead_of_ray(pool):
+        return drive(store, with_credentials(record), _console(), extensions)
+
+
+def _console() -> Console:
+    return Console(file=io.StringIO())
 
 
 def made_up_auc(trial_id: str, fidelity: float) -> dict[str, float]:

@@ -26,6 +26,23 @@ def test_records_are_read_back_unchanged(
     assert store.trials() == [trial]
 
 
+def test_storage_that_fails_is_not_taken_for_one_without_the_records(
+    store: RecordStore, search: SearchRecord, trial: TrialRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`exists` of fsspec is false for any error."""
+    store.save_trial(trial)
+    store.save_data_files({"day.parquet": "4711"})
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(store._fs, "info", fail)
+    assert not store.exists()
+    assert store.search() == search
+    assert store.trial("0") == trial
+    assert store.data_files() == {"day.parquet": "4711"}
+
+
 def test_nan_and_infinite_metrics_are_read_back(store: RecordStore, trial: TrialRecord) -> None:
     trial.metrics = {"uauc": math.nan, "logloss": math.inf}
     store.save_trial(trial)

@@ -40,6 +40,28 @@ def test_every_proposal_is_checked_before_training(proposals: Proposals) -> None
     assert unbuildable[0].error == "eight tokens do not fit"
 
 
+@pytest.mark.parametrize("method", ["create_new_trial", "set_trial_param"])
+def test_a_failed_ask_leaves_no_trial_running(
+    proposals: Proposals, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """The answer of the database is lost, but it has stored the trial."""
+    storage = proposals.study._storage
+    real = getattr(storage, method)
+
+    def fail(*arguments: Any, **options: Any) -> None:
+        real(*arguments, **options)
+        raise OSError("connection lost")
+
+    first = proposals.ask()
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, method, fail)
+        with pytest.raises(OSError, match="connection lost"):
+            proposals.ask()
+    second, third = proposals.ask(), proposals.ask()
+    assert [r.trial_id for r in (first, second, third)] == ["0", "1", "2"]
+    assert len(proposals.study.trials) == 3
+
+
 def test_an_infeasible_proposal_is_pruned_with_its_constraint(proposals: Proposals) -> None:
     record = next(r for r in proposed(proposals) if r.state is TrialState.INFEASIBLE)
     proposals.tell(record)

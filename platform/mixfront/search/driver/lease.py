@@ -1,7 +1,8 @@
 """The lease of a search: its driver takes it before it changes anything, and keeps renewing it.
 
 A driver that could not renew for half the time to live stops writing. Another driver takes over
-after the time to live plus the longest write, so that both never write at the same time.
+after the time to live plus the longest write, so that both never write at the same time. Clocks
+may be set while a search runs, so a heartbeat that changes is a sign of life whatever its age.
 """
 
 import threading
@@ -73,6 +74,8 @@ class DriverLease:
         self._wait = wait
         self._process = DriverProcess.this()
         self._renewed = 0.0
+        self._last_heartbeat: float | None = None  # of the last driver, when first looked at
+        self._silent_until = 0.0  # if it is still the same then, that driver is gone
         self._lost: str | None = None
         self._error = ""
         self._lock = threading.Lock()
@@ -151,11 +154,24 @@ class DriverLease:
         row = self._table.read(self._search_id)
         if row is None:
             return self._table.insert(self._search_id, owner, holder)
-        is_gone = row.is_released or has_ended(row.owner)
-        if not is_gone and row.age < self._times.to_live:
+        is_gone = row.is_released or has_ended(row.owner) or self._is_silent(row)
+        return self._table.take_over(self._search_id, row, owner, holder) if is_gone else None
+
+    def _is_silent(self, row: LeaseRow) -> bool:
+        """Whether the last driver has shown no sign of life for so long that it cannot write.
+
+        Raises:
+            DriverError: If it has.
+        """
+        if self._last_heartbeat is None:
+            if 0 <= row.age < self._times.to_live:
+                raise DriverError(_held(self._name, row, self._times))
+            left_s = self._times.take_over_after - max(0.0, row.age)  # < 0: the clock was set back
+            self._last_heartbeat = row.heartbeat
+            self._silent_until = self._clock() + max(left_s, 2 * self._times.renew_every)
+        if row.heartbeat != self._last_heartbeat:
             raise DriverError(_held(self._name, row, self._times))
-        stale_s = 0.0 if is_gone else self._times.take_over_after
-        return self._table.take_over(self._search_id, row, owner, holder, stale_s=stale_s)
+        return self._clock() >= self._silent_until
 
     def _run(self) -> None:
         while not self._ended.wait(self._times.renew_every):
@@ -164,8 +180,9 @@ class DriverLease:
 
 def _held(name: str, row: LeaseRow, times: LeaseTimes) -> str:
     since = datetime.fromtimestamp(row.since, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    left_s = times.take_over_after - min(max(row.age, 0.0), times.take_over_after)
     return (
         f"search {name!r} is run by {row.holder} since {since}; stop it with `mixfront search "
         f"stop {name}`, or if that process is gone, resume the search in "
-        f"{times.take_over_after - row.age:.0f} s"
+        f"{left_s:.0f} s"
     )

@@ -41,7 +41,8 @@ class LeaseRow:
     owner: str
     holder: str  # "ann@gpu-3 pid 4711"
     since: float  # unix seconds
-    age: float  # seconds since the last heartbeat
+    heartbeat: float  # unix seconds
+    age: float  # seconds since the last heartbeat; wrong if the clock was set in between
 
     @property
     def is_released(self) -> bool:
@@ -78,7 +79,7 @@ class LeaseTable:
 
     def read(self, search_id: str) -> LeaseRow | None:
         """The lease of a search; None if no driver has ever run it."""
-        columns = (LEASES.c.epoch, LEASES.c.owner, LEASES.c.holder, LEASES.c.since)
+        columns = [column for column in LEASES.c if column is not LEASES.c.search_id]
         age = (self._now() - LEASES.c.heartbeat).label("age")
         with self._engine.connect() as connection:
             if not sa.inspect(connection).has_table(LEASES.name):
@@ -98,24 +99,21 @@ class LeaseTable:
             return None
         return 1
 
-    def take_over(
-        self, search_id: str, row: LeaseRow, owner: str, holder: str, *, stale_s: float
-    ) -> int | None:
+    def take_over(self, search_id: str, row: LeaseRow, owner: str, holder: str) -> int | None:
         """Take a lease that was released, or whose driver is gone.
 
         Args:
             search_id: The search.
-            row: The lease as read; its owner's process has ended, or its heartbeat is old.
+            row: The lease as read.
             owner: The new owner.
             holder: The new holder.
-            stale_s: Age from which a heartbeat is old; 0 if the owner is known to be gone.
 
         Returns:
             The new epoch, or None if the lease has changed since it was read.
         """
         now, epoch = self._now(), row.epoch + 1
         values = {"epoch": epoch, "owner": owner, "holder": holder, "since": now}
-        condition = LEASES.c.heartbeat <= now - stale_s
+        condition = LEASES.c.heartbeat == row.heartbeat
         return epoch if self._update(search_id, row.epoch, condition, values) else None
 
     def renew(self, search_id: str, epoch: int, owner: str) -> bool:

@@ -22,11 +22,12 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.now = 1000.0
+        self.ahead = 0.0  # of the clock that people set
         self.url = f"sqlite:///{folder}/optuna.db"
 
     def lease(self) -> DriverLease:
         """The lease of a new driver, which waits by moving the clock."""
-        table = LeaseTable(self.url, clock=self.clock)
+        table = LeaseTable(self.url, clock=lambda: self.now + self.ahead)
         return DriverLease(table, "s-1", "s", clock=self.clock, wait=self.wait)
 
     def clock(self) -> float:
@@ -158,6 +159,51 @@ def test_the_thread_renews(world: World) -> None:
             lease._ended.wait(0.01)
         world.now += 10
         assert lease.fence.is_open
+
+
+@pytest.mark.parametrize("how", ["released", "ended"])
+def test_a_clock_that_is_set_back_delays_no_successor(
+    world: World, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    lease = world.lease()
+    lease.take()
+    if how == "released":
+        lease.__exit__()
+    else:
+        monkeypatch.setattr("mixfront.search.driver.lease.has_ended", lambda _owner: True)
+    world.ahead -= 3600
+    world.lease().take()
+    assert world.now == 1000.0
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_driver_keeps_its_search_when_the_clock_is_set(
+    world: World, taken: DriverLease, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    world.ahead += 3600 * hours
+    second = world.lease()
+
+    def wait(seconds: float) -> None:
+        world.wait(seconds)
+        taken.renew()
+
+    monkeypatch.setattr(second, "_wait", wait)
+    with pytest.raises(DriverError, match="is run by"):
+        second.take()
+    taken.renew()
+    assert taken.lost_because() is None
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_driver_that_is_gone_is_replaced_although_the_clock_was_set(
+    world: World, taken: DriverLease, hours: int
+) -> None:
+    assert taken.epoch == 1
+    world.ahead += 3600 * hours
+    second = world.lease()
+    second.take()
+    assert second.epoch == 2
+    assert world.now <= 1000.0 + TIMES.take_over_after
 
 
 class Drivers(RuleBasedStateMachine):

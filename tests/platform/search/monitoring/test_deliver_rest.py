@@ -58,5 +58,5 @@ def test_the_rest_is_delivered_once(finished: SearchRecord, store: RecordStore) 
 
 def test_a_server_that_is_away_is_named(finished: SearchRecord, store: RecordStore) -> None:
     finished.tracking_uri = "http://127.0.0.1:9"
-    with pytest.raises(TrackingError, match="http://127.0.0.1:9"):
+    with pytest.raises(TrackingError, match=r"127\.0\.0\.1:9"):
         deliver_rest(store, finished, CONSOLE)
