@@ -56,7 +56,7 @@ def reproduce(
             "tracking": spec.tracking.model_copy(update={"uri": record.tracking_uri}),
         }
     )
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, markup=False)
     with single_spec(spec, old.config, free_name(spec, f"trial-{trial}")) as single:
         result = prepare_and_drive(single, console, encoder=record.encoder)
     print_end(result, console)

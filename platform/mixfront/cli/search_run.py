@@ -36,7 +36,7 @@ def run(spec: SpecSource, override: Override = None) -> None:
     """
     from mixfront.spec.search_spec import load_spec
 
-    console = Console()
+    console = Console(markup=False)
     _print_end(prepare_and_drive(load_spec(spec, override or []), console), console)
 
 
@@ -76,7 +76,7 @@ def resume(
 
     store = locate_search(search, storage)
     record = with_credentials(store.search())
-    console = Console()
+    console = Console(markup=False)
     if override:
         extended(record, override)  # mistakes surface before anything is started
     elif record.state == "finished" and deliver_rest(store, record, console):
@@ -107,7 +107,7 @@ def list_(storage: Storage = None, as_json: AsJson = False) -> None:
         state = "driver is gone" if is_gone else row["state"]
         cells = (row["name"], state, row["trials"], row["complete"], row["ended_because"])
         table.add_row(*(str(cell or "") for cell in cells))
-    Console().print(table)
+    Console(markup=False).print(table)
     for row in rows:
         if row["driver"] is not None and not row["driver"]["is_alive"]:
             print(f"resume it with: mixfront search resume {row['name']}")

@@ -51,7 +51,7 @@ def train(
     from mixfront.search.single import choose_config, single_spec, split_overrides
     from mixfront.spec.search_spec import load_spec
 
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, markup=False)
     of_spec, of_config = split_overrides(option or [])
     loaded = load_spec(spec, of_spec)
     config = choose_config(loaded, parse_options(of_config))

@@ -117,7 +117,6 @@ def empty(file: Path, _random: Random) -> None:
 DAMAGES: list[Callable[[Path, Random], None]] = [truncate, flip_a_bit, delete, empty]
 
 
-@pytest.mark.timeout(60)
 def test_checkpoint_corrupted(faults: Faults, trial: Trial, undisturbed: Outcome) -> None:
     name = f"disturbed-{faults.random.random()}"
     session = TrialSession(trial.request(name))

@@ -180,7 +180,7 @@ class ProgressDisplay:
 
     def _print(self, line: str) -> None:
         self._last_line = time.monotonic()
-        self._console.print(line, highlight=False, soft_wrap=True)
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _line(self, record: TrialRecord) -> str:
         values = ", ".join(

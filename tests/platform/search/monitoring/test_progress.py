@@ -123,3 +123,12 @@ def test_lanes_that_wait_for_resources_say_what_they_need(console: Console) -> N
     assert "lanes waiting for 2 x (1 CPU) each: 1 of 3" in output
     assert "lanes still starting: 1 of 3" in output
     assert "lanes broken: 1 of 3 (no space left)" in output
+
+
+def test_an_error_with_brackets_is_printed_as_it_is(console: Console) -> None:
+    """As Gloo's, which are paths; rich would take them for markup and raise."""
+    error = "[/pytorch/third_party/gloo/unbound_buffer.cc:78] Timed out waiting 6000ms"
+    failed = trial(0, TrialState.FAILED).model_copy(update={"error": error})
+    with ProgressDisplay(SEARCH, [], budget(trials=2), console) as progress:
+        progress.on_end(failed)
+    assert error in console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
