@@ -72,18 +72,14 @@ def resume(
     from mixfront.records.credentials import with_credentials
     from mixfront.records.locate import locate_search
     from mixfront.search.extend import extended
-    from mixfront.search.monitoring.deliver_rest import deliver_rest
 
     store = locate_search(search, storage)
     record = with_credentials(store.search())
-    console = Console(markup=False)
     if override:
         extended(record, override)  # mistakes surface before anything is started
-    elif record.state == "finished" and deliver_rest(store, record, console):
-        print(f"MLflow now has everything of search {search}")
-        return
     else:
         refuse_finished(record)
+    console = Console(markup=False)
     result = drive(store, record, console, override or [], accept_changed_data=accept_changed_data)
     _print_end(result, console)
 
