@@ -45,6 +45,8 @@ def drive(
 ) -> "SearchResult":
     """Run a prepared or interrupted search on this machine, or the cluster at RAY_ADDRESS.
 
+    If a finished search has updates that MLflow lacks, they are sent, and nothing else is done.
+
     Args:
         store: The search's records.
         record: The search's record, with passwords.
@@ -59,6 +61,7 @@ def drive(
     from mixfront.cluster.connection import connect
     from mixfront.records.credentials import with_credentials
     from mixfront.records.data_check import with_current_data
+    from mixfront.search.monitoring.deliver import deliver_rest
     from mixfront.search.driver.hold import hold_lease
     from mixfront.search.extend import extended
     from mixfront.search.precision import resolve_precision
@@ -73,7 +76,10 @@ def drive(
             record = extended(with_credentials(store.search()), extensions)
             store.save_search(record)
         else:
-            refuse_finished(store.search())
+            refuse_finished(store)
+            if (latest := store.search()).state == "finished":
+                with waiting(console, "sending MLflow what it lacks"):
+                    return deliver_rest(store, with_credentials(latest), console)
         if accept_changed_data:
             record = with_current_data(store, record)
         with waiting(console, "connecting to Ray"), _interrupted_if_refused(store):
@@ -111,13 +117,16 @@ def _interrupted_if_refused(store: "RecordStore") -> Iterator[None]:
         raise
 
 
-def refuse_finished(record: "SearchRecord") -> None:
+def refuse_finished(store: "RecordStore") -> None:
     """Check that a search has something left to do.
 
     Raises:
-        SpecError: If it has finished.
+        SpecError: If it has finished, and MLflow has everything.
     """
-    if record.state == "finished":
+    from mixfront.tracking.backlog import is_delivered
+
+    record = store.search()
+    if record.state == "finished" and is_delivered(store):
         raise SpecError(
             f"search {record.name!r} has finished ({record.ended_because}), so there is nothing "
             "to resume; extend its budget, as with `-o search.trials=+20`, or start a search with "

@@ -78,7 +78,7 @@ def resume(
     if override:
         extended(record, override)  # mistakes surface before anything is started
     else:
-        refuse_finished(record)
+        refuse_finished(store)
     console = Console(markup=False)
     result = drive(store, record, console, override or [], accept_changed_data=accept_changed_data)
     _print_end(result, console)
