@@ -15,6 +15,7 @@ def check(abort: int = 0) -> RankStatus:
 
 OK, FAILED = StatusCode.OK, StatusCode.FAILED
 DIVERGED, ABORTED = StatusCode.DIVERGED, StatusCode.ABORTED
+COLLECTIVE_FAILED = StatusCode.COLLECTIVE_FAILED
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,8 @@ DIVERGED, ABORTED = StatusCode.DIVERGED, StatusCode.ABORTED
         ([check(), end(OK)], Verdict.KILL),
         ([end(ABORTED), end(OK)], Verdict.KILL),
         ([end(FAILED), end(DIVERGED)], Verdict.KILL),
+        ([end(COLLECTIVE_FAILED), end(COLLECTIVE_FAILED)], Verdict.KILL),
+        ([end(COLLECTIVE_FAILED), end(FAILED)], Verdict.KILL),
     ],
 )
 def test_verdict_is_the_same_in_any_rank_order(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch.distributed as dist
 
 from mixfront.exceptions import AbortedError, DivergedError, SpecError
 from mixfront.lanes import Command, CommandKind
@@ -89,6 +90,16 @@ def test_an_abort_reports_the_checkpoint() -> None:
         (SpecError("rank is 0"), StatusCode.FAILED, "rank is 0"),
         (MemoryError(), StatusCode.FAILED, "MemoryError"),
         (DivergedError("the loss is nan"), StatusCode.DIVERGED, "the loss is nan"),
+        (
+            RuntimeError("[/build/gloo/transport/tcp/pair.cc:1] Timed out waiting 6000ms"),
+            StatusCode.COLLECTIVE_FAILED,
+            "RuntimeError: [/build/gloo/transport/tcp/pair.cc:1] Timed out waiting 6000ms",
+        ),
+        (
+            dist.DistBackendError("NCCL error: remote process exited"),
+            StatusCode.COLLECTIVE_FAILED,
+            "DistBackendError: NCCL error: remote process exited",
+        ),
     ],
 )
 def test_an_error_of_a_session_becomes_a_result(

@@ -31,6 +31,7 @@ class StatusCode(IntEnum):
     FAILED = 1
     DIVERGED = 2
     ABORTED = 3
+    COLLECTIVE_FAILED = 4  # timed out, or lost a peer: its group cannot be used again
 
 
 class Verdict(StrEnum):
@@ -42,7 +43,7 @@ class Verdict(StrEnum):
     FAILED = "failed"  # on all ranks: the trial fails, the worker group lives on
     DIVERGED = "diverged"  # on at least one rank: the trial fails, the worker group lives on
     ABORTED = "aborted"
-    KILL = "kill"  # ranks differ, so their collectives may be out of step: needs a new group
+    KILL = "kill"  # needs a new group: a collective failed, or may be out of step as ranks differ
 
 
 class Sequences(NamedTuple):
@@ -80,7 +81,7 @@ def decide(statuses: Sequence[RankStatus]) -> Verdict:
     if phases == {Phase.CHECK}:
         abort = any(status.abort for status in statuses)
         return Verdict.ABORT if abort else Verdict.CONTINUE
-    if not in_step and codes != {StatusCode.OK}:
+    if StatusCode.COLLECTIVE_FAILED in codes or (not in_step and codes != {StatusCode.OK}):
         return Verdict.KILL
     if StatusCode.DIVERGED in codes and codes <= {StatusCode.OK, StatusCode.DIVERGED}:
         return Verdict.DIVERGED

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch.distributed as dist
+
 from mixfront.exceptions import AbortedError, DivergedError, MixfrontError
 from mixfront.lanes.agreement import StatusCode
 from mixfront.lanes.memory import MemoryUsage, excess, measure
@@ -70,7 +72,8 @@ class SessionRunner:
         except AbortedError as error:
             return self._failure(StatusCode.ABORTED, error)
         except Exception as error:
-            return self._failure(StatusCode.FAILED, error)
+            failed = StatusCode.COLLECTIVE_FAILED if _is_collective(error) else StatusCode.FAILED
+            return self._failure(failed, error)
 
     def _execute(self, command: Command, check: Callable[[int], bool]) -> LocalResult:
         if command.kind is CommandKind.SETUP:
@@ -130,3 +133,8 @@ def describe(error: BaseException) -> str:
 
 def _is_cuda_error(error: Exception) -> bool:
     return "CUDA" in str(error) or type(error).__name__ == "AcceleratorError"
+
+
+def _is_collective(error: Exception) -> bool:
+    """Whether a collective failed; Gloo's errors are plain RuntimeErrors that name its sources."""
+    return isinstance(error, dist.DistError) or "/gloo/" in str(error)

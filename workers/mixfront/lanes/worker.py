@@ -188,7 +188,7 @@ class LaneWorker:
             recycle=int(local.recycle is not None),
             sequences=data_sequences(),
         )
-        has_failed = local.code in (StatusCode.FAILED, StatusCode.DIVERGED)
+        has_failed = local.code not in (StatusCode.OK, StatusCode.ABORTED)
         deadline_s = self._settings.agree_after_error_s if has_failed else None
         try:
             statuses = self._control.exchange(status, deadline_s)
