@@ -4,6 +4,7 @@ import signal
 import time
 
 import pytest
+from tests.cluster.services.ray_cluster import HEAD
 from tests.faults.injections import Faults
 from tests.faults.on_ray.conftest import MakeSearch
 from tests.faults.on_ray.toy_search import TRIALS, Inject, ToySearch, states
@@ -58,8 +59,9 @@ def test_head_lost(make_search: MakeSearch, faults: Faults, undisturbed_s: float
     """A new cluster takes over, with the same storage and study."""
 
     def lose_the_head(search: ToySearch) -> None:
-        search.cluster.stop()
+        search.cluster.lose(HEAD)
         search.driver.process.wait(HEAD_LOST_S)
+        search.cluster.stop()
         search.cluster.create()
         search.resume()
 

@@ -27,7 +27,7 @@ from mixfront.spec.search_spec import SearchSpec
 from mixfront.tracking.client import connect
 
 TRIALS = 8
-EARLIEST, LATEST = 0.3, 0.75 * TRIALS  # faults come between these sums of all trials' fidelity
+EARLIEST, LATEST = 0.3, 0.6 * TRIALS  # faults come between these sums of all trials' fidelity
 LIMIT_S = 300.0
 LEFT_AFTER_S = 60.0  # a cluster needs some seconds to remove what a dead driver owned
 _OF_RAY = frozenset({"_AutoscalingCoordinatorActor"})  # one per cluster, from the first Train run
