@@ -13,6 +13,7 @@ from optuna.storages import RDBStorage
 from tests.bench.scale.simulated_pool import SimulatedPool
 from tests.bench.scale.simulated_search import SimulatedSearch, run_driver
 from tests.faults.in_process.driver_process import Death, DriverProcess
+from tests.faults.in_process.storage_calls import closed_connections
 from tests.faults.in_process.training_log import LANES, WORKLOAD, TrainingLog
 from tests.faults.invariants import (
     Journal,
@@ -103,15 +104,24 @@ class FaultySearch:
         return SimulatedPool(LANES, WORKLOAD, started)
 
     def run_driver(self, pool: SimulatedPool | None = None) -> bool:
-        """Run one driver until it ends; False if it ended with an error, which is kept."""
+        """Run one driver until it ends.
+
+        Returns:
+            Whether it ended as it should; False if it had an error, which is kept, or lost its
+            lease, after which it must not even write that it has ended.
+        """
         try:
             with self._own_process():
-                run_driver(RecordStore(*self.store.url.rsplit("/", 1)), pool or self.pool())
+                result = run_driver(
+                    RecordStore(*self.store.url.rsplit("/", 1)), pool or self.pool()
+                )
         except Exception as error:
             self.errors.append(error)
             return False
         finally:
             self.after_driver()
+        if "lease could not be renewed" in str(result.search.ended_because):
+            return False
         assert check_states(self.record, self.trials) == []
         return True
 
@@ -122,6 +132,7 @@ class FaultySearch:
             StorageRetries, sleep=self.waits, clock=self.waits.clock, outage_s=self.outage_s
         )
         with (
+            closed_connections(),
             mock.patch.object(lease, "has_ended", return_value=True),
             mock.patch.object(run, "StorageRetries", retries),
         ):
