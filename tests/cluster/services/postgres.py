@@ -5,10 +5,12 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
-from tests.cluster.services.service import HOST, Service, clean_environment, free_ports
+import psutil
+from tests.cluster.services.service import END_S, HOST, Service, clean_environment, free_ports
 
 DATABASES = ("mlflow", "mlflow_users", "studies")  # MLflow and Optuna both own `alembic_version`
 _USER = "mixfront"
@@ -51,6 +53,14 @@ class Postgres(Service):
         words = [word for setting in settings for word in ("-c", setting)]
         command = [str(self._bin / "postgres"), "-D", str(self._data), "-p", str(self._port)]
         self.start([*command, *words], self._is_ready, user=self._user)
+
+    def crash(self) -> None:
+        """End the server without a checkpoint, as a crash does; it recovers when it starts."""
+        assert self._process is not None
+        [server] = psutil.Process(self._process.pid).children()  # of its guard
+        server.send_signal(signal.SIGQUIT)
+        self._process.wait(END_S)
+        self.stop()
 
     def url(self, database: str) -> str:
         """SQLAlchemy URL of a database, with its password."""

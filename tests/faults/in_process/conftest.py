@@ -1,8 +1,11 @@
 """The rows share the data, MLflow's database, and the time of a search without a fault."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cluster.conftest import folder, postgres
@@ -10,7 +13,16 @@ from tests.faults.in_process.searches import FaultySearch
 
 __all__ = ["folder", "postgres"]  # the fixtures of the cluster tests
 
+ROOT = Path(__file__).parents[3]
 MakeSearch = Callable[..., FaultySearch]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def processes_find_the_tests() -> Iterator[None]:
+    """Let the processes of this session import the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [*sys.path, str(ROOT)])
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -35,13 +47,19 @@ def faultless_s(shared: Path) -> float:
     return seconds
 
 
-@pytest.fixture
-def make_search(shared: Path, faultless_s: float, request: pytest.FixtureRequest) -> MakeSearch:
-    """Makes the search of one run of a row; its keyword arguments are those of FaultySearch."""
+@pytest.fixture(scope="session")
+def make_shared_search(shared: Path, faultless_s: float) -> MakeSearch:
+    """Makes a search of a given name; its keyword arguments are those of FaultySearch."""
     assert faultless_s > 0
-    name = "".join(c if c.isalnum() else "-" for c in request.node.name.removeprefix("test_"))
 
-    def make(**arguments: object) -> FaultySearch:
-        return FaultySearch(shared, name.strip("-"), **arguments)  # type: ignore[arg-type]
+    def make(name: str, **arguments: Any) -> FaultySearch:
+        return FaultySearch(shared, name, **arguments)
 
     return make
+
+
+@pytest.fixture
+def make_search(make_shared_search: MakeSearch, request: pytest.FixtureRequest) -> MakeSearch:
+    """Makes the search of one run of a row; its keyword arguments are those of FaultySearch."""
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name.removeprefix("test_"))
+    return partial(make_shared_search, name.strip("-"))

@@ -1,6 +1,5 @@
 """Searches in simulated time that are driven, damaged, resumed and checked."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,9 +10,11 @@ from unittest import mock
 
 import optuna
 from optuna.storages import RDBStorage
-from tests.bench.scale.simulated_lanes import Workload
 from tests.bench.scale.simulated_pool import SimulatedPool
-from tests.bench.scale.simulated_search import SimulatedSearch, made_up_auc, run_driver
+from tests.bench.scale.simulated_search import SimulatedSearch, run_driver
+from tests.faults.in_process.driver_process import Death, DriverProcess
+from tests.faults.in_process.storage_calls import closed_connections
+from tests.faults.in_process.training_log import LANES, WORKLOAD, TrainingLog
 from tests.faults.invariants import (
     Journal,
     check_budget,
@@ -24,49 +25,31 @@ from tests.faults.invariants import (
 from tests.faults.tracking_invariants import check_mlflow, check_spool
 
 from mixfront.records import RecordStore, SearchRecord, TrialRecord, TrialState
+from mixfront.records.credentials import with_credentials
 from mixfront.records.retries import OUTAGE_S, StorageRetries
 from mixfront.search import run
 from mixfront.search.driver import lease
+from mixfront.tracking.backlog import is_delivered
 from mixfront.tracking.client import connect
 
-TRIALS, LANES = 12, 3
+TRIALS = 12
 MAX_DRIVERS = 40  # a search that needs more does not get any further
-_WORKLOAD = Workload(trial_s=60.0, evaluations=4, measure=made_up_auc)
-
-
-@dataclass(frozen=True)
-class TrainingLog:
-    """The starts of trials on lanes, in a file that outlives killed drivers."""
-
-    path: Path
-    trials: Path  # folder of the records
-
-    def add(self, trial_id: str) -> None:
-        """Note that a lane begins to train a trial; called in the driver."""
-        record = _record(self.trials / trial_id / "record.json")
-        line = json.dumps(
-            {"trial": trial_id, "complete": record is not None and _is_complete(record)}
-        )
-        with self.path.open("a") as file:
-            file.write(line + "\n")
-
-    def copy_to(self, journal: Journal) -> None:
-        """Give all starts so far to a journal."""
-        lines = self.path.read_text().splitlines() if self.path.exists() else []
-        starts = [json.loads(line) for line in lines]
-        journal.starts = [start["trial"] for start in starts]
-        journal.restarted = [start["trial"] for start in starts if start["complete"]]
 
 
 class Waits:
-    """Sleeps for a hundredth of the time; counts the rest, which real drivers would wait."""
+    """Sleeps for a share of the time, and adds the rest to the clock of the retries."""
 
-    def __init__(self) -> None:
+    def __init__(self, share: float = 0.01) -> None:
         self.skipped_s = 0.0
+        self._share = share
 
     def __call__(self, seconds: float) -> None:
-        time.sleep(seconds / 100)
-        self.skipped_s += seconds - seconds / 100
+        time.sleep(seconds * self._share)
+        self.skipped_s += seconds * (1 - self._share)
+
+    def clock(self) -> float:
+        """Monotonic seconds, as if it had slept."""
+        return time.monotonic() + self.skipped_s
 
 
 @dataclass
@@ -94,7 +77,7 @@ class FaultySearch:
             self.folder, TRIALS, (f"name={self.name}", database, *self.overrides)
         )
         self.store, self.limits = made.store, made.spec.search
-        self.log = TrainingLog(self.folder / f"{self.name}.jsonl", Path(self.store.url) / "trials")
+        self.log = TrainingLog(self.folder / f"{self.name}.jsonl", Path(self.store.url))
 
     @property
     def record(self) -> SearchRecord:
@@ -102,10 +85,14 @@ class FaultySearch:
         return SearchRecord.model_validate_json(Path(self.store.url, "search.json").read_bytes())
 
     @property
+    def is_over(self) -> bool:
+        """Whether the search has finished, and MLflow has everything."""
+        return self.record.state == "finished" and is_delivered(self.store)
+
+    @property
     def trials(self) -> list[TrialRecord]:
         """The trials' records, read without the storage's faults."""
-        records = map(_record, self.log.trials.glob("*/record.json"))
-        return [record for record in records if record is not None]
+        return self.log.records()
 
     def pool(self, on_train: Callable[[str], None] = lambda _: None) -> SimulatedPool:
         """Lanes that write the log; `on_train` is called after that."""
@@ -114,30 +101,52 @@ class FaultySearch:
             self.log.add(trial_id)
             on_train(trial_id)
 
-        return SimulatedPool(LANES, _WORKLOAD, started)
+        return SimulatedPool(LANES, WORKLOAD, started)
 
     def run_driver(self, pool: SimulatedPool | None = None) -> bool:
-        """Run one driver until it ends; False if it ended with an error, which is kept."""
+        """Run one driver until it ends.
+
+        Returns:
+            Whether it ended as it should; False if it had an error, which is kept, or lost its
+            lease, after which it must not even write that it has ended.
+        """
         try:
             with self._own_process():
-                run_driver(RecordStore(*self.store.url.rsplit("/", 1)), pool or self.pool())
+                result = run_driver(
+                    RecordStore(*self.store.url.rsplit("/", 1)), pool or self.pool()
+                )
         except Exception as error:
             self.errors.append(error)
             return False
         finally:
             self.after_driver()
+        if "lease could not be renewed" in str(result.search.ended_because):
+            return False
         assert check_states(self.record, self.trials) == []
         return True
 
     @contextmanager
     def _own_process(self) -> Iterator[None]:
         """Let a driver in this process see those before it as ended, and retry without waiting."""
-        retries = partial(StorageRetries, sleep=self.waits, outage_s=self.outage_s)
+        retries = partial(
+            StorageRetries, sleep=self.waits, clock=self.waits.clock, outage_s=self.outage_s
+        )
         with (
+            closed_connections(),
             mock.patch.object(lease, "has_ended", return_value=True),
             mock.patch.object(run, "StorageRetries", retries),
         ):
             yield
+
+    @property
+    def databases(self) -> tuple[str, str]:
+        """The files of the study and of MLflow."""
+        return f"{self.folder}/{self.name}.db", f"{self.folder}/mlflow.db"
+
+    def start_driver(self, death: Death | None = None, pause_s: float = 0.0) -> DriverProcess:
+        """Start a driver in a process of its own; `after_driver` must follow its end."""
+        url = self.store.url
+        return DriverProcess(url, self.log, self.databases, death=death, pause_s=pause_s)
 
     def after_driver(self) -> None:
         """Note what is complete once a driver has ended."""
@@ -145,16 +154,16 @@ class FaultySearch:
         self.journal.observe(self.trials)
 
     def run_to_end(self) -> None:
-        """Run drivers one after another until the search has finished."""
-        while self.record.state != "finished":
+        """Run drivers one after another until the search is over."""
+        while not self.is_over:
             assert self.drivers < MAX_DRIVERS, self.errors
             self.run_driver()
 
     def faults(self) -> list[str]:
         """What does not hold at the end."""
         self.log.copy_to(self.journal)
-        search, records = self.record, self.store.trials()
-        study = _load_study(search.search_id, search.optuna_storage)
+        search, records = with_credentials(self.record), self.store.trials()
+        study = optuna.load_study(study_name=search.search_id, storage=search.optuna_storage)
         complete = sum(map(_is_complete, records))
         lost = [] if complete == TRIALS else [f"{complete} of {TRIALS} trials are complete"]
         return [
@@ -176,18 +185,6 @@ def study_faults(records: list[TrialRecord], study: optuna.Study) -> list[str]:
         storage = study._storage
         if isinstance(engine := getattr(storage, "_backend", storage), RDBStorage):
             engine.engine.dispose()
-
-
-def _load_study(name: str, url: str) -> optuna.Study:
-    return optuna.load_study(study_name=name, storage=url)
-
-
-def _record(path: Path) -> TrialRecord | None:
-    """A trial's record; None if there is none, or it is damaged."""
-    try:
-        return TrialRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValueError):
-        return None
 
 
 def _is_complete(record: TrialRecord) -> bool:

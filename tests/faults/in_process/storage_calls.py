@@ -76,6 +76,23 @@ class _RawFile(io.FileIO):
 
 
 @contextmanager
+def closed_connections() -> Iterator[None]:
+    """Close at the end what a driver leaves open, as the end of its process would."""
+    engines: set[sa.Engine] = set()
+
+    def listener(connection: sa.Connection) -> None:
+        engines.add(connection.engine)
+
+    sa.event.listen(sa.Engine, "engine_connect", listener)
+    try:
+        yield
+    finally:
+        sa.event.remove(sa.Engine, "engine_connect", listener)
+        for engine in engines:
+            engine.dispose()
+
+
+@contextmanager
 def database_calls(event: str, files: tuple[str, ...], before: Before) -> Iterator[None]:
     """Call `before` at an event of SQLAlchemy ("commit") on databases in files."""
 

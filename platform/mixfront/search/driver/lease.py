@@ -29,6 +29,7 @@ class LeaseTimes:
     """Times of a lease, in seconds."""
 
     renew_every: float = 5.0
+    retry_every: float = 1.0  # while the database fails
     to_live: float = 30.0
     longest_write: float = 60.0  # one request to MLflow: 30 s, tried twice
 
@@ -174,7 +175,9 @@ class DriverLease:
         return self._clock() >= self._silent_until
 
     def _run(self) -> None:
-        while not self._ended.wait(self._times.renew_every):
+        while not self._ended.wait(
+            self._times.retry_every if self._error else self._times.renew_every
+        ):
             self.renew()
 
 

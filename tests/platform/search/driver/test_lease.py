@@ -124,6 +124,22 @@ def test_a_short_outage_of_the_database_does_no_harm(
     assert taken.fence.is_open
 
 
+def test_a_failed_renewal_is_repeated_soon(
+    taken: DriverLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two restarts of the database within 15 s must not cost the driver its search."""
+    cut_off(taken, monkeypatch)
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return len(waits) == 3
+
+    monkeypatch.setattr(taken._ended, "wait", wait)
+    taken._run()
+    assert waits == [TIMES.renew_every, TIMES.retry_every, TIMES.retry_every]
+
+
 def test_a_driver_that_was_replaced_stops_at_its_next_renewal(
     world: World, taken: DriverLease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
