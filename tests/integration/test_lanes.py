@@ -330,6 +330,24 @@ def test_the_resources_of_a_killed_controller_return_to_the_lane(
         stop(trial)
 
 
+@pytest.mark.usefixtures("ray_cluster")
+def test_only_the_workers_of_a_lane_load_torch(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """It takes half of the memory of the processes that every lane has on the driver's side."""
+    with opened(tmp_path_factory, "light") as lanes:
+        lanes.wait_warm()
+        loaded = {
+            _title(pid).split("\0")[0].split(".")[0]: "libtorch" in _maps(pid)
+            for pid in _descendants()
+        }
+    assert loaded["ray::RayTrainWorker"]
+    assert not loaded["ray::LaneActor"]
+    assert not loaded["ray::TrainController"]
+    assert not loaded["ray::PoolActor"]
+    assert not {"ray::DatasetManager", "ray::PlacementGroupCleaner"} & loaded.keys()
+
+
 _DRIVER = """
 import sys, time, ray
 from mixfront.lanes import TrialConfig
@@ -359,10 +377,19 @@ def test_lanes_die_with_their_driver(ray_cluster: str, tmp_path: Path) -> None:
 
 def _controller_pid() -> int:
     """Process id of the only Train controller among the descendants of this process."""
-    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-    controllers = [pid for pid in pids if _title(pid).startswith("ray::TrainController")]
-    (own,) = [pid for pid in controllers if _is_descendant(pid)]
+    (own,) = [pid for pid in _descendants() if _title(pid).startswith("ray::TrainController")]
     return own
+
+
+def _descendants() -> list[int]:
+    """Ray's processes among the descendants of this process."""
+    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    ray_pids = [pid for pid in pids if _title(pid).startswith("ray::")]
+    return [pid for pid in ray_pids if _is_descendant(pid)]
+
+
+def _maps(pid: int) -> str:
+    return Path(f"/proc/{pid}/maps").read_text()
 
 
 def _title(pid: int) -> str:

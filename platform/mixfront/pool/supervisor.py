@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mixfront.lanes import LaneSettings, Mailbox, WorkerMember
+from mixfront.lanes.error_line import describe
 from mixfront.lanes.messages import LaneState
-from mixfront.lanes.runner import describe
 
 logger = logging.getLogger(__name__)
 

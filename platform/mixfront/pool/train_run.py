@@ -2,14 +2,17 @@
 
 import os
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, final
 
 from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig, UserCallback
-from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
+from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from mixfront.lanes import LaneSettings, TrialConfig
 from mixfront.lanes.memory import KEEP_FREED_MEMORY
-from mixfront.lanes.worker import LaneConfig, lane_loop
+from mixfront.lanes.torch_backend import TorchBackendConfig
+from mixfront.lanes.train_loop import LaneConfig, lane_loop
 from mixfront.records.arrow_storage import arrow_storage
 
 _ENVIRONMENT = {
@@ -22,7 +25,6 @@ _ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     # A lane that waits for resources keeps its place in the queue for this long; 60 s by default.
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",
-    "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5",
 }
 _INIT_TIMEOUT_S = 120  # default process group, while workers import; they shorten it later
 
@@ -48,6 +50,20 @@ class RunPlan:
         trial = self.trial
         gpus = f" and {trial.gpus_per_worker:g} GPU" if trial.gpus_per_worker else ""
         return f"{trial.workers} x ({trial.cpus_per_worker:g} CPU{gpus})"
+
+
+@final
+class _LaneTrainer(DataParallelTrainer):
+    """Runs the workers without Ray's torch trainer, and without two actors that Ray adds per run.
+
+    One would serve Ray Data, which lanes do not use. The other would remove the placement group of
+    a dead controller; the lane does so itself (`placement_groups.remove_leaked`).
+    """
+
+    def _create_default_callbacks(self) -> list[Any]:
+        unused = (DatasetsCallback, PlacementGroupCleanerCallback)
+        callbacks: list[Any] = super()._create_default_callbacks()
+        return [callback for callback in callbacks if not isinstance(callback, unused)]
 
 
 class DeathReporter(UserCallback):
@@ -99,11 +115,11 @@ def run_lane(plan: RunPlan, mailbox: Any) -> None:
         recycle_after=trial.recycle_after,
         factory=plan.factory,
     )
-    TorchTrainer(
+    _LaneTrainer(
         lane_loop,
         train_loop_config={"lane": lane},
         scaling_config=_scaling(trial),
-        torch_config=TorchConfig(
+        backend_config=TorchBackendConfig(
             backend="nccl" if trial.gpus_per_worker else "gloo",
             timeout_s=max(_INIT_TIMEOUT_S, int(trial.collective_timeout_s)),
         ),

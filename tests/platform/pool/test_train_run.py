@@ -1,5 +1,11 @@
 """The arguments of a Train run, and the summary of why its workers died."""
 
+import os
+import subprocess
+import sys
+
+import pytest
+
 from mixfront.lanes import LaneSettings, TrialConfig
 from mixfront.pool.train_run import RunPlan, death_text
 
@@ -29,3 +35,14 @@ def test_lane_timeouts_follow_the_collective_timeout() -> None:
     assert (short.hung_after_s, short.noop_interval_s, short.heartbeat_interval_s) == (4, 1, 0.5)
     assert short.max_consecutive_deaths == 4
     assert LaneSettings.for_trial(TrialConfig()).noop_interval_s == 10
+
+
+@pytest.mark.parametrize("name", ["actor", "lane", "train_run", "trial"])
+def test_what_a_lane_runs_beside_its_workers_is_light(name: str) -> None:
+    """The pool's actor, the lane's, Ray Train's controller and Ray Tune's trial, per process."""
+    heavy = "('torch', 'optuna', 'mlflow', 'deepspeed')"
+    code = f"import sys, mixfront.pool.{name}; print([m for m in {heavy} if m in sys.modules])"
+    output = subprocess.check_output(
+        [sys.executable, "-c", code], text=True, env={**os.environ, "RAY_TRAIN_V2_ENABLED": "1"}
+    )
+    assert output == "[]\n"

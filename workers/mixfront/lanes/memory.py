@@ -6,8 +6,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 # glibc reads these when a process starts: a single heap that keeps what is freed. By default
 # every activation is fresh memory, and its page faults take longer than the operation that writes
 # it. `measure` returns freed heap to the system between trials.
@@ -31,6 +29,8 @@ class MemoryUsage:
 
 def measure() -> MemoryUsage:
     """Collect garbage, return freed memory to the system, and measure what is left."""
+    import torch  # here, because processes that start workers import this module
+
     gc.collect()
     gpu_mb = 0.0
     if torch.cuda.is_available():

@@ -9,8 +9,9 @@ from typing import Any
 
 import torch.distributed as dist
 
-from mixfront.exceptions import AbortedError, DivergedError, MixfrontError
+from mixfront.exceptions import AbortedError, DivergedError
 from mixfront.lanes.agreement import StatusCode
+from mixfront.lanes.error_line import describe
 from mixfront.lanes.memory import MemoryUsage, excess, measure
 from mixfront.lanes.messages import Command, CommandKind
 from mixfront.lanes.session import Session, SessionFactory
@@ -121,14 +122,6 @@ class SessionRunner:
         traceback.clear_frames(error.__traceback__)  # their locals hold tensors
         checkpoint = self._session.latest if self._session is not None else None
         return LocalResult(code=code, checkpoint=checkpoint, error=describe(error))
-
-
-def describe(error: BaseException) -> str:
-    """The error in one line; with its type, unless it is one of mixfront's own."""
-    text = " ".join(str(error).split())[:500]
-    if isinstance(error, MixfrontError) and text:
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _is_cuda_error(error: Exception) -> bool:

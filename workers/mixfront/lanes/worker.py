@@ -1,11 +1,10 @@
-"""The function that Ray Train runs on every worker of a lane, for the life of the lane."""
+"""One rank of a lane: takes commands from the mailbox for the life of the lane."""
 
 import os
 import time
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import ray
 import torch
@@ -24,15 +23,16 @@ from mixfront.lanes.agreement import (
     data_sequences,
     decide,
 )
-from mixfront.lanes.config import LaneSettings
+from mixfront.lanes.error_line import describe
 from mixfront.lanes.heartbeat import HeartbeatThread
 from mixfront.lanes.mailbox_client import MailboxClient
 from mixfront.lanes.messages import Command, CommandKind, Outcome, Reply, WorkerMember
-from mixfront.lanes.runner import LocalResult, SessionRunner, describe
+from mixfront.lanes.runner import LocalResult, SessionRunner
 from mixfront.lanes.session import make_session, warm_up
 from mixfront.lanes.silence import silence_worker
 from mixfront.lanes.stall_detector import StallDetector
 from mixfront.lanes.step_check import StepCheck
+from mixfront.lanes.train_loop import LaneConfig
 
 _OUTCOMES = {
     Verdict.DONE: Outcome.OK,
@@ -48,22 +48,6 @@ class LaneRecycled(LaneError):
 
 class WorkerGroupFailed(LaneError):
     """Raised on every rank of a group that cannot be used again."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LaneConfig:
-    """Arguments of a worker."""
-
-    mailbox: Any  # Ray actor handle
-    settings: LaneSettings
-    collective_timeout_s: float
-    recycle_after: int
-    factory: bytes | None = None  # cloudpickled SessionFactory; None = `make_session`
-
-
-def lane_loop(config: dict[str, Any]) -> None:
-    """Ray Train's `train_loop_per_worker`; `config` is {"lane": LaneConfig}."""
-    LaneWorker(config["lane"]).serve()
 
 
 class LaneWorker:

@@ -59,6 +59,11 @@ class Budget:
             self._start += self._clock() - self._paused_since
             self._paused_since = None
 
+    def exclude(self, seconds: float) -> None:
+        """Take time off the clock in which no trial could train; nothing while it is paused."""
+        if self._paused_since is None:
+            self._start += seconds
+
     def stops_new_trials(self) -> str | None:
         """The reason to start no more trials, in one sentence, or None; running ones continue."""
         limit = self._limits.trials

@@ -14,6 +14,9 @@ POLL_S = 0.5  # also how old the count may be, since Tune asks for it in every t
 class LaneSupply:
     """The lanes as the searcher sees them.
 
+    The search's clock stands still while every trial that has a lane waits for the lane's
+    resources, as may happen with a new worker group for every trial.
+
     Args:
         status: Returns the status of every lane; raises LaneError if the pool is gone.
         budget: Its clock stops during a wait.
@@ -41,7 +44,8 @@ class LaneSupply:
         self._sleep = sleep
         self._clock = clock
         self._lanes: Sequence[LaneStatus] = ()
-        self._next_look = clock()
+        self._next_look = self._last_look = clock()
+        self._is_stalled = False
 
     def capacity(self) -> int:
         """Number of lanes that train a trial or could start one now."""
@@ -85,10 +89,20 @@ class LaneSupply:
             self._lanes = self._status()
         except LaneError as error:
             self._lanes, self.failure = (), str(error)
-        self._next_look = self._clock() + POLL_S
+        self._exclude_stall()
+        self._next_look = self._last_look + POLL_S
         broken = [lane for lane in self._lanes if lane.use is LaneUse.BROKEN]
         if broken and len(broken) == len(self._lanes):
             self.failure = (
                 f"no lane can be kept alive (last error: {broken[-1].last_error}); fix the cause, "
                 f"then run `mixfront search resume {self._search}`"
             )
+
+    def _exclude_stall(self) -> None:
+        """Take the time since the last look off the clock if every trial waited, then and now."""
+        now, was_stalled = self._clock(), self._is_stalled
+        leased = [lane for lane in self._lanes if lane.use is LaneUse.LEASED]
+        self._is_stalled = bool(leased) and all(lane.waiting for lane in leased)
+        if was_stalled and self._is_stalled:
+            self._budget.exclude(now - self._last_look)
+        self._last_look = now

@@ -90,3 +90,15 @@ def test_a_refunded_trial_may_start_again() -> None:
     assert two.stops_new_trials() is None
     two.charge("1", 0)
     assert two.stops_new_trials() == "the trial budget is spent: 2 of 2 trials"
+
+
+def test_excluded_time_is_not_spent_and_not_twice_excluded_during_a_pause() -> None:
+    clock = Clock()
+    hour = budget(clock, time="1h")
+    clock.now += 100
+    hour.exclude(60)
+    assert hour.seconds() == 40
+    with hour.paused():
+        clock.now += 10
+        hour.exclude(10)
+    assert hour.seconds() == 40

@@ -1,5 +1,7 @@
 """Waiting for lanes, with a pool whose state the test sets."""
 
+import dataclasses
+
 import pytest
 
 from mixfront.exceptions import LaneError
@@ -74,6 +76,36 @@ def test_broken_lanes_are_not_waited_for() -> None:
 def test_during_the_search_one_lane_is_enough() -> None:
     pool = Pool([COLD, COLD], [READY, COLD], min_lanes=2)
     assert pool.supply.wait(never) is None
+
+
+def leased(*, waiting: bool) -> LaneStatus:
+    return dataclasses.replace(lane(usable=True), use=LaneUse.LEASED, waiting=waiting)
+
+
+TRAINING, WAITING = leased(waiting=False), leased(waiting=True)
+
+
+@pytest.mark.parametrize(
+    ("states", "seconds"),
+    [
+        ([[WAITING, WAITING]] * 4, 0.0),
+        ([[WAITING, READY]] * 4, 0.0),  # a free lane trains nothing
+        ([[WAITING, TRAINING]] * 4, 3 * POLL_S),
+        ([[WAITING], [WAITING], [TRAINING], [TRAINING]], 2 * POLL_S),
+        ([[TRAINING], [WAITING], [WAITING], [TRAINING]], 2 * POLL_S),
+        ([[READY]] * 4, 3 * POLL_S),
+    ],
+)
+def test_the_clock_stands_still_while_every_trial_waits_for_resources(
+    states: list[list[LaneStatus]], seconds: float
+) -> None:
+    """A new worker group per trial counts as ready: it starts with its trial."""
+    pool = Pool(*states)
+    pool.supply.capacity()
+    for _ in states[1:]:
+        pool.sleep(POLL_S)
+        pool.supply.capacity()
+    assert pool.budget.seconds() == seconds
 
 
 @pytest.mark.parametrize("reason", ["interrupted by SIGINT", "the time budget is spent"])
