@@ -1,8 +1,10 @@
 """Progress of a running search: a live table, or plain lines if the output is not a terminal."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 from rich.console import Console
@@ -12,6 +14,7 @@ from rich.table import Table
 from mixfront.exceptions import LaneError
 from mixfront.pareto.formatting import format_value, label
 from mixfront.pareto.front import front_of
+from mixfront.pareto.publish import SHARE
 from mixfront.pool.leases import LaneUse
 from mixfront.pool.status import LaneStatus
 from mixfront.records import SearchRecord, TrialRecord, TrialState
@@ -29,6 +32,15 @@ SHOWN_STATES = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Volume:
+    """The hypervolume that is shown."""
+
+    text: str
+    num_complete: int  # trials when it was computed
+    next_s: float  # not computed again before this moment
+
+
 class ProgressDisplay:
     """Shows the progress of a search; use it as a context manager around the search.
 
@@ -39,6 +51,7 @@ class ProgressDisplay:
         console: Where to print.
         every_s: If the output is not a terminal, print a status line after this many seconds
             without output.
+        clock: Monotonic seconds; decides how often the hypervolume is computed.
     """
 
     def __init__(
@@ -48,12 +61,15 @@ class ProgressDisplay:
         budget: Budget,
         console: Console,
         every_s: float = EVERY_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._search = search
         self._trials = {trial.trial_id: trial for trial in trials}
         self._budget = budget
         self._console = console
         self._every_s = every_s
+        self._clock = clock
+        self._volume = _Volume(text="", num_complete=-1, next_s=clock())
         self._started = self._last_line = time.monotonic()
         self._lanes: Callable[[], list[LaneStatus]] = list
         self._ticker = Ticker(self._print_status, every_s / 4)
@@ -74,6 +90,7 @@ class ProgressDisplay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._volume = replace(self._volume, next_s=-math.inf)  # the last table is exact
         if self._console.is_terminal:
             self._live.stop()
         self._ticker.stop()
@@ -130,10 +147,22 @@ class ProgressDisplay:
         return "\n".join(lines)
 
     def _hypervolume(self) -> str:
-        front = front_of(
-            list(self._trials.values()), self._search.objectives, self._search.reference_point
-        )
-        return f"{front.hypervolume:.5g}"
+        """Of the front so far, computed again after a trial has completed.
+
+        It takes 0.3 s of CPU for 20,000 trials, so at most 5 % of the driver's time.
+        """
+        trials = list(self._trials.values())
+        num_complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
+        started = self._clock()
+        if num_complete != self._volume.num_complete and started >= self._volume.next_s:
+            front = front_of(trials, self._search.objectives, self._search.reference_point)
+            now = self._clock()
+            self._volume = _Volume(
+                text=f"{front.hypervolume:.5g}",
+                num_complete=num_complete,
+                next_s=now + (now - started) / SHARE,
+            )
+        return self._volume.text
 
     def _times(self) -> str:
         lines = [f"{clock_text(self._elapsed())} so far"]

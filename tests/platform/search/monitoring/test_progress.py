@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from mixfront.pareto.front import Front, front_of
 from mixfront.pool.leases import LaneUse
 from mixfront.pool.status import LaneStatus
 from mixfront.records import SearchRecord, TrialRecord, TrialState
 from mixfront.search.limits.budget import Budget
+from mixfront.search.monitoring import progress as progress_module
 from mixfront.search.monitoring.progress import ProgressDisplay
 from mixfront.spec.objectives import Objective
 from mixfront.spec.search_config import SearchConfig
@@ -66,7 +68,8 @@ def text_of(console: Console) -> str:
 
 def test_the_table_shows_states_best_values_hypervolume_and_time(console: Console) -> None:
     earlier = [trial(0, TrialState.COMPLETE, 0.71, 1e8), trial(1, TrialState.FAILED)]
-    progress = ProgressDisplay(SEARCH, earlier, budget(trials=12, time="1h"), console)
+    limits = budget(trials=12, time="1h")
+    progress = ProgressDisplay(SEARCH, earlier, limits, console, clock=lambda: 0.0)
     progress.on_start(trial(2, TrialState.RUNNING))
     progress.on_end(trial(3, TrialState.COMPLETE, 0.74, 1e9))
     console.print(progress.table())
@@ -79,6 +82,34 @@ def test_the_table_shows_states_best_values_hypervolume_and_time(console: Consol
     assert "Training FLOPs 100M (trial 0, unimixer)" in output
     assert "0.45" in output  # 0.21 * 2 + 0.03 * 1 of the two points
     assert "left" in output
+
+
+def test_the_hypervolume_is_computed_only_after_a_trial_has_completed(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, computed = 0.0, []
+
+    def slow_front_of(trials: list[TrialRecord], *arguments: Any) -> Front:
+        nonlocal now
+        now += 0.3
+        computed.append(len(trials))
+        return front_of(trials, *arguments)
+
+    monkeypatch.setattr(progress_module, "front_of", slow_front_of)
+    progress = ProgressDisplay(SEARCH, [], budget(), console, clock=lambda: now)
+    progress.table()
+    progress.on_end(trial(0, TrialState.FAILED))
+    now += 100
+    progress.table()
+    assert computed == [0]
+    for number in (1, 2, 3):
+        progress.on_end(trial(number, TrialState.COMPLETE))
+        progress.table()  # the second and third too soon: 0.3 s are 5 % of 6 s
+    assert computed == [0, 2]
+    now += 6
+    console.print(progress.table())
+    assert computed == [0, 2, 4]
+    assert "0.2" in text_of(console)  # (0.7 - 0.5) * (10 - 9)
 
 
 def test_without_a_terminal_every_ended_trial_prints_one_line(console: Console) -> None:
