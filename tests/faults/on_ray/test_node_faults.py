@@ -11,7 +11,7 @@ from mixfront.records import TrialState
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 ANY_NUMBER_OF_LANES = "trial={workers: 2, collective_timeout_s: 6, max_failures: 6}"
-MANY_TRIALS = 2 * TRIALS  # so that a lane that starts in the middle gets some of them
+TOO_MANY_TRIALS = 1000  # a lane on a node that joins takes a while to start
 
 
 @pytest.mark.faults(per_run=4)
@@ -33,7 +33,12 @@ def test_node_joining(make_search: MakeSearch, cluster: RayCluster, faults: Faul
     joining = list(NODES[-faults.count :])
     for ip in joining:
         cluster.lose(ip)
-    search = make_search(faults, ANY_NUMBER_OF_LANES, f"search.trials={MANY_TRIALS}")
-    trials = search.run(lambda search: search.cluster.add(joining.pop()))
-    assert states(trials) == {TrialState.COMPLETE: MANY_TRIALS}
-    assert search.nodes_used() == set(NODES)
+
+    def join(search: ToySearch) -> None:
+        ip = joining.pop()
+        search.cluster.add(ip)
+        search.wait_until(lambda: ip in search.nodes_used())
+
+    search = make_search(faults, ANY_NUMBER_OF_LANES, f"search.trials={TOO_MANY_TRIALS}")
+    trials = search.run(join, interrupt=True)
+    assert set(states(trials)) <= {TrialState.COMPLETE, TrialState.INTERRUPTED}
