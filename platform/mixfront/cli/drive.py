@@ -61,7 +61,7 @@ def drive(
     from mixfront.cluster.connection import connect
     from mixfront.records.credentials import with_credentials
     from mixfront.records.data_check import with_current_data
-    from mixfront.search.deliver import deliver_rest
+    from mixfront.search.driver.deliver import deliver_rest
     from mixfront.search.driver.hold import hold_lease
     from mixfront.search.extend import extended
     from mixfront.search.precision import resolve_precision
