@@ -61,9 +61,9 @@ def drive(
     from mixfront.cluster.connection import connect
     from mixfront.records.credentials import with_credentials
     from mixfront.records.data_check import with_current_data
+    from mixfront.search.driver.deliver import deliver_rest
     from mixfront.search.driver.hold import hold_lease
     from mixfront.search.extend import extended
-    from mixfront.search.monitoring.deliver import deliver_rest
     from mixfront.search.precision import resolve_precision
     from mixfront.search.run import run_search
     from mixfront.spec.search_spec import SearchSpec

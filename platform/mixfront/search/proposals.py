@@ -145,7 +145,7 @@ class Proposals:
         return None if number is None else self._handle(number)
 
     def _describe(self, trial: Trial) -> TrialRecord:
-        """Sample a trial's configuration; a second call for the trial returns the same one."""
+        """Sample a trial's configuration; a second call gets the same values."""
         self._trials[trial.number] = trial
         record = TrialRecord(trial_id=str(trial.number), family="", config={})
         try:

@@ -149,7 +149,7 @@ class FaultySearch:
         return DriverProcess(url, self.log, self.databases, death=death, pause_s=pause_s)
 
     def after_driver(self) -> None:
-        """Note the complete trials after a driver has ended."""
+        """Note the complete trials; call it when a driver has ended."""
         self.drivers += 1
         self.journal.observe(self.trials)
 
