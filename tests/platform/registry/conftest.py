@@ -56,7 +56,7 @@ def stand_in_scores() -> list[float]:
 def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database, copied by the tests because creating one is slow."""
     folder = tmp_path_factory.mktemp("mlflow")
-    with chdir(folder), registry("sqlite:///mlflow.db"):  # models go to ./mlruns
+    with chdir(folder), registry(f"sqlite:///{folder}/mlflow.db"):  # models go to ./mlruns
         pass
     return folder / "mlflow.db"
 
