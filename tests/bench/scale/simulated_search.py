@@ -5,6 +5,7 @@ import io
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,10 +41,13 @@ class Measurement:
 
     num_lanes: int
     trials: int  # that this driver ran
-    busy: float  # share of the lanes' time that trained
+    busy: float  # share of the lanes' time that trained, while trials were left to start
+    overall: float  # the same from the driver's first second to its last, so with start and end
     resume_s: float  # real, until the driver was ready to propose
-    driver_s: dict[str, float]  # real seconds by call
-    drain_s: float  # real, until MLflow had everything after the last trial
+    driver_s: dict[str, float]  # seconds by call, on the driver's clock
+    cpu_s: float  # of the process, so with MLflow's thread, until the last trial ended
+    backlog: int  # updates that MLflow did not have after the last trial
+    drain_s: float  # real, until MLflow had the backlog, 60 at most
     front: int  # points
     memory_gib: float  # resident, at the end
 
@@ -55,9 +59,17 @@ class SimulatedSearch:
         folder: Where its data, databases and records are.
         trials: Its budget.
         overrides: More of the spec, as for `mixfront search run -o`.
+        seconds: The driver's clock while it works; see `DriverClock`.
     """
 
-    def __init__(self, folder: Path, trials: int, overrides: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        trials: int,
+        overrides: tuple[str, ...] = (),
+        seconds: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._seconds = seconds
         data = folder / "data"
         if not data.exists():
             words = ["data", "synth", str(data), "--rows", "4000", "--seed", "1"]
@@ -96,7 +108,7 @@ class SimulatedSearch:
         self, spec: SearchSpec, store: RecordStore, num_lanes: int, started: float
     ) -> Measurement:
         storage = StorageRetries(self._search.name, fence=store.fence)
-        store, clock = store.with_retries(storage).in_memory(), DriverClock()
+        store, clock = store.with_retries(storage).in_memory(), DriverClock(self._seconds)
         proposals = Proposals.open(spec, self._search, store.fence)
         unfinished = reconcile(store, proposals).unfinished
         earlier = store.trials()
@@ -117,17 +129,22 @@ class SimulatedSearch:
             scheduler = SearchScheduler(
                 spec.stopping, proposals, budget, searcher.costs_of, storage
             )
-            ready = time.perf_counter()
+            ready, cpu_s = time.perf_counter(), time.process_time()
             lanes = SimulatedLanes(searcher, scheduler, num_lanes, WORKLOAD, clock)
             lanes.run()
-            drained = time.perf_counter()
+            end, backlog, drained = clock(), callbacks.backlog(), time.perf_counter()
+            cpu_s = time.process_time() - cpu_s
         trials = store.trials()
+        ran = len(trials) - len(earlier)
         return Measurement(
             num_lanes=num_lanes,
-            trials=len(trials) - len(earlier),
+            trials=ran,
             busy=lanes.time.busy,
+            overall=ran * WORKLOAD.trial_s / (num_lanes * end),
             resume_s=ready - started,
             driver_s=clock.by_call,
+            cpu_s=cpu_s,
+            backlog=backlog,
             drain_s=time.perf_counter() - drained,
             front=len(
                 front_of(trials, self._search.objectives, self._search.reference_point).members
