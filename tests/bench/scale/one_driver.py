@@ -1,10 +1,14 @@
 """How many lanes one driver keeps busy, with real records, study, scheduler and MLflow.
 
-python -m tests.bench.scale.one_driver [TRIALS [LANES ...]]
+python -m tests.bench.scale.one_driver [--cpu] [TRIALS [LANES ...]]
+
+With --cpu the driver's clock is its thread's CPU time, for a machine that runs other programs too.
 """
 
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -15,14 +19,21 @@ LANES = (10, 100)
 TRIALS = 300
 
 
-def main(trials: int = TRIALS, lanes: tuple[int, ...] = LANES) -> None:
+def main(
+    trials: int = TRIALS,
+    lanes: tuple[int, ...] = LANES,
+    seconds: Callable[[], float] = time.perf_counter,
+) -> None:
     """Run one search per number of lanes, resume each, and print what the driver took."""
     table = Table(title="trials of 60 simulated s")
-    for column in ("lanes", "trials", "busy", "ms per trial", "MLflow drain s", "resume s", "GiB"):
+    for column in (
+        *("lanes", "trials", "busy", "overall", "ms per trial"),
+        *("CPU ms with MLflow", "drain s", "resume s", "GiB"),
+    ):
         table.add_column(column, justify="right")
     with tempfile.TemporaryDirectory() as folder:
         for num_lanes in lanes:
-            search = SimulatedSearch(Path(folder), trials)
+            search = SimulatedSearch(Path(folder), trials, seconds=seconds)
             first = search.measure(num_lanes)
             resumed = search.measure(num_lanes, ("search.trials=+1",))
             _add(table, first, resumed)
@@ -36,7 +47,9 @@ def _add(table: Table, run: Measurement, resumed: Measurement) -> None:
         f"{run.num_lanes:,}",
         f"{run.trials:,}",
         f"{run.busy:.1%}",
+        f"{run.overall:.1%}",
         f"{sum(per_trial.values()):.1f} ({parts})",
+        f"{1000 * run.cpu_s / run.trials:.0f}",
         f"{run.drain_s:.0f}",
         f"{resumed.resume_s:.1f}",
         f"{run.memory_gib:.2f}",
@@ -44,5 +57,7 @@ def _add(table: Table, run: Measurement, resumed: Measurement) -> None:
 
 
 if __name__ == "__main__":
-    numbers = [int(word) for word in sys.argv[1:]]
-    main(numbers[0] if numbers else TRIALS, tuple(numbers[1:]) or LANES)
+    words = sys.argv[1:]
+    clock = time.thread_time if "--cpu" in words else time.perf_counter
+    numbers = [int(word) for word in words if word != "--cpu"]
+    main(numbers[0] if numbers else TRIALS, tuple(numbers[1:]) or LANES, clock)

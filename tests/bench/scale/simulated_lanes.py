@@ -36,15 +36,21 @@ class Workload:
 
 
 class DriverClock:
-    """Simulated seconds: real seconds while the driver works, jumps while it waits for lanes."""
+    """Simulated seconds: the driver's own while it works, jumps while it waits for lanes.
 
-    def __init__(self) -> None:
+    Args:
+        seconds: Real seconds, or `time.thread_time`, the thread's CPU time, if other programs
+            share the processor; that leaves out waits for files and for Python's lock.
+    """
+
+    def __init__(self, seconds: Callable[[], float] = time.perf_counter) -> None:
         self._skipped_s = 0.0
-        self._started = time.perf_counter()
-        self.by_call: dict[str, float] = {}  # real seconds of the driver's work
+        self._seconds = seconds
+        self._started = seconds()
+        self.by_call: dict[str, float] = {}  # seconds of the driver's work
 
     def __call__(self) -> float:
-        return time.perf_counter() - self._started + self._skipped_s
+        return self._seconds() - self._started + self._skipped_s
 
     def skip_to(self, moment: float) -> None:
         """Jump forward to a moment; a moment that has passed changes nothing."""
@@ -52,11 +58,11 @@ class DriverClock:
 
     def timed(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
         """Call, and add the real seconds that it took to `by_call`."""
-        started = time.perf_counter()
+        started = self._seconds()
         try:
             return call(*arguments)
         finally:
-            self.by_call[name] = self.by_call.get(name, 0.0) + time.perf_counter() - started
+            self.by_call[name] = self.by_call.get(name, 0.0) + self._seconds() - started
 
 
 @dataclass
@@ -71,7 +77,7 @@ class _Trial:
 
 
 class LaneTime:
-    """Share of the lanes' time that trained, from the start of the last lane on.
+    """Share of the lanes' time that trained, from the last lane's first start to the last trial's.
 
     Args:
         num_lanes: Number of lanes.
@@ -83,7 +89,7 @@ class LaneTime:
         self._unused = num_lanes  # lanes that have not trained yet
         self._free_since: deque[float] = deque()
         self._from = self._until = 0.0
-        self._idle_s = 0.0
+        self._idle_s = self._idle_until_s = 0.0
 
     def free(self, moment: float) -> None:
         """A lane's trial has ended at a moment that may be in the past."""
@@ -91,29 +97,26 @@ class LaneTime:
 
     def start(self) -> None:
         """A free lane starts a trial."""
+        self._until = now = self._clock()
         if self._unused:
             self._unused -= 1
-            self._from = self._clock()
+            self._from = now
         else:
             self.wait(self._free_since.popleft())
+        free = sum(now - max(since, self._from) for since in self._free_since)
+        self._idle_until_s = self._idle_s + free
 
     def wait(self, since: float) -> None:
         """A lane has waited for the driver since a moment."""
         if not self._unused:
             self._idle_s += self._clock() - max(since, self._from)
 
-    def finish(self) -> None:
-        """No more trials start."""
-        for since in self._free_since:
-            self.wait(since)
-        self._until = self._clock()
-
     @property
     def busy(self) -> float:
         """The share, between 0 and 1; NaN if some lane never trained."""
         if self._unused or self._until <= self._from:
             return float("nan")
-        return 1.0 - self._idle_s / (self._num_lanes * (self._until - self._from))
+        return 1.0 - self._idle_until_s / (self._num_lanes * (self._until - self._from))
 
 
 class SimulatedLanes:
@@ -153,8 +156,7 @@ class SimulatedLanes:
         """Run until the searcher has finished and the last trial has ended."""
         self.began, finished = time.perf_counter(), False
         while not finished or self._reports:
-            if not finished and (finished := self._fill_lanes()):
-                self.time.finish()
+            finished = finished or self._fill_lanes()
             if self._reports:
                 moment, _, trial = heapq.heappop(self._reports)
                 self._clock.skip_to(moment)

@@ -1,5 +1,6 @@
 """Stands in for Ray under a driver: its connection, its lanes, Tune's loop and the clock."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -25,15 +26,23 @@ class SimulatedPool:
         num_lanes: Number of lanes, all ready to train.
         workload: What a trial does.
         on_train: Called with the trial's id when a lane begins to train it.
+        seconds: The driver's clock while it works; see `DriverClock`.
     """
 
     name = "simulated"
 
     def __init__(
-        self, num_lanes: int, workload: Workload, on_train: Callable[[str], None] = lambda _: None
+        self,
+        num_lanes: int,
+        workload: Workload,
+        on_train: Callable[[str], None] = lambda _: None,
+        *,
+        seconds: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.num_lanes = num_lanes
-        self.clock = DriverClock()
+        self.clock = DriverClock(seconds)
+        self.cpu_s = 0.0  # of the process, while the lanes ran
+        self.simulated_s = 0.0  # the same time on the driver's clock
         self.lanes: SimulatedLanes | None = None  # once Tune has started
         self._workload, self._on_train = workload, on_train
         self._aborted: str | None = None
@@ -63,7 +72,9 @@ class SimulatedPool:
             on_train=self._on_train,
             aborted=lambda: self._aborted,
         )
+        cpu_s, began = time.process_time(), self.clock()
         self.lanes.run()
+        self.cpu_s, self.simulated_s = time.process_time() - cpu_s, self.clock() - began
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +29,12 @@ class Measurement:
 
     num_lanes: int
     trials: int  # that this driver ran
-    busy: float  # share of the lanes' time that trained
+    busy: float  # share of the lanes' time that trained, while trials were left to start
+    overall: float  # the same from the driver's first second to its last, so with start and end
     resume_s: float  # real, until the driver was ready to propose
-    driver_s: dict[str, float]  # real seconds by call
-    drain_s: float  # real, until MLflow had everything after the last trial
+    driver_s: dict[str, float]  # seconds by call, on the driver's clock
+    cpu_s: float  # of the process, so with MLflow's thread, until the last trial ended
+    drain_s: float  # real, until MLflow had everything after the last trial, 60 at most
     front: int  # points
     memory_gib: float  # resident, at the end
 
@@ -43,9 +46,17 @@ class SimulatedSearch:
         folder: Where its data, databases and records are; searches may share it.
         trials: Its budget.
         overrides: More of the spec, as for `mixfront search run -o`.
+        seconds: The driver's clock while it works; see `DriverClock`.
     """
 
-    def __init__(self, folder: Path, trials: int, overrides: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        trials: int,
+        overrides: tuple[str, ...] = (),
+        seconds: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._seconds = seconds
         data = folder / "data"
         if not data.exists():
             write_synthetic(data, 4000, seed=1)
@@ -72,15 +83,18 @@ class SimulatedSearch:
             extensions: Overrides of the budget, if the search has finished.
         """
         earlier, started = len(self.store.trials()), time.perf_counter()
-        pool = SimulatedPool(num_lanes, WORKLOAD)
+        pool = SimulatedPool(num_lanes, WORKLOAD, seconds=self._seconds)
         result = run_driver(self.store, pool, extensions)
         assert pool.lanes is not None, f"no trial was started: {result.search.ended_because}"
+        ran = len(result.trials) - earlier
         return Measurement(
             num_lanes=num_lanes,
-            trials=len(result.trials) - earlier,
+            trials=ran,
             busy=pool.lanes.time.busy,
+            overall=ran * WORKLOAD.trial_s / (num_lanes * pool.simulated_s),
             resume_s=pool.lanes.began - started,
             driver_s=pool.clock.by_call,
+            cpu_s=pool.cpu_s,
             drain_s=time.perf_counter() - pool.lanes.ended,
             front=len(result.front.members),
             memory_gib=psutil.Process().memory_info().rss / GIB,
