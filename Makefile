@@ -3,7 +3,7 @@
 # make test-cluster  a search on three Ray nodes, MLflow with logins, PostgreSQL and S3
 # make lint    format, lint, types, layers
 # make fuzz    10,000 damaged inputs; `make test` has 300 of them; SEED=N repeats a run
-# make faults  200 faults at random moments; `make test` has one of each kind; SEED=N repeats a run
+# make faults  over 200 faults at random moments; the tests have one of each kind; SEED=N repeats a run
 # make bench   the benchmarks: ratios measured side by side in one run
 # make install the virtual environment that all of them use
 

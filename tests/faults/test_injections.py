@@ -1,8 +1,12 @@
 """Rows get enough faults, and the summary has one line per row."""
 
 import random
+from types import SimpleNamespace
+from typing import Any
 
-from tests.faults.injections import Faults, summary
+import pytest
+from tests.faults import injections
+from tests.faults.injections import Faults, runs_of, summary
 
 
 def test_the_cost_of_a_run_is_shared_by_its_faults() -> None:
@@ -25,6 +29,14 @@ def test_the_summary_has_one_line_per_row() -> None:
     ]
 
 
-def test_a_run_has_its_seed_and_a_row_its_faults(faults: Faults) -> None:
-    faults.injected = faults.count
-    assert faults.row == "a run has its seed and a row its faults"
+@pytest.mark.parametrize(
+    ("per_row", "runs"), [(1, [(0, 1)]), (3, [(0, 3)]), (10, [(0, 4), (1, 4), (2, 4)])]
+)
+def test_a_row_gets_at_least_as_many_faults_as_asked_for(
+    monkeypatch: pytest.MonkeyPatch, per_row: int, runs: list[tuple[int, int]]
+) -> None:
+    monkeypatch.setattr(injections, "PER_ROW", per_row)
+    monkeypatch.setattr(injections, "SEED", 0)
+    mark = pytest.mark.faults(per_run=4).mark
+    row: Any = SimpleNamespace(definition=SimpleNamespace(get_closest_marker=lambda _: mark))
+    assert runs_of(row) == runs
