@@ -25,6 +25,7 @@ from mixfront.cli import (
     validate,
 )
 from mixfront.cli.crash_log import write_crash_log
+from mixfront.cli.file_errors import CommandGroup
 from mixfront.cli.search_app import search_app
 from mixfront.exceptions import MixfrontError
 from mixfront.installation.extras import extras_named
@@ -34,6 +35,7 @@ DEBUG_VARIABLE = "MIXFRONT_DEBUG"
 
 app = typer.Typer(
     name="mixfront",
+    cls=CommandGroup,
     help="Find the Pareto front of feature-mixing ranking models on your own logs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

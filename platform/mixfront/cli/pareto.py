@@ -76,7 +76,7 @@ def write_page(path: Path, page: str) -> None:
 def _print(name: str, front: "Front", written: list[Path]) -> None:
     from rich.console import Console
 
-    console = Console()
+    console = Console(markup=False)
     if front.members:
         console.print(front_table(front))
         of = f"of {len(front.candidates)} complete trials"

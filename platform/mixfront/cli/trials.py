@@ -10,6 +10,7 @@ from mixfront.cli.options import AsJson, SearchName, Storage
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from mixfront.records import SearchRecord, TrialRecord
 
@@ -46,7 +47,7 @@ def trials(
 
     from mixfront.pareto import count_states
 
-    console = Console()
+    console = Console(markup=False)
     console.print(_table(store.search(), records))
     counts = ", ".join(
         f"{count} {state}" for state, count in count_states(records).items() if count
@@ -90,23 +91,22 @@ def _table(search: "SearchRecord", records: "list[TrialRecord]") -> "Table":
     return table
 
 
-def _row(trial: "TrialRecord", search: "SearchRecord", is_best: bool) -> list[str]:
-    from rich.markup import escape
+def _row(trial: "TrialRecord", search: "SearchRecord", is_best: bool) -> "list[str | Text]":
+    from rich.text import Text
 
     from mixfront.pareto.formatting import format_value, key_params
 
-    style = STYLES.get(trial.state, "dim")
     values = [
         format_value(o.metric, trial.values.get(o.metric, trial.costs.get(o.metric)))
         for o in search.objectives
     ]
     return [
         f"{trial.trial_id}{'*' if is_best else ''}",
-        f"[{style}]{trial.state}[/{style}]",
+        Text(str(trial.state), STYLES.get(trial.state, "dim")),
         trial.family,
         f"{trial.fidelity:.0%}",
         *values,
-        escape(_violations(trial) or trial.error or key_params(trial.config)),
+        _violations(trial) or trial.error or key_params(trial.config),
     ]
 
 

@@ -22,6 +22,7 @@ class History:
 
     def __init__(self) -> None:
         self.last_seq = 0
+        self.has_gaps = False  # whether updates are missing, delivered or not
         self.page_seq = 0  # the last update that changed a page
         self.num_refused = 0  # rows of the table of refused configurations
         self._front = ""
@@ -30,8 +31,9 @@ class History:
         self._states: dict[str, str] = {}
 
     def add(self, update: RunUpdate) -> None:
-        """Add an update."""
-        self.last_seq = max(self.last_seq, update.seq)
+        """Add an update; they must come in order."""
+        self.reach(update.seq - 1)
+        self.last_seq = update.seq
         self._metrics.update((update.trial_id, update.step, key) for key in update.metrics)
         if changes_page(update, has_front=self.page_seq > 0):
             self.page_seq = update.seq
@@ -40,6 +42,12 @@ class History:
         if update.trial_id is not None:
             self._store_tag(self._ranks, update, RANK_TAG)
             self._store_tag(self._states, update, STATE_TAG)
+
+    def reach(self, seq: int) -> None:
+        """Count the updates up to `seq` as missing if they have not been added."""
+        if seq > self.last_seq:
+            self.has_gaps = True
+            self.last_seq = seq
 
     def new_metrics(
         self, trial_id: str | None, step: int, metrics: Mapping[str, float]

@@ -13,6 +13,7 @@ import fsspec
 from mixfront.exceptions import StorageError, TrackingError
 from mixfront.records.own_folder import OwnFolder
 from mixfront.tracking.client import artifact_location, connect, find_experiment, short_reason
+from mixfront.tracking.logged_metrics import LoggedMetrics
 from mixfront.tracking.run_update import Dataset, RunStatus, RunUpdate
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ KIND_TAG = "mixfront.kind"  # "search" or "trial"
 KIND_OF_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
 PARENT_TAG = "mlflow.parentRunId"
 NAME_TAG = "mlflow.runName"
+_NOTHING = LoggedMetrics(())
 # Per `log_batch`; MLflow accepts 1,000 entries of all kinds together.
 MAX_METRICS, MAX_PARAMS, MAX_TAGS = 800, 100, 100
 # Errors that a retry cannot fix; all others may be temporary.
@@ -55,6 +57,7 @@ class MlflowSender:
         on_run: Called for each run that is found or created, with the trial id (None = the
             search) and the run id.
         storage: The search's folder as a path or fsspec URL; `RunUpdate.folders` are in it.
+        logged: What the runs may have beyond what the spool says.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class MlflowSender:
         runs: Mapping[str, str],
         on_run: Callable[[str | None, str], None],
         storage: str = "",
+        logged: LoggedMetrics = _NOTHING,
     ) -> None:
         self.runs = dict(runs)
         self._uri = uri
@@ -72,6 +76,7 @@ class MlflowSender:
         self._search_id = search_id
         self._on_run = on_run
         self._storage = storage
+        self._logged = logged
         self._client: MlflowClient | None = None
         self._experiment_id: str | None = None
 
@@ -154,6 +159,7 @@ class MlflowSender:
             for update in updates
             for key, value in update.metrics.items()
         ]
+        metrics = self._logged.without(self._get_client(), run_id, metrics)
         params = [Param(*entry) for entry in _merged(update.params for update in updates).items()]
         tags = [RunTag(*entry) for entry in _merged(update.tags for update in updates).items()]
         batches = zip_longest(

@@ -17,6 +17,7 @@ from mixfront.records.store import RecordStore, SearchRecord, TrialRecord
 from mixfront.tracking.client import preload
 from mixfront.tracking.delivery import Delivery
 from mixfront.tracking.history import History
+from mixfront.tracking.logged_metrics import LoggedMetrics
 from mixfront.tracking.refused import REFUSED_TAG, TABLE_TAGS, refused
 from mixfront.tracking.run_contents import (
     DESCRIPTION_TAG,
@@ -68,6 +69,7 @@ class MlflowWriter:
         self._spool.mark(mark)  # from here on, marks of earlier drivers are ignored
         for update in updates:
             self._history.add(update)
+        self._history.reach(mark.through)
         runs = dict(mark.runs)
         if search.run_id is not None:
             runs.setdefault("", search.run_id)
@@ -78,6 +80,7 @@ class MlflowWriter:
             runs,
             on_run or _ignore,
             store.url,
+            LoggedMetrics(runs.values() if self._history.has_gaps else ()),
         )
         self._delivery = Delivery(
             self._spool,

@@ -87,7 +87,8 @@ class FaultySearch:
     @property
     def is_over(self) -> bool:
         """Whether the search has finished, and MLflow has everything."""
-        return self.record.state == "finished" and is_delivered(self.store)
+        read = StorageRetries(self.name, sleep=lambda _: None)  # the storage may be failing
+        return self.record.state == "finished" and read(lambda: is_delivered(self.store))
 
     @property
     def trials(self) -> list[TrialRecord]:

@@ -1,5 +1,6 @@
 """The names of commands are fixed, and errors are one sentence."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 from mixfront.cli import app as command_line
-from mixfront.exceptions import SpecError
+from mixfront.exceptions import SpecError, UsageError
 
 COMMANDS = {
     "cluster",
@@ -51,6 +53,34 @@ def test_a_users_mistake_is_one_sentence(
         command_line.main()
     assert ended.value.code == 2
     assert capsys.readouterr().err == "mixfront: the value 3 is wrong; write 4\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data", "synth", "é" * 200],
+        ["search", "resume", "é" * 200, "--storage", "."],
+        ["trials", "x" * 300, "--storage", "."],
+    ],
+)
+def test_a_name_that_no_file_may_have_is_one_sentence(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(command_line.app, words)
+    assert isinstance(result.exception, UsageError)
+    assert str(result.exception).endswith("File name too long; use a shorter name")
+
+
+def test_other_errors_of_the_file_system_keep_their_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "a file of mixfront")
+
+    monkeypatch.setattr("mixfront.records.locate_search", fail)
+    result = CliRunner().invoke(command_line.app, ["trials", "demo"])
+    assert isinstance(result.exception, FileNotFoundError)
 
 
 @pytest.mark.parametrize(

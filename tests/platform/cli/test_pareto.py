@@ -92,3 +92,10 @@ def test_no_front_yet(app: typer.Typer, store: RecordStore) -> None:
     result = CliRunner().invoke(app, [store.url])
     assert result.exit_code == 0
     assert "no complete, feasible trial yet" in result.output
+
+
+def test_brackets_in_a_record_are_text(app: typer.Typer, with_trials: RecordStore) -> None:
+    with_trials.save_trial(with_trials.trial("1").model_copy(update={"family": "[/red]"}))
+    result = CliRunner().invoke(app, [with_trials.url])
+    assert result.exit_code == 0
+    assert "[/red]" in result.output

@@ -106,3 +106,11 @@ def test_unknown_search(app: typer.Typer, storage: str) -> None:
     result = CliRunner().invoke(app, ["dmo", "--storage", storage])
     assert isinstance(result.exception, UnknownNameError)
     assert "did you mean 'demo'" in str(result.exception)
+
+
+def test_brackets_in_a_record_are_text(app: typer.Typer, storage: str) -> None:
+    store = RecordStore(storage, "demo")
+    store.save_trial(store.trial("0").model_copy(update={"family": "[/red]"}))
+    result = CliRunner().invoke(app, ["demo", "--storage", storage])
+    assert result.exit_code == 0
+    assert "[/red]" in result.output

@@ -32,3 +32,16 @@ def test_a_front_is_new_when_it_changes() -> None:
     assert (history.page_seq, history.num_refused) == (4, 17)
     assert not history.is_new_front("{}")
     assert history.is_new_front('{"front": []}')
+
+
+def test_missing_updates_are_noticed_and_their_numbers_not_used_again() -> None:
+    history = History()
+    for seq in (1, 2):
+        history.add(RunUpdate(seq=seq, time_ms=0))
+    history.reach(2)
+    assert not history.has_gaps
+    history.reach(4)
+    assert (history.has_gaps, history.last_seq) == (True, 4)
+    history = History()
+    history.add(RunUpdate(seq=2, time_ms=0))
+    assert (history.has_gaps, history.last_seq) == (True, 2)

@@ -83,6 +83,36 @@ def test_a_second_writer_logs_nothing_twice(
     assert len(client.get_metric_history(run_of(client, writer).info.run_id, "hypervolume")) == 1
 
 
+@pytest.mark.parametrize("lost", [range(1), range(1, 2), range(2, 4), range(5, 7), range(7)])
+def test_nothing_is_logged_twice_after_the_spool_has_lost_what_mlflow_has(
+    lost: range,
+    client: MlflowClient,
+    search: SearchRecord,
+    store: RecordStore,
+    trial: TrialRecord,
+) -> None:
+    writer = MlflowWriter(search, store)
+    run_search(writer, trial)
+    assert writer.close()
+    [segment] = Path(store.url).glob("spool/*.jsonl")
+    lines = segment.read_text().splitlines()
+    for number in lost:
+        lines[number] = "damaged"
+    segment.write_text("\n".join(lines) + "\n")
+    second = MlflowWriter(search, store)
+    run_search(second, trial)
+    second.log_evaluation(trial, 30, {"auc": 0.3})
+    assert second.close(search)
+    parent, child = run_of(client, second), run_of(client, second, "0")
+    auc = client.get_metric_history(child.info.run_id, "auc")
+    assert sorted(metric.step for metric in auc) == [10, 20, 30]
+    for key in ("flops", "logloss"):
+        steps = [metric.step for metric in client.get_metric_history(child.info.run_id, key)]
+        assert len(steps) == len(set(steps))
+    assert len(client.get_metric_history(parent.info.run_id, "hypervolume")) == 1
+    assert (parent.info.status, child.info.status) == ("RUNNING", "FINISHED")
+
+
 def test_updates_that_a_killed_driver_left_in_the_spool_are_delivered(
     client: MlflowClient,
     search: SearchRecord,
