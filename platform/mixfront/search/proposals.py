@@ -16,13 +16,13 @@ from mixfront.records.store import SearchRecord, TrialRecord, TrialState
 from mixfront.search.cost_check import CostCheck, ModelCosts
 from mixfront.search.recorded_space import recorded_space
 from mixfront.search.study import (
+    enqueue,
     num_enqueued,
     one_transaction,
     open_study,
     running_numbers,
     running_trial,
     set_elapsed_seconds,
-    set_num_enqueued,
 )
 from mixfront.spaces import Space
 from mixfront.spec.constraints import Constraint
@@ -119,10 +119,8 @@ class Proposals:
             self.space.enqueue(config, f"search.enqueue[{position}]")
             for position, config in enumerate(configs)
         ]
-        for position in range(num_enqueued(self.study), len(items)):
-            item = items[position]
-            self.study.enqueue_trial(item.params, user_attrs={_EXTRA: item.extra})
-            set_num_enqueued(self.study, position + 1)
+        for item in items[num_enqueued(self.study) :]:
+            enqueue(self.study, item.params, {_EXTRA: item.extra})
 
     def ask(self) -> TrialRecord:
         """The next configuration, as a record: RUNNING, or INFEASIBLE with the reason.

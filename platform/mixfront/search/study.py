@@ -2,6 +2,7 @@
 
 import warnings
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
 import optuna
@@ -107,12 +108,13 @@ def frozen_trial(study: optuna.Study, number: int) -> FrozenTrial | None:
 
 def num_enqueued(study: optuna.Study) -> int:
     """Number of the spec's `enqueue` configurations that are in the study."""
-    return int(study.user_attrs.get(_ENQUEUED, 0))
+    trials = study.get_trials(deepcopy=False)
+    return sum(_ENQUEUED in trial.user_attrs for trial in trials)
 
 
-def set_num_enqueued(study: optuna.Study, count: int) -> None:
-    """Store the number, so that a resumed search does not enqueue them again."""
-    study.set_user_attr(_ENQUEUED, count)
+def enqueue(study: optuna.Study, params: dict[str, Any], attrs: dict[str, Any]) -> None:
+    """Add a configuration that is tried first, marked as one of the spec's in one transaction."""
+    study.enqueue_trial(params, user_attrs={**attrs, _ENQUEUED: True})
 
 
 def elapsed_seconds(study: optuna.Study) -> float:

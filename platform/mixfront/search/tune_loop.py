@@ -30,7 +30,12 @@ _ENVIRONMENT = {
 }
 
 
-def run_tune(searcher: LaneSearcher, scheduler: SearchScheduler, scratch: str) -> None:
+def run_tune(
+    searcher: LaneSearcher,
+    scheduler: SearchScheduler,
+    scratch: str,
+    trial: type[tune.Trainable] = LaneTrial,
+) -> None:
     """Run Tune until the searcher has finished.
 
     Args:
@@ -38,12 +43,13 @@ def run_tune(searcher: LaneSearcher, scheduler: SearchScheduler, scratch: str) -
         scheduler: Stops trials.
         scratch: URL of a folder for Tune's files; nothing is ever restored from it, since records
             and study are the source of truth.
+        trial: What Tune runs for a trial; benchmarks of Tune alone have their own.
 
     Raises:
         LaneError: If Tune fails.
     """
     tuner = tune.Tuner(
-        tune.with_resources(LaneTrial, _on_this_node()),
+        tune.with_resources(trial, _on_this_node()),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             scheduler=scheduler,

@@ -5,6 +5,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState as OptunaState
 
 from mixfront.exceptions import SpecError
@@ -131,6 +132,31 @@ def test_enqueued_configurations_come_first_and_once(make_driver: Any) -> None:
     assert resumed.proposals.ask().config == configs[1]
     extended = make_driver(search={"trials": 6, "enqueue": [*configs, {"family": "rankmixer"}]})
     assert extended.proposals.ask().family == "rankmixer"
+
+
+def test_a_driver_killed_while_it_enqueues_enqueues_the_rest_on_resume(
+    make_driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = [{"family": "rankmixer"}, {"family": "unimixer"}]
+    search = {"trials": 6, "enqueue": configs}
+    real = InMemoryStorage.create_new_trial
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    def last(*arguments: Any, **options: Any) -> int:
+        for write in ("create_new_trial", "set_study_user_attr"):
+            monkeypatch.setattr(InMemoryStorage, write, killed)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(InMemoryStorage, "create_new_trial", last)
+    with pytest.raises(KeyboardInterrupt):
+        make_driver(search=search)
+    monkeypatch.undo()
+    resumed = make_driver(search=search)
+    assert len(resumed.study.trials) == 2
+    asked = [resumed.proposals.ask().family for _ in configs]
+    assert asked == ["rankmixer", "unimixer"]
 
 
 def test_an_enqueued_value_outside_the_space_is_refused(make_driver: Any) -> None:

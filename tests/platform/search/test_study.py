@@ -10,12 +10,12 @@ import pytest
 from mixfront.exceptions import MissingExtraError, SpecError
 from mixfront.search.study import (
     elapsed_seconds,
+    enqueue,
     make_sampler,
     num_enqueued,
     open_study,
     running_trial,
     set_elapsed_seconds,
-    set_num_enqueued,
 )
 
 
@@ -26,11 +26,11 @@ def test_a_study_is_created_once_and_reopened(make_spec: Any, tmp_path: Path) ->
     assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
     trial = study.ask()
     first = trial.suggest_float("x", 0, 1)
-    set_num_enqueued(study, 2)
+    enqueue(study, {"x": 0.5}, {})
     set_elapsed_seconds(study, 12.5)
 
     reopened = open_study(spec, url, "s-1")
-    assert num_enqueued(reopened) == 2
+    assert num_enqueued(reopened) == 1
     assert elapsed_seconds(reopened) == 12.5
     assert isinstance(reopened.sampler, optuna.samplers.TPESampler)
     handle = running_trial(reopened, 0)
