@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mixfront.exceptions import UsageError
 from mixfront.locations import absolute, is_local, is_path
 
 
@@ -36,6 +37,11 @@ def test_a_bare_name_is_not_a_path(reference: str, path: bool) -> None:
 @pytest.mark.parametrize("scheme", ["", "file://", "local://"])
 def test_local_locations_become_absolute_paths(scheme: str, tmp_path: Path) -> None:
     assert absolute(f"{scheme}{tmp_path}/logs/") == str(tmp_path / "logs")
+
+
+def test_a_path_with_a_null_byte_is_refused() -> None:
+    with pytest.raises(UsageError, match="is not a path: it has a null byte"):
+        absolute("logs\0")
 
 
 def test_a_url_only_loses_its_trailing_slash() -> None:

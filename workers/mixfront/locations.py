@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from mixfront.exceptions import UsageError
+
 LOCAL_SCHEMES = ("file://", "local://")  # fsspec uses both for local files
 
 
@@ -23,7 +25,13 @@ def local_path(location: str) -> str:
 
 
 def absolute(location: str) -> str:
-    """An absolute path with symbolic links resolved, or a URL without its trailing slash."""
+    """An absolute path with symbolic links resolved, or a URL without its trailing slash.
+
+    Raises:
+        UsageError: If no path may be called like this.
+    """
+    if "\0" in location:
+        raise UsageError(f"{location!r} is not a path: it has a null byte; remove it")
     if not is_local(location):
         return location.rstrip("/")
     return str(Path(local_path(location)).expanduser().resolve())

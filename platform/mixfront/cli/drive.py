@@ -25,11 +25,13 @@ def prepare_and_drive(
         console: Console for the progress.
         encoder: URL of a fitted encoder to use instead of fitting one.
     """
-    from mixfront.cluster.connection import check_address
+    from mixfront.cluster.connection import check_cluster
     from mixfront.search.cpu_op_build import compiling_cpu_op
     from mixfront.search.prepare import prepare_search
+    from mixfront.terminal.waiting import waiting
 
-    check_address()  # before the search takes its name
+    with waiting(console, "checking the cluster"):
+        check_cluster(spec.trial)
     with compiling_cpu_op(spec, console):
         store, record = prepare_search(spec, console, encoder)
     return drive(store, record, console)

@@ -38,16 +38,16 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
         LaneError: If the cluster cannot be reached, or is too small for a lane.
     """
     address = os.environ.get("RAY_ADDRESS")
-    check_address()
+    if address:
+        shake_hands(address)
     _silence_ray()
     try:
         if address:
             ray.init(address=address, namespace=NAMESPACE, **_QUIET)
         else:
-            cpus = max(os.cpu_count() or 1, int(trial.workers * trial.cpus_per_worker + 0.99))
             ray.init(
                 address="local",
-                num_cpus=cpus,
+                num_cpus=_local_cpus(trial),
                 namespace=NAMESPACE,
                 include_dashboard=False,
                 **_QUIET,
@@ -66,14 +66,26 @@ def connect(trial: TrialConfig) -> Iterator[Cluster]:
             os.environ["RAY_ADDRESS"] = address
 
 
-def check_address() -> None:
-    """Check that the cluster at RAY_ADDRESS, if it is set, can be connected to.
+def check_cluster(trial: TrialConfig) -> None:
+    """Check that the cluster can be reached and has room for a lane, or could grow.
+
+    A search is refused before it takes its name and reads its data.
 
     Raises:
-        LaneError: If it cannot.
+        LaneError: If it cannot be reached, or is too small.
     """
-    if address := os.environ.get("RAY_ADDRESS"):
-        shake_hands(address)
+    if os.environ.get("RAY_ADDRESS"):
+        with connect(trial):
+            return
+    import torch  # takes seconds
+
+    machine = NodeSize(cpus=_local_cpus(trial), gpus=torch.cuda.device_count())
+    if not fitting_lanes(trial, [machine]):
+        raise _too_small(trial, [machine])
+
+
+def _local_cpus(trial: TrialConfig) -> int:
+    return max(os.cpu_count() or 1, int(trial.workers * trial.cpus_per_worker + 0.99))
 
 
 def _start_error(address: str | None, error: Exception) -> LaneError:
@@ -106,14 +118,15 @@ def _num_lanes(trial: TrialConfig) -> int:
     nodes = present_nodes()
     lanes = fitting_lanes(trial, nodes)
     if lanes < 1 and not can_grow():
-        raise LaneError(
-            f"a trial needs {trial.workers} workers with {trial.cpus_per_worker:g} CPUs and "
-            f"{trial.gpus_per_worker:g} GPUs each, but {_biggest(nodes)}; lower trial.workers or "
-            "what each worker needs, or add nodes"
-        )
+        raise _too_small(trial, nodes)
     return lanes
 
 
-def _biggest(nodes: Sequence[NodeSize]) -> str:
+def _too_small(trial: TrialConfig, nodes: Sequence[NodeSize]) -> LaneError:
     biggest = max(nodes, key=lambda node: (node.gpus, node.cpus), default=NodeSize(cpus=0))
-    return f"the biggest of {len(nodes)} nodes has {biggest.cpus:g} CPUs and {biggest.gpus:g} GPUs"
+    which = "the only node" if len(nodes) == 1 else f"the biggest of {len(nodes)} nodes"
+    return LaneError(
+        f"a trial needs {trial.workers} workers with {trial.cpus_per_worker:g} CPUs and "
+        f"{trial.gpus_per_worker:g} GPUs each, but {which} has {biggest.cpus:g} CPUs and "
+        f"{biggest.gpus:g} GPUs; lower trial.workers or what each worker needs, or add nodes"
+    )

@@ -12,7 +12,7 @@ from mixfront.exceptions import SpecError, UnknownNameError
 from mixfront.locations import is_path
 from mixfront.models import get_family
 from mixfront.spaces.keys import FAMILY, check_key
-from mixfront.spaces.parameters import Choice, Fixed, Float, Int, Parameter
+from mixfront.spaces.parameters import Choice, Fixed, Float, Int, Parameter, is_positive_integer
 from mixfront.spaces.space import Space
 
 Parameters = dict[str, Fixed | Choice | Int | Float]
@@ -124,6 +124,12 @@ def _check_family(space: Space, family: str, source: str) -> None:
                 raise SpecError(
                     f"space {source!r}: {key!r} of family {family!r} refers to {other!r}, "
                     f"which is not defined before it; move or add {other!r}"
+                )
+        for other in parameter.factors if isinstance(parameter, Choice) else ():
+            if not is_positive_integer(own.get(other) or space.shared[other]):
+                raise SpecError(
+                    f"space {source!r}: {key!r} of family {family!r} divides or is a multiple of "
+                    f"{other!r}, which is not always a positive integer; change {other!r}"
                 )
 
 

@@ -39,18 +39,22 @@ class Choice(_Frozen):
     def _check(self) -> "Choice":
         if len(set(self.values)) < len(self.values):
             raise ValueError("a value appears twice; list each value once")
-        arithmetic = self.divides + self.multiple_of
-        if arithmetic and not all(type(v) is int and v > 0 for v in self.values):
+        if self.factors and not is_positive_integer(self):
             raise ValueError("`divides` and `multiple_of` need values that are positive integers")
         if extra := [value for value in self.only_with if value not in self.values]:
             raise ValueError(f"`only_with` names {extra[0]!r}, which is not one of the values")
         return self
 
     @property
+    def factors(self) -> tuple[str, ...]:
+        """Names of the parameters whose product limits this one."""
+        return self.divides + self.multiple_of
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """Names of the parameters that must be sampled before this one."""
         conditions = (key for condition in self.only_with.values() for key in condition)
-        return tuple(dict.fromkeys((*self.divides, *self.multiple_of, *conditions)))
+        return tuple(dict.fromkeys((*self.factors, *conditions)))
 
     def narrowed(self, config: Mapping[str, Any]) -> "Choice | None":
         """The choice with only the values that earlier parameters allow; None if none are left."""
@@ -128,6 +132,16 @@ def contains(parameter: Fixed | Choice | Int | Float, value: Any) -> bool:
         return False
     off_grid = isinstance(parameter, Int) and (value - parameter.low) % parameter.step != 0
     return not off_grid and bool(parameter.low <= value <= parameter.high)
+
+
+def is_positive_integer(parameter: Fixed | Choice | Int | Float) -> bool:
+    """Whether every value that `parameter` allows is an integer greater than 0."""
+    if isinstance(parameter, Int):
+        return parameter.low > 0
+    if isinstance(parameter, Float):
+        return False
+    values = parameter.values if isinstance(parameter, Choice) else (parameter.value,)
+    return all(type(value) is int and value > 0 for value in values)
 
 
 def describe(parameter: Fixed | Choice | Int | Float) -> str:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
 from mixfront.cli.drive import drive, prepare_and_drive
@@ -47,17 +48,32 @@ def test_a_search_that_ray_refused_is_interrupted(
     assert ended.ended_because == "a trial needs 2 workers with 1 GPUs each"
 
 
-def test_a_wrong_address_is_refused_before_a_search_takes_its_name(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
-    spec = SearchSpec.model_validate(
+def prepared_spec(tmp_path: Path, **trial: float) -> SearchSpec:
+    return SearchSpec.model_validate(
         {
             "name": "clicks",
             "data": {"path": "/d", "schema": "/s", "train": "d == 1", "validation": "d == 2"},
             "storage": str(tmp_path / "searches"),
+            "trial": trial,
         }
     )
+
+
+def test_a_wrong_address_is_refused_before_a_search_takes_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
     with pytest.raises(LaneError, match="no Ray cluster answers"):
+        prepare_and_drive(prepared_spec(tmp_path), Console(quiet=True))
+    assert not (tmp_path / "searches").exists()
+
+
+def test_gpus_that_this_machine_lacks_are_refused_before_a_search_takes_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    spec = prepared_spec(tmp_path, workers=4, gpus_per_worker=1)
+    with pytest.raises(LaneError, match=r"4 workers .* 1 GPUs each, but the only node .* 2 GPUs;"):
         prepare_and_drive(spec, Console(quiet=True))
     assert not (tmp_path / "searches").exists()

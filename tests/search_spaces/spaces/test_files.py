@@ -91,6 +91,17 @@ def test_a_file_extends_and_overrides_what_it_includes(tmp_path: Path) -> None:
             "{kind: choice, values: [4], divides: [num_tokens]}}}",
             "'block_size' of family 'unimixer' refers to 'num_tokens', which is not defined",
         ),
+        *(
+            (
+                f"families: {{unimixer: {{num_tokens: {factor}, block_size: "
+                "{kind: choice, values: [4], divides: [num_tokens]}}}",
+                "divides or is a multiple of 'num_tokens', which is not always a positive integer",
+            )
+            for factor in (
+                *("null", "0", "true", "four", "[4, 8]", "{kind: choice, values: [4, null]}"),
+                *("{kind: int, low: 0, high: 8}", "{kind: float, low: 1, high: 2}"),
+            )
+        ),
     ],
 )
 def test_wrong_input_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
