@@ -1,5 +1,6 @@
 """A search with one trial: a single configuration, trained in the same way as any trial."""
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,7 @@ from mixfront.spec.search_config import SearchConfig
 from mixfront.spec.search_spec import SearchSpec
 from mixfront.spec.stopping import NoStopping
 
-_SPACE = "space.yaml"
+_SPACES = "config-*.yaml"  # one per command, as two may start at once with the same free name
 
 
 def split_overrides(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -54,7 +55,7 @@ def single_spec(spec: SearchSpec, config: Mapping[str, Any], name: str) -> Itera
     """A spec that trains exactly one configuration; prepare the search inside the block.
 
     Its space is a file in the search's folder, so that the search can be resumed. If the block
-    raises before the search exists, the folder is removed.
+    raises before the search exists, file and folder are removed.
 
     Args:
         spec: Source of data, training, resources and tracking; its constraints do not apply to
@@ -62,7 +63,8 @@ def single_spec(spec: SearchSpec, config: Mapping[str, Any], name: str) -> Itera
         config: Flat configuration, including its family.
         name: Name of the new search; must be free.
     """
-    url = f"{spec.storage.rstrip('/')}/{name}/{_SPACE}"
+    file = _SPACES.replace("*", uuid.uuid4().hex[:8])
+    url = f"{spec.storage.rstrip('/')}/{name}/{file}"
     fs, path = fsspec.core.url_to_fs(url)
     folder = path.rsplit("/", 1)[0]
     is_new = not fs.exists(folder)
@@ -79,8 +81,11 @@ def single_spec(spec: SearchSpec, config: Mapping[str, Any], name: str) -> Itera
     try:
         yield spec.model_copy(update=changes)
     except BaseException:
-        if is_new and not fs.exists(f"{folder}/search.json"):
-            fs.rm(folder, recursive=True)
+        record = f"{folder}/search.json"
+        if not fs.exists(record) or file.encode() not in fs.cat_file(record):
+            fs.rm(path)
+            if is_new and not fs.glob(f"{folder}/{_SPACES}") and not fs.exists(record):
+                fs.rm(folder, recursive=True)
         raise
 
 

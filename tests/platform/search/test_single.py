@@ -1,5 +1,6 @@
 """One configuration as a search of its own."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,32 @@ def test_a_search_that_could_not_be_prepared_leaves_no_folder(
     with pytest.raises(KeyError), single_spec(make_spec(), POINT, "s-train"):
         raise KeyError
     assert not (tmp_path / "s-train").exists()
+
+
+def test_two_commands_that_chose_the_same_free_name_keep_their_own_spaces(
+    make_spec: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "s-train"
+    with single_spec(make_spec(), POINT, "s-train") as single:
+        with pytest.raises(KeyError), single_spec(make_spec(), POINT | {"seed": 2}, "s-train"):
+            raise KeyError
+        assert load_space(single.space).extremes() == [POINT]
+        (folder / "search.json").write_text(json.dumps({"spec": {"space": single.space}}))
+        with pytest.raises(KeyError), single_spec(make_spec(), POINT | {"seed": 3}, "s-train"):
+            raise KeyError
+    assert sorted(file.name for file in folder.iterdir()) == [
+        Path(single.space).name,
+        "search.json",
+    ]
+
+
+def test_a_search_that_failed_keeps_its_space(make_spec: Any, tmp_path: Path) -> None:
+    spec = make_spec()
+
+    def fail(single: SearchSpec) -> None:
+        (tmp_path / "s-train/search.json").write_text(single.space)
+        raise KeyError
+
+    with pytest.raises(KeyError), single_spec(spec, POINT, "s-train") as single:
+        fail(single)
+    assert Path(single.space).exists()
