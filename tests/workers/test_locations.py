@@ -39,9 +39,17 @@ def test_local_locations_become_absolute_paths(scheme: str, tmp_path: Path) -> N
     assert absolute(f"{scheme}{tmp_path}/logs/") == str(tmp_path / "logs")
 
 
-def test_a_path_with_a_null_byte_is_refused() -> None:
-    with pytest.raises(UsageError, match="is not a path: it has a null byte"):
-        absolute("logs\0")
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("logs\0", "it has a null byte"),
+        ("\ud800", "it is not valid Unicode"),
+        ("~nobody-here/logs", "'~nobody-here' has no home directory"),
+    ],
+)
+def test_what_cannot_be_a_path_is_refused(location: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=f"is not a path: {reason}"):
+        absolute(location)
 
 
 def test_a_url_only_loses_its_trailing_slash() -> None:

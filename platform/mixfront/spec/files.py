@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mixfront.exceptions import SpecError, UnknownNameError
-from mixfront.locations import absolute, is_local, is_path, local_path
+from mixfront.locations import absolute, expanded, is_local, is_path
 from mixfront.spec.storage import default_storage
 
 Override = tuple[list[str], Any]
@@ -117,7 +117,7 @@ def _from_working_folder(value: Any, *, is_space: bool = False) -> Any:
         return value
     if not is_local(value):
         return value
-    return os.path.normpath(Path.cwd() / Path(local_path(value)).expanduser())
+    return os.path.normpath(Path.cwd() / expanded(value))
 
 
 def absolute_uri(uri: Any) -> Any:

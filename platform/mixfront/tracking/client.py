@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from mixfront.exceptions import TrackingError
 from mixfront.installation.extras import missing_extra
+from mixfront.locations import expanded
 from mixfront.records.scrub import scrub_text
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def sqlite_file(uri: str) -> Path | None:
     """The file of a SQLite tracking URI; None for any other URI."""
     if not uri.startswith("sqlite:///") or uri.endswith(":memory:"):
         return None
-    return Path(uri.removeprefix("sqlite:///").split("?", 1)[0]).expanduser().resolve()
+    return expanded(uri.removeprefix("sqlite:///").split("?", 1)[0]).resolve()
 
 
 def check_reachable(uri: str, experiment: str | None = None, timeout: float = 10.0) -> None:
