@@ -1,5 +1,6 @@
 """A Ray cluster of three nodes on this machine, with a dashboard and token authentication."""
 
+import contextlib
 import json
 import secrets
 import urllib.request
@@ -72,8 +73,15 @@ class RayCluster:
     def lose(self, ip: str) -> None:
         """End a node at once, as if its machine had failed."""
         for process in self.processes(ip):
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended by itself
+                process.kill()
         self._nodes.pop(ip).stop()
+
+    def repair(self) -> None:
+        """Start all nodes again if one is missing."""
+        if self.num_alive() < len(NODES):
+            self.stop()
+            self.create()
 
     def nodes(self) -> list[str]:
         """The addresses of the nodes, the head first."""

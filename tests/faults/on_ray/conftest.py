@@ -43,6 +43,7 @@ def make_search(
 
     def make(faults: Faults, *overrides: str) -> ToySearch:
         overrides = (*overrides, f"tracking.experiment=faults-{next(numbers)}")
+        cluster.repair()  # a failed row may have left it without a node
         return ToySearch(
             tmp_path_factory.mktemp("search"),
             shared / "data",

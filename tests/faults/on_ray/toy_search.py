@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import optuna
+import psutil
 from tests.cluster.services.ray_cluster import RayCluster
 from tests.faults.injections import Faults
 from tests.faults.invariants import (
@@ -125,7 +126,7 @@ class ToySearch:
             process
             for ip in self.cluster.nodes()
             for process in self.cluster.processes(ip)
-            if title in process.name() or title in " ".join(process.cmdline())
+            if title in _title(process)
         ]
         assert processes, title
         self.faults.random.choice(processes).kill()
@@ -232,3 +233,10 @@ class ToySearch:
 def states(trials: list[TrialRecord]) -> Counter[TrialState]:
     """How many trials are in each state."""
     return Counter(trial.state for trial in trials)
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return f"{process.name()} {' '.join(process.cmdline())}"
+    except psutil.NoSuchProcess:  # it has ended meanwhile
+        return ""
