@@ -222,7 +222,7 @@ class ToySearch:
     def _lane_processes(self) -> frozenset[str]:
         """Processes in which an actor runs; Ray keeps idle ones for later jobs."""
         titles = (
-            (process.pid, " ".join(process.cmdline()))
+            (process.pid, _title(process))
             for ip in self.cluster.nodes()
             for process in self.cluster.processes(ip)
         )
@@ -237,6 +237,6 @@ def states(trials: list[TrialRecord]) -> Counter[TrialState]:
 
 def _title(process: psutil.Process) -> str:
     try:
-        return f"{process.name()} {' '.join(process.cmdline())}"
+        return " ".join(process.cmdline())  # Ray sets it, as in "ray::Lane"
     except psutil.NoSuchProcess:  # it has ended meanwhile
         return ""
