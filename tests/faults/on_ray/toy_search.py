@@ -1,5 +1,6 @@
 """A search of toy trials on a real cluster, whose faults come at random moments."""
 
+import contextlib
 import functools
 import signal
 import time
@@ -121,15 +122,22 @@ class ToySearch:
         self.wait_until(lambda: not request.exists())
 
     def kill(self, title: str) -> None:
-        """SIGKILL a random process of the cluster whose title contains `title`."""
-        processes = [
-            process
-            for ip in self.cluster.nodes()
-            for process in self.cluster.processes(ip)
-            if title in _title(process)
-        ]
-        assert processes, title
-        self.faults.random.choice(processes).kill()
+        """SIGKILL a random process of the cluster whose title contains `title`.
+
+        Waits until there is one, as the last fault may have ended all of them.
+        """
+        found: list[psutil.Process] = []
+
+        def is_found() -> bool:
+            found[:] = [process for process in self._processes() if title in _title(process)]
+            return bool(found)
+
+        self.wait_until(is_found)
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended by itself just now
+            self.faults.random.choice(found).kill()
+
+    def _processes(self) -> list[psutil.Process]:
+        return [p for ip in self.cluster.nodes() for p in self.cluster.processes(ip)]
 
     def resume(self) -> None:
         """Start the next driver, after the last one has ended."""
@@ -221,11 +229,7 @@ class ToySearch:
 
     def _lane_processes(self) -> frozenset[str]:
         """Processes in which an actor runs; Ray keeps idle ones for later jobs."""
-        titles = (
-            (process.pid, _title(process))
-            for ip in self.cluster.nodes()
-            for process in self.cluster.processes(ip)
-        )
+        titles = ((process.pid, _title(process)) for process in self._processes())
         own = ("ray::Lane", "ray::Pool", "ray::RayTrainWorker", "ray::TrainController")
         return frozenset(f"{title} {pid}" for pid, title in titles if title.startswith(own))
 
