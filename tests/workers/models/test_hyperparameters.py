@@ -20,6 +20,15 @@ def test_every_key_is_described(family: str) -> None:
     json.dumps([item.to_json() for item in keys.values()])
 
 
+def test_one_default_may_have_several_origins() -> None:
+    items = [
+        hyperparameters(name)["num_blocks"] for name in ("rankmixer", "hiformer", "mlp_mixer")
+    ]
+
+    assert {item.default for item in items} == {2}
+    assert [item.default_from for item in items] == ["paper", "authors' code", "ours"]
+
+
 def test_ranges() -> None:
     keys = hyperparameters("unimixer")
     assert keys["num_blocks"].range == {"min": 1, "max": 64}

@@ -3,10 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
+
+from mixfront.models.origins import Origins, OurDefault
 
 NormKind = Literal["rms", "layer"]
 
@@ -43,25 +45,30 @@ class RankerConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    embedding_dim: int = Field(16, ge=1, le=1024, description="width of a field's embedding")
-    num_tokens: int = Field(16, ge=1, le=4096, description="number of tokens T")
-    token_dim: int = Field(64, ge=1, le=16384, description="width D of a token")
-    num_blocks: int = Field(2, ge=1, le=64, description="number of blocks M")
-    share_proj: bool = Field(
+    # Inherited fields whose defaults have another origin in this family.
+    inherited_origins: ClassVar[Origins] = {}
+
+    embedding_dim: OurDefault[int] = Field(
+        16, ge=1, le=1024, description="width of a field's embedding"
+    )
+    num_tokens: OurDefault[int] = Field(16, ge=1, le=4096, description="number of tokens T")
+    token_dim: OurDefault[int] = Field(64, ge=1, le=16384, description="width D of a token")
+    num_blocks: OurDefault[int] = Field(2, ge=1, le=64, description="number of blocks M")
+    share_proj: OurDefault[bool] = Field(
         False, description="share one tokenizer projection between all tokens (RankMixer, Eq. 2)"
     )
-    pool: Literal["mean", "sum", "flatten"] = Field(
+    pool: OurDefault[Literal["mean", "sum", "flatten"]] = Field(
         "mean", description="how the head pools the tokens"
     )
-    head_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
+    head_hidden: OurDefault[tuple[Annotated[int, Field(ge=1, le=65536)], ...]] = Field(
         (), max_length=8, description="list of hidden widths of the head's MLP"
     )
-    sequence_pool: Literal["mean", "target"] = Field(
+    sequence_pool: OurDefault[Literal["mean", "target"]] = Field(
         "mean",
         description="how a behaviour sequence (one that shares a categorical feature's table) is "
         "pooled into a field: mean of its events, or attention with that feature as the query",
     )
-    dropout: float = Field(
+    dropout: OurDefault[float] = Field(
         0.0,
         ge=0.0,
         lt=1.0,

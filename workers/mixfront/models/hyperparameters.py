@@ -1,4 +1,4 @@
-"""A family's hyperparameters as data: default, valid range and description."""
+"""A family's hyperparameters as data: default and its origin, valid range and description."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
+from mixfront.models.origins import Origin, default_origin
 from mixfront.models.registry import get_family
 
 
@@ -15,18 +16,26 @@ class Hyperparameter:
 
     Attributes:
         default: Default value.
+        default_from: Where the default comes from, see `mixfront.models.origins`; None if the
+            family does not say.
         range: `{"choices": [...]}`, or bounds: `min` and `max` are inclusive, `above` and `below`
             exclusive.
         help: Description.
     """
 
     default: Any
+    default_from: Origin | None
     range: dict[str, Any]
     help: str
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as `mixfront families --json` prints it."""
-        return {"default": self.default, "range": self.range, "help": self.help}
+        return {
+            "default": self.default,
+            "default_from": self.default_from,
+            "range": self.range,
+            "help": self.help,
+        }
 
     def range_text(self) -> str:
         """The range in words, such as `1 to 64` or `above 0, at most 10`."""
@@ -45,12 +54,21 @@ def hyperparameters(family: str) -> dict[str, Hyperparameter]:
     Raises:
         UnknownNameError: If there is no such family.
     """
-    return {key: _describe(info) for key, info in get_family(family).config.model_fields.items()}
+    config = get_family(family).config
+    return {
+        key: _describe(info, default_origin(config, key))
+        for key, info in config.model_fields.items()
+    }
 
 
-def _describe(info: FieldInfo) -> Hyperparameter:
+def _describe(info: FieldInfo, origin: Origin | None) -> Hyperparameter:
     default = list(info.default) if isinstance(info.default, tuple) else info.default
-    return Hyperparameter(default=default, range=_range(info), help=info.description or "")
+    return Hyperparameter(
+        default=default,
+        default_from=origin,
+        range=_range(info),
+        help=info.description or "",
+    )
 
 
 def _range(info: FieldInfo) -> dict[str, Any]:

@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from mixfront.models._base import HeadKind, RankerConfig
 from mixfront.models.head import pooled, pooled_dim, to_logit
 from mixfront.models.layers.mlp import ReluMLP, dense
+from mixfront.models.origins import OurDefault
 
 
 class ParallelHeadConfig(RankerConfig):
     """Abstract: hyperparameters of families with an optional parallel deep network."""
 
-    parallel_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
+    parallel_hidden: OurDefault[tuple[Annotated[int, Field(ge=1, le=65536)], ...]] = Field(
         (),
         max_length=8,
         description="list of hidden widths of the parallel deep network; [] = no such network",

@@ -3,22 +3,27 @@
 With `parallel_hidden` it is the paper's AutoInt+, which adds a parallel deep network.
 """
 
+from typing import ClassVar
+
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from mixfront.models._base import Block, BlockCost, Family, StackContext, repeated
 from mixfront.models.layers.attention import attend, attention_flops, check_heads
 from mixfront.models.layers.per_token import PerTokenLinear
+from mixfront.models.origins import Origins, OurDefault, PaperDefault
 from mixfront.models.parallel_head import PARALLEL_HEAD, ParallelHeadConfig
 
 
 class AutoIntConfig(ParallelHeadConfig):
     """Config of `autoint`; the concatenated heads are as wide as a token."""
 
-    num_heads: int = Field(
+    inherited_origins: ClassVar[Origins] = {"parallel_hidden": "paper"}
+
+    num_heads: OurDefault[int] = Field(
         2, ge=1, le=256, description="attention heads H, a divisor of token_dim"
     )
-    use_scale: bool = Field(
+    use_scale: PaperDefault[bool] = Field(
         False, description="divide scores by sqrt(token_dim / num_heads); the paper does not"
     )
 

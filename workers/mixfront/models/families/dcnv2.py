@@ -7,18 +7,19 @@ from torch import Tensor, nn
 
 from mixfront.models._base import Block, BlockCost, Family, StackContext, repeated
 from mixfront.models.layers.mlp import dense
+from mixfront.models.origins import OurDefault, PaperDefault
 from mixfront.models.parallel_head import PARALLEL_HEAD, ParallelHeadConfig
 
 
 class DCNv2Config(ParallelHeadConfig):
     """Config of `dcnv2`; blocks are cross layers."""
 
-    num_blocks: int = Field(3, ge=1, le=64, description="number of cross layers")
-    pool: Literal["mean", "sum", "flatten"] = Field(
+    num_blocks: OurDefault[int] = Field(3, ge=1, le=64, description="number of cross layers")
+    pool: PaperDefault[Literal["mean", "sum", "flatten"]] = Field(
         "flatten", description="how the head pools the crossed tokens"
     )
-    rank: int = Field(64, ge=0, le=65536, description="rank r of W = U V; 0 = full W")
-    parallel_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
+    rank: OurDefault[int] = Field(64, ge=0, le=65536, description="rank r of W = U V; 0 = full W")
+    parallel_hidden: OurDefault[tuple[Annotated[int, Field(ge=1, le=65536)], ...]] = Field(
         (500, 500, 500),
         max_length=8,
         description="list of hidden widths of the parallel deep network; [] = no such network",

@@ -13,16 +13,17 @@ from mixfront.models._base import Block, BlockCost, Family, HeadKind, RankerConf
 from mixfront.models.head import to_logit
 from mixfront.models.layers.mlp import ReluMLP, dense
 from mixfront.models.layers.precision import no_autocast
+from mixfront.models.origins import OurDefault, PaperDefault
 
 
 class DeepFMConfig(RankerConfig):
     """Config of `deepfm`."""
 
-    num_blocks: int = Field(0, ge=0, le=0, description="DeepFM has no blocks")
-    pool: Literal["flatten"] = Field(
+    num_blocks: PaperDefault[int] = Field(0, ge=0, le=0, description="DeepFM has no blocks")
+    pool: PaperDefault[Literal["flatten"]] = Field(
         "flatten", description="the deep network reads the flattened tokens"
     )
-    head_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
+    head_hidden: OurDefault[tuple[Annotated[int, Field(ge=1, le=65536)], ...]] = Field(
         (300, 300, 300), max_length=8, description="list of hidden widths of the deep network"
     )
 

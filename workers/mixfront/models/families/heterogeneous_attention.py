@@ -4,7 +4,7 @@ From the first half of the HiFormer paper.
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 from torch import Tensor, nn
@@ -14,24 +14,33 @@ from mixfront.models.layers.attention import attend, attention_flops, check_head
 from mixfront.models.layers.encoder_block import EncoderBlock, NormPosition
 from mixfront.models.layers.norms import norm_params
 from mixfront.models.layers.per_token import GeluFFN, PerTokenLinear, SwiGluFFN
+from mixfront.models.origins import Origins, OurDefault
 
 FFNKind = Literal["gelu", "swiglu"]
+
+# UniMixer's authors train heterogeneous attention and HiFormer as baselines, with post-norms.
+AUTHORS_BASELINE: Origins = {
+    "num_blocks": "authors' code",
+    "num_heads": "authors' code",
+    "ffn": "authors' code",
+    "ffn_expansion": "authors' code",
+}
 
 
 class PerTokenEncoderConfig(RankerConfig):
     """Abstract: hyperparameters of encoders with per-token weights."""
 
-    num_heads: int = Field(
+    num_heads: OurDefault[int] = Field(
         4, ge=1, le=256, description="attention heads H, a divisor of token_dim"
     )
-    ffn: FFNKind = Field(
+    ffn: OurDefault[FFNKind] = Field(
         "gelu",
         description="per-token FFN: two layers with GELU, or pSwiGLU; not specified in the paper",
     )
-    ffn_expansion: int = Field(
+    ffn_expansion: OurDefault[int] = Field(
         2, ge=1, le=64, description="expansion k: hidden width of the FFN divided by token_dim"
     )
-    norm_pos: NormPosition = Field(
+    norm_pos: OurDefault[NormPosition] = Field(
         "pre",
         description="LayerNorm before attention and FFN (pre), or after the residuals (post); not "
         "specified in the paper",
@@ -68,6 +77,8 @@ class PerTokenEncoderConfig(RankerConfig):
 
 class HeterogeneousAttentionConfig(PerTokenEncoderConfig):
     """Config of `heterogeneous_attention`."""
+
+    inherited_origins: ClassVar[Origins] = AUTHORS_BASELINE
 
 
 class HeterogeneousAttention(nn.Module):

@@ -14,18 +14,19 @@ from mixfront.models.families.heterogeneous_attention import (
     heterogeneous_params,
 )
 from mixfront.models.families.hiformer import HiFormerLayerConfig, hiformer_block
+from mixfront.models.origins import OurDefault
 
 
 class HHFTConfig(HiFormerLayerConfig):
     """Config of `hhft`."""
 
-    hiformer_layers: int = Field(
+    hiformer_layers: OurDefault[int] = Field(
         1,
         ge=1,
         le=64,
         description="number of HiFormer layers, which are the last of the num_blocks layers",
     )
-    token_groups: tuple[Annotated[int, Field(ge=0, le=4095)], ...] = Field(
+    token_groups: OurDefault[tuple[Annotated[int, Field(ge=0, le=4095)], ...]] = Field(
         (),
         max_length=4096,
         description="list of the tokens' semantic blocks, numbered from 0; [] = one per token",

@@ -1,23 +1,28 @@
 """HiFormer (Google, arXiv 2311.05884): attention with low-rank composite projections."""
 
 import math
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from mixfront.models._base import Block, BlockCost, Family, repeated
-from mixfront.models.families.heterogeneous_attention import PerTokenEncoderConfig
+from mixfront.models.families.heterogeneous_attention import (
+    AUTHORS_BASELINE,
+    PerTokenEncoderConfig,
+)
 from mixfront.models.layers.attention import attend, attention_flops
 from mixfront.models.layers.encoder_block import EncoderBlock
 from mixfront.models.layers.mlp import dense
 from mixfront.models.layers.per_token import PerTokenLinear
+from mixfront.models.origins import Origins, OurDefault
 
 
 class HiFormerLayerConfig(PerTokenEncoderConfig):
     """Abstract: hyperparameters of families with HiFormer layers."""
 
-    rank: int = Field(
+    rank: OurDefault[int] = Field(
         64, ge=0, le=65536, description="rank r of the composite projections; 0 = full matrices"
     )
 
@@ -42,6 +47,8 @@ class HiFormerLayerConfig(PerTokenEncoderConfig):
 
 class HiFormerConfig(HiFormerLayerConfig):
     """Config of `hiformer`; the paper's task tokens are left out."""
+
+    inherited_origins: ClassVar[Origins] = {**AUTHORS_BASELINE, "rank": "authors' code"}
 
 
 class LowRankComposite(nn.Module):

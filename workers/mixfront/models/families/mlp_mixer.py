@@ -6,18 +6,19 @@ from torch import Tensor
 from mixfront.models._base import Block, BlockCost, Family, RankerConfig, StackContext, repeated
 from mixfront.models.layers.norms import Norm, norm_params
 from mixfront.models.layers.per_token import GeluFFN, gelu_hidden
+from mixfront.models.origins import OurDefault
 
 
 class MLPMixerConfig(RankerConfig):
     """Config of `mlp_mixer`."""
 
-    token_hidden: int = Field(
+    token_hidden: OurDefault[int] = Field(
         0,
         ge=0,
         le=65536,
         description="hidden width of the MLP across tokens; 0 = 2 * num_tokens",
     )
-    ffn_hidden: int = Field(
+    ffn_hidden: OurDefault[int] = Field(
         0,
         ge=0,
         le=65536,

@@ -8,15 +8,16 @@ from mixfront.models.layers.attention import attend, attention_flops, check_head
 from mixfront.models.layers.encoder_block import EncoderBlock
 from mixfront.models.layers.norms import norm_params
 from mixfront.models.layers.per_token import GeluFFN, PerTokenLinear, gelu_hidden
+from mixfront.models.origins import OurDefault
 
 
 class TransformerConfig(RankerConfig):
     """Config of `transformer`."""
 
-    num_heads: int = Field(
+    num_heads: OurDefault[int] = Field(
         4, ge=1, le=256, description="attention heads H, a divisor of token_dim"
     )
-    ffn_hidden: int = Field(
+    ffn_hidden: OurDefault[int] = Field(
         0, ge=0, le=65536, description="hidden width h of the GELU FFN; 0 = 2 * token_dim"
     )
 

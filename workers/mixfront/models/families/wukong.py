@@ -9,18 +9,19 @@ from torch import Tensor, nn
 from mixfront.models._base import Block, BlockCost, Family, RankerConfig, StackContext, repeated
 from mixfront.models.layers.mlp import ReluMLP, dense
 from mixfront.models.layers.norms import Norm, norm_params
+from mixfront.models.origins import OurDefault, PaperDefault
 
 
 class WukongConfig(RankerConfig):
     """Config of `wukong`; a layer outputs T tokens, T // 2 of them from its FM block."""
 
-    pool: Literal["mean", "sum", "flatten"] = Field(
+    pool: PaperDefault[Literal["mean", "sum", "flatten"]] = Field(
         "flatten", description="how the head pools the tokens"
     )
-    fm_rank: int = Field(
+    fm_rank: PaperDefault[int] = Field(
         24, ge=1, le=4096, description="columns kf of the FM's Y; capped at num_tokens"
     )
-    mlp_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
+    mlp_hidden: OurDefault[tuple[Annotated[int, Field(ge=1, le=65536)], ...]] = Field(
         (512, 512), max_length=8, description="list of hidden widths of the FM block's MLP"
     )
 

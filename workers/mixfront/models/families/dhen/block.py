@@ -21,35 +21,36 @@ from mixfront.models.layers.attention import check_heads
 from mixfront.models.layers.mlp import dense
 from mixfront.models.layers.norms import Norm, norm_params
 from mixfront.models.layers.per_token import gelu_hidden
+from mixfront.models.origins import OurDefault
 
 
 class DHENConfig(RankerConfig):
     """Config of `dhen`."""
 
-    pool: Literal["mean", "sum", "flatten"] = Field(
+    pool: OurDefault[Literal["mean", "sum", "flatten"]] = Field(
         "flatten", description="how the head pools the tokens"
     )
-    modules: tuple[ModuleKind, ...] = Field(
+    modules: OurDefault[tuple[ModuleKind, ...]] = Field(
         ("dlrm", "attention", "linear"),
         min_length=2,
         max_length=4,
         description="list of a layer's 2 to 4 interaction modules; their order does not matter",
     )
-    ensemble: Literal["weighted_sum", "sum", "concat"] = Field(
+    ensemble: OurDefault[Literal["weighted_sum", "sum", "concat"]] = Field(
         "weighted_sum",
         description="how modules combine: sum with learned weights, plain sum, or their tokens "
         "concatenated and mapped to num_tokens",
     )
-    num_heads: int = Field(
+    num_heads: OurDefault[int] = Field(
         4, ge=1, le=256, description="attention heads H, a divisor of token_dim"
     )
-    ffn_hidden: int = Field(
+    ffn_hidden: OurDefault[int] = Field(
         0,
         ge=0,
         le=65536,
         description="hidden width of the attention module's FFN; 0 = 2 * token_dim",
     )
-    dlrm_hidden: int = Field(
+    dlrm_hidden: OurDefault[int] = Field(
         256, ge=1, le=65536, description="hidden width of the dlrm module's MLP"
     )
 

@@ -11,33 +11,34 @@ from mixfront.models._base import Block, BlockCost, Family, RankerConfig, StackC
 from mixfront.models.families.fat.field_weights import ComposedWeights, FieldWeights, OwnWeights
 from mixfront.models.layers.attention import attend, attention_flops, check_heads
 from mixfront.models.layers.norms import Norm, norm_params
+from mixfront.models.origins import OurDefault
 
 
 class FATConfig(RankerConfig):
     """Config of `fat`; tokens are the paper's fields."""
 
-    pool: Literal["mean", "sum", "flatten"] = Field(
+    pool: OurDefault[Literal["mean", "sum", "flatten"]] = Field(
         "sum", description="how the head pools the tokens"
     )
-    num_heads: int = Field(
+    num_heads: OurDefault[int] = Field(
         4, ge=1, le=256, description="attention heads H, a divisor of token_dim"
     )
-    ffn_hidden: int = Field(
+    ffn_hidden: OurDefault[int] = Field(
         0, ge=0, le=65536, description="hidden width h of the GELU FFNs; 0 = 4 * token_dim"
     )
-    num_bases: int = Field(
+    num_bases: OurDefault[int] = Field(
         64,
         ge=0,
         le=4096,
         description="bases that weights are composed of; 0 = separate weights per field",
     )
-    active_bases: int = Field(
+    active_bases: OurDefault[int] = Field(
         3, ge=1, le=4096, description="bases that a field selects; unused if num_bases is 0"
     )
-    field_embedding_dim: int = Field(
+    field_embedding_dim: OurDefault[int] = Field(
         64, ge=1, le=4096, description="width of the field embedding that selects the bases"
     )
-    field_gate: Literal["one_plus_w", "w"] = Field(
+    field_gate: OurDefault[Literal["one_plus_w", "w"]] = Field(
         "one_plus_w",
         description="factor on the scores of a pair of fields: 1 + w, or w as in the paper, with "
         "which attention starts uniform; the paper is ambiguous",

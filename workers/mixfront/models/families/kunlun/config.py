@@ -9,32 +9,33 @@ from mixfront.models.families.wukong import WukongConfig
 from mixfront.models.layers.attention import check_heads
 from mixfront.models.layers.per_token import gelu_hidden
 from mixfront.models.layers.rotary import Position
+from mixfront.models.origins import OurDefault, PaperDefault
 
 
 class KunlunConfig(RankerConfig):
     """Config of `kunlun`; T = T_x + T_s, the tokens of the summary and of the sequence."""
 
-    num_blocks: int = Field(
+    num_blocks: OurDefault[int] = Field(
         3, ge=1, le=64, description="number of blocks M; below 3, the sequence is never updated"
     )
-    pool: Literal["mean", "sum", "flatten"] = Field(
+    pool: PaperDefault[Literal["mean", "sum", "flatten"]] = Field(
         "flatten", description="how the head pools the tokens"
     )
-    sequence_tokens: int = Field(
+    sequence_tokens: OurDefault[int] = Field(
         4,
         ge=0,
         le=1024,
         description="tokens T_s, fewer than num_tokens, pooled from behaviour sequences (those "
         "that share a categorical feature's table); 0 = ignore sequences",
     )
-    seq_len: int = Field(
+    seq_len: OurDefault[int] = Field(
         50,
         ge=1,
         le=10_000,
         description="number of latest events S that are read, split equally between the behaviour "
         "sequences",
     )
-    num_sequences: int = Field(
+    num_sequences: OurDefault[int] = Field(
         1,
         ge=1,
         le=64,
@@ -42,40 +43,42 @@ class KunlunConfig(RankerConfig):
         "with its own weights; must equal the number in the data and divide sequence_tokens; "
         "1 = concatenate them",
     )
-    num_heads: int = Field(
+    num_heads: OurDefault[int] = Field(
         4, ge=1, le=256, description="attention heads H, a divisor of token_dim"
     )
-    ffn_hidden: int = Field(
+    ffn_hidden: OurDefault[int] = Field(
         0, ge=0, le=65536, description="hidden width h of the summary's MLP; 0 = 2 * token_dim"
     )
-    num_seeds: int = Field(
+    num_seeds: OurDefault[int] = Field(
         0,
         ge=0,
         le=4096,
         description="seeds s_0 of the pooling, at least sequence_tokens; 0 = 4 * sequence_tokens",
     )
-    kron_rank: int = Field(8, ge=1, le=256, description="number of terms kr of SumKron")
-    num_experts: int = Field(
+    kron_rank: OurDefault[int] = Field(
+        8, ge=1, le=256, description="number of terms kr of SumKron"
+    )
+    num_experts: OurDefault[int] = Field(
         2,
         ge=1,
         le=64,
         description="Wukong experts E, a divisor of num_tokens that gives each 2 tokens or more",
     )
-    fm_rank: int = Field(
+    fm_rank: OurDefault[int] = Field(
         24, ge=1, le=4096, description="columns of an expert's FM; capped at its number of tokens"
     )
-    mlp_hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
+    mlp_hidden: OurDefault[tuple[Annotated[int, Field(ge=1, le=65536)], ...]] = Field(
         (256,), max_length=8, description="list of hidden widths of an expert's MLP"
     )
-    window: int = Field(
+    window: OurDefault[int] = Field(
         50, ge=0, le=10_000, description="window w: an event attends to w events on each side"
     )
-    position: Position = Field(
+    position: OurDefault[Position] = Field(
         "none",
         description="position of an event in attention between events: none, its index (rope), or "
         "log(1 + age / time_scale), which needs `times` in the schema (rote)",
     )
-    time_scale: float = Field(
+    time_scale: OurDefault[float] = Field(
         60.0,
         gt=0,
         allow_inf_nan=False,

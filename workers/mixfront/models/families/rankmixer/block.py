@@ -1,5 +1,7 @@
 """RankMixer: parameter-free token mixing and per-token FFNs, dense or sparse."""
 
+from typing import ClassVar
+
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
@@ -8,21 +10,25 @@ from mixfront.models.families.rankmixer.relu_experts import ReluExpertsFFN
 from mixfront.models.layers.norms import Norm, norm_params
 from mixfront.models.layers.per_token import GeluFFN, gelu_hidden
 from mixfront.models.mixing.permutation import token_mixing
+from mixfront.models.origins import AuthorsDefault, Origins, OurDefault
 
 
 class RankMixerConfig(RankerConfig):
     """Config of `rankmixer`; H = T, so that mixed tokens have the shape of the residual."""
 
-    ffn_hidden: int = Field(
+    # Both published sizes have 2 blocks.
+    inherited_origins: ClassVar[Origins] = {"num_blocks": "paper", "pool": "paper"}
+
+    ffn_hidden: AuthorsDefault[int] = Field(
         0, ge=0, le=65536, description="hidden width h of the per-token FFNs; 0 = 2 * token_dim"
     )
-    num_experts: int = Field(
+    num_experts: OurDefault[int] = Field(
         0,
         ge=0,
         le=1024,
         description="experts E per token, each of hidden width ffn_hidden; 0 or 1 = dense",
     )
-    router_penalty: float = Field(
+    router_penalty: OurDefault[float] = Field(
         1e-3,
         ge=0,
         le=10,

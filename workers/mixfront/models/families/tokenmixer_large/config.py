@@ -1,53 +1,56 @@
 """Hyperparameters of TokenMixer-Large, and the sizes derived from them."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from mixfront.models._base import RankerConfig
+from mixfront.models.origins import Origins, OurDefault, PaperDefault
 
 
 class TokenMixerLargeConfig(RankerConfig):
     """Config of `tokenmixer_large`."""
 
-    num_heads: int = Field(
+    inherited_origins: ClassVar[Origins] = {"share_proj": "paper", "pool": "paper"}
+
+    num_heads: OurDefault[int] = Field(
         0, ge=0, le=4096, description="heads H that tokens are split into; 0 = num_tokens"
     )
-    ffn_expansion: int = Field(
+    ffn_expansion: OurDefault[int] = Field(
         2,
         ge=1,
         le=64,
         description="expansion n: hidden width of a pSwiGLU divided by its input width",
     )
-    norm_pos: Literal["pre_inner", "pre_outer", "post"] = Field(
+    norm_pos: OurDefault[Literal["pre_inner", "pre_outer", "post"]] = Field(
         "pre_inner",
         description="RMSNorm before the mixed tokens' FFN (pre_inner), before mixing (pre_outer) "
         "or after the residuals (post); sources disagree; the paper's text says pre",
     )
-    ffn_bias: bool = Field(
+    ffn_bias: PaperDefault[bool] = Field(
         False,
         description="biases in the pSwiGLUs; the paper's formula has them, its text removes them",
     )
-    inter_residual_every: int = Field(
+    inter_residual_every: OurDefault[int] = Field(
         2, ge=0, le=64, description="layers between inter-layer residuals; 0 = none"
     )
-    aux_weight: float = Field(
+    aux_weight: OurDefault[float] = Field(
         0.0,
         ge=0,
         le=10,
         description="weight of the auxiliary losses, one per layer that receives an inter-layer "
         "residual; 0 = none; implementations use 0.1 to 0.15",
     )
-    down_init_scale: float = Field(
+    down_init_scale: PaperDefault[float] = Field(
         0.01, gt=0, le=10, description="factor on the initial down matrices"
     )
-    num_experts: int = Field(
+    num_experts: OurDefault[int] = Field(
         0,
         ge=0,
         le=1024,
         description="experts E of a sparse pSwiGLU, one of them shared; 0 or 1 = dense",
     )
-    active_experts: int = Field(
+    active_experts: OurDefault[int] = Field(
         2,
         ge=2,
         le=1024,

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from mixfront.models._base import NormKind, StackKind, TemperatureConfig
 from mixfront.models.families.unimixer.config import SinkhornConfig, check_blocks, nearest_divisor
 from mixfront.models.layers.attention import check_heads
+from mixfront.models.origins import AuthorsDefault, OurDefault, PaperDefault
 
 LocalPattern = Literal["identity", "shared", "per_block", "basis", "parameter"]
 GlobalPattern = Literal[
@@ -19,71 +20,71 @@ Projection = Literal["none", "shared", "per_token"]
 INPUT_DEPENDENT: tuple[GlobalPattern, ...] = ("attention", "fm")
 _LEARNED_LOCAL: tuple[LocalPattern, ...] = ("shared", "per_block", "basis")
 _SINKHORN_GLOBAL: tuple[GlobalPattern, ...] = ("dense", "low_rank", "factored")
-_DEFAULT_BLOCK_SIZE = 4  # as in the paper
+_DEFAULT_BLOCK_SIZE = 4  # as in the authors' UniMixing-Lite
 
 
 class UnifiedConfig(SinkhornConfig):
     """Config of `unified`; hyperparameters of patterns not chosen have no effect."""
 
-    local_pattern: LocalPattern = Field(
+    local_pattern: OurDefault[LocalPattern] = Field(
         "basis",
         description="how a block is transformed; parameter = replaced by a learned Y, as in an FM",
     )
-    local_constraint: Literal["sinkhorn", "free"] = Field(
+    local_constraint: PaperDefault[Literal["sinkhorn", "free"]] = Field(
         "sinkhorn", description="local matrices: doubly stochastic, or unconstrained"
     )
-    global_pattern: GlobalPattern = Field(
+    global_pattern: OurDefault[GlobalPattern] = Field(
         "low_rank",
         description="how blocks are mixed; free = unconstrained matrix, factored = "
         "low-rank matrix that is never formed",
     )
-    block_size: int = Field(
+    block_size: OurDefault[int] = Field(
         0,
         ge=0,
         le=65536,
         description="width B of the blocks; 0 = token_dim for attention and fm, one block per "
         "token and head for permutation, otherwise about 4",
     )
-    num_bases: int = Field(
+    num_bases: PaperDefault[int] = Field(
         2, ge=1, le=256, description="bases b that local matrices are composed of"
     )
-    rank: int = Field(
+    rank: OurDefault[int] = Field(
         16, ge=1, le=65536, description="rank r of a low_rank or factored global pattern"
     )
-    tied: bool = Field(
+    tied: OurDefault[bool] = Field(
         False, description="for factored, B_G = A_G^T; symmetric once Sinkhorn has converged"
     )
-    init: Literal["normal", "near_perm"] = Field(
+    init: OurDefault[Literal["normal", "near_perm"]] = Field(
         "normal",
         description="initial logits of dense global and full local matrices: random, or "
         "RankMixer's permutation",
     )
-    num_heads: int = Field(
+    num_heads: OurDefault[int] = Field(
         4, ge=1, le=256, description="attention heads H, a divisor of token_dim"
     )
-    query_key: Literal["shared", "per_token"] = Field(
+    query_key: OurDefault[Literal["shared", "per_token"]] = Field(
         "shared", description="W_Q and W_K of attention: shared by all tokens, or one per token"
     )
-    output: Projection = Field(
+    output: PaperDefault[Projection] = Field(
         "none",
         description="output projection W_O after mixing: none, shared by all tokens, or one per "
         "token",
     )
-    ffn: FFNChoice = Field(
+    ffn: PaperDefault[FFNChoice] = Field(
         "swiglu", description="FFN after mixing: per token, shared by all tokens, or none"
     )
-    ffn_hidden: int = Field(
+    ffn_hidden: AuthorsDefault[int] = Field(
         0,
         ge=0,
         le=65536,
         description="hidden width h of the FFN; 0 = 2 * token_dim, for SwiGLU 4/3 * token_dim",
     )
-    stack: Literal["siamese", "plain", "pre", "post"] = Field(
+    stack: PaperDefault[Literal["siamese", "plain", "pre", "post"]] = Field(
         "siamese",
         description="one residual per block (siamese, plain), or one each around mixing and FFN "
         "with norms before or after (pre, post)",
     )
-    norm: NormKind = Field("rms", description="RMSNorm or LayerNorm, for all norms")
+    norm: PaperDefault[NormKind] = Field("rms", description="RMSNorm or LayerNorm, for all norms")
 
     @model_validator(mode="after")
     def _blocks_fit(self) -> "UnifiedConfig":

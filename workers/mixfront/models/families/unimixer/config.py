@@ -1,6 +1,6 @@
 """Hyperparameters shared by the families with Sinkhorn-constrained mixing."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -9,31 +9,44 @@ from mixfront.models.layers.norms import norm_params
 from mixfront.models.layers.per_token import SwiGluFFN, swiglu_hidden
 from mixfront.models.mixing.sinkhorn import sinkhorn_flops
 from mixfront.models.mixing.sinkhorn_pattern import SinkhornOptions
+from mixfront.models.origins import AuthorsDefault, Origins, OurDefault, PaperDefault
 from mixfront.models.stack import stack_norm_params
 
 
 class SinkhornConfig(RankerConfig):
     """Abstract: hyperparameters of Sinkhorn, its temperature and the initial mixing logits."""
 
-    tau_start: float = Field(
+    inherited_origins: ClassVar[Origins] = {
+        "num_blocks": "paper",  # Table 4; the authors' Lite has 4
+        "share_proj": "paper",
+        "pool": "authors' code",
+    }
+
+    tau_start: PaperDefault[float] = Field(
         1.0, gt=0, le=10, description="Sinkhorn temperature at the first step"
     )
-    tau_end: float = Field(0.05, gt=0, le=10, description="Sinkhorn temperature at the last step")
-    tau_schedule: Literal["linear", "two_stage", "off"] = Field(
+    tau_end: PaperDefault[float] = Field(
+        0.05, gt=0, le=10, description="Sinkhorn temperature at the last step"
+    )
+    tau_schedule: PaperDefault[Literal["linear", "two_stage", "off"]] = Field(
         "linear",
         description="how tau falls; off = tau stays 1 (the paper's ablation)",
     )
-    hot_share: float = Field(
+    hot_share: OurDefault[float] = Field(
         0.5, gt=0, lt=1, description="for two_stage, share of the steps at tau_start"
     )
-    sinkhorn_iters: int = Field(
+    sinkhorn_iters: OurDefault[int] = Field(
         20, ge=1, le=100, description="Sinkhorn rounds, each normalising rows, then columns"
     )
-    logit_init_std: float = Field(
+    logit_init_std: OurDefault[float] = Field(
         0.1, gt=0, le=3, description="standard deviation of the initial mixing logits"
     )
-    symmetric: bool = Field(True, description="symmetrise the mixing logits before Sinkhorn")
-    resymmetrise: bool = Field(False, description="symmetrise the matrices after Sinkhorn too")
+    symmetric: OurDefault[bool] = Field(
+        True, description="symmetrise the mixing logits before Sinkhorn"
+    )
+    resymmetrise: PaperDefault[bool] = Field(
+        False, description="symmetrise the matrices after Sinkhorn too"
+    )
 
     @model_validator(mode="after")
     def _tau_falls(self) -> "SinkhornConfig":
@@ -68,22 +81,22 @@ class SinkhornConfig(RankerConfig):
 class SinkhornMixerConfig(SinkhornConfig):
     """Abstract: all hyperparameters that the three UniMixer families share."""
 
-    block_size: int = Field(
+    block_size: AuthorsDefault[int] = Field(
         4,
         ge=1,
         le=65536,
         description="width B of the mixed blocks, a divisor of num_tokens * token_dim",
     )
-    ffn_hidden: int = Field(
+    ffn_hidden: AuthorsDefault[int] = Field(
         0, ge=0, le=65536, description="hidden width h of the pSwiGLU; 0 = round(4/3 * token_dim)"
     )
-    shared_local: bool = Field(
+    shared_local: PaperDefault[bool] = Field(
         False, description="one local matrix for all blocks instead of one per block (ablation)"
     )
-    stack: Literal["siamese", "plain"] = Field(
+    stack: PaperDefault[Literal["siamese", "plain"]] = Field(
         "siamese", description="SiameseNorm, or plain post-norm residuals (ablation)"
     )
-    norm: NormKind = Field("rms", description="RMSNorm or LayerNorm, for all norms")
+    norm: PaperDefault[NormKind] = Field("rms", description="RMSNorm or LayerNorm, for all norms")
 
     @model_validator(mode="after")
     def _blocks_fill_the_input(self) -> "SinkhornMixerConfig":

@@ -1,6 +1,6 @@
 """UniMixer: full mixing matrices, n^2 + n B^2 parameters per layer (arXiv 2604.00590)."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,12 +10,20 @@ from mixfront.models.families.unimixer.config import SinkhornMixerConfig
 from mixfront.models.mixing.global_patterns import FullGlobal
 from mixfront.models.mixing.local_patterns import FullLocal
 from mixfront.models.mixing.permutation import permutation_matrix
+from mixfront.models.origins import Origins, OurDefault
 
 
 class UniMixerConfig(SinkhornMixerConfig):
     """Config of `unimixer`."""
 
-    init: Literal["normal", "near_perm"] = Field(
+    inherited_origins: ClassVar[Origins] = {
+        "sinkhorn_iters": "authors' code",
+        "symmetric": "paper",
+        "block_size": "ours",  # the authors' file has 64; 4 fits the paper's parameter counts
+        "ffn_hidden": "ours",  # the authors' file has GELU FFNs
+    }
+
+    init: OurDefault[Literal["normal", "near_perm"]] = Field(
         "normal",
         description="initial mixing logits: random, or RankMixer's permutation",
     )

@@ -10,15 +10,16 @@ from mixfront.models.families.unimixer.block import unimixing_block
 from mixfront.models.families.unimixer.config import SinkhornMixerConfig
 from mixfront.models.mixing.global_patterns import LowRankGlobal
 from mixfront.models.mixing.local_patterns import BasisLocal
+from mixfront.models.origins import OurDefault, PaperDefault
 
 
 class UniMixerLiteConfig(SinkhornMixerConfig):
     """Config of `unimixer_lite`."""
 
-    num_bases: int = Field(
+    num_bases: PaperDefault[int] = Field(
         2, ge=1, le=256, description="bases b that local matrices are composed of"
     )
-    rank: int = Field(
+    rank: OurDefault[int] = Field(
         16, ge=1, le=65536, description="rank r of the global logits before Sinkhorn"
     )
 

@@ -18,25 +18,26 @@ from mixfront.models.mixing.factored_global import FactoredGlobal
 from mixfront.models.mixing.local_patterns import BasisLocal
 from mixfront.models.mixing.sinkhorn import sinkhorn_flops
 from mixfront.models.mixing.sinkhorn_factored import sinkhorn_factored_flops
+from mixfront.models.origins import OurDefault, PaperDefault
 
 
 class UniMixerLiteFactoredConfig(SinkhornMixerConfig):
     """Config of `unimixer_lite_factored`."""
 
-    symmetric: bool = Field(
+    symmetric: OurDefault[bool] = Field(
         False,
         description="tie the global factors, B_G = A_G^T; symmetric once Sinkhorn has converged",
     )
-    symmetric_local: bool = Field(
+    symmetric_local: OurDefault[bool] = Field(
         True, description="symmetrise the local logits before Sinkhorn, as in unimixer_lite"
     )
-    resymmetrise: bool = Field(
+    resymmetrise: PaperDefault[bool] = Field(
         False, description="symmetrise the local matrices after Sinkhorn too"
     )
-    num_bases: int = Field(
+    num_bases: PaperDefault[int] = Field(
         2, ge=1, le=256, description="bases b that local matrices are composed of"
     )
-    rank: int = Field(16, ge=1, le=65536, description="rank r of the global matrix")
+    rank: OurDefault[int] = Field(16, ge=1, le=65536, description="rank r of the global matrix")
 
 
 def unimixer_lite_factored_block(config: UniMixerLiteFactoredConfig) -> Block:
