@@ -24,6 +24,9 @@ def families(
 ) -> None:
     """List every architecture family, its hyperparameters, defaults and valid ranges.
 
+    "default from" is "paper" if the family's paper gives the default, "authors' code" if only the
+    public code of UniMixer's authors does (it includes baselines), and "ours" if neither does.
+
     Example: `mixfront families unimixer`
     """
     from mixfront.models import FAMILIES, get_family
@@ -52,7 +55,9 @@ def _table(family: str) -> "Table":
 
     from mixfront.models import hyperparameters
 
-    table = Table("hyperparameter", "default", "range", "meaning", box=None, pad_edge=False)
+    columns = ("hyperparameter", "default", "default from", "range", "meaning")
+    table = Table(*columns, box=None, pad_edge=False)
     for key, item in hyperparameters(family).items():
-        table.add_row(key, json.dumps(item.default).strip('"'), item.range_text(), item.help)
+        default = json.dumps(item.default).strip('"')
+        table.add_row(key, default, item.default_from, item.range_text(), item.help)
     return table
