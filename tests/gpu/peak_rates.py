@@ -13,11 +13,6 @@ from tests.gpu.timing import measure
 
 Precision = Literal["fp32", "tf32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("bf16", "tf32", "fp32")
-VENDOR_PEAKS = {  # dense bf16 FLOP/s in NVIDIA's data sheets, by part of the device's name
-    "H100 80GB HBM3": 989e12,
-    "H200": 989e12,
-    "A100": 312e12,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +21,6 @@ class PeakRates:
 
     gemm: dict[Precision, float]  # FLOP/s
     copy: float  # bytes read and written per second
-
-
-def vendor_peak(device_name: str) -> float | None:
-    """The vendor's bf16 peak of a device in FLOP/s; None if it is not in the table."""
-    return next((peak for name, peak in VENDOR_PEAKS.items() if name in device_name), None)
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from tests.gpu.peak_rates import (
     Precision,
     matmul_precision,
     measure_peak_rates,
-    vendor_peak,
 )
 from tests.gpu.report import Recorder, Table, one_line
 from tests.gpu.time_limit import time_limit
@@ -23,6 +22,7 @@ from tests.gpu.timing import as_cuda_graph, measure
 from tests.gpu.training_step import Shape, TrainingStep
 
 from mixfront.models import count_cost, make_config
+from mixfront.training.throughput import vendor_peak
 
 Mode = Literal["eager", "CUDA graph", "compiled except Sinkhorn", "compiled"]
 LARGE = {"num_tokens": 64, "token_dim": 256, "num_blocks": 2}

@@ -10,7 +10,7 @@ from mixfront.records import SearchRecord, TrialRecord
 from mixfront.spec.metrics import Availability, describe_metric
 from mixfront.training.request import TEST_PREFIX
 
-TIMES = frozenset({"samples_per_s", "step_seconds", "mfu"})  # differ from run to run
+TIMES = frozenset({"samples_per_s", "step_seconds", "mfu", "mfu_vendor"})  # differ from run to run
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -154,6 +154,7 @@ _ROWS = (
         "step_seconds", "Time per step", "min", "time per optimizer step", unit="s", log10=True
     ),
     _diagnostic("mfu", "MFU", "max", "model FLOPs utilisation: share of the measured GEMM rate"),
+    _diagnostic("mfu_vendor", "MFU of peak", "max", "share of the vendor's bf16 peak, on GPUs"),
     _diagnostic("mixing/tau", "Temperature", "min", "Sinkhorn temperature at the evaluation"),
     _diagnostic(
         "mixing/*_support_layer*",

@@ -21,6 +21,26 @@ def test_named_parameters_are_not_decayed() -> None:
     assert optimizer.param_groups[0]["betas"] == (0.5, 0.999)
 
 
+def test_the_logits_of_learned_mixing_have_a_learning_rate_of_their_own() -> None:
+    module = nn.ModuleDict({"mixing": nn.Linear(2, 2), "ffn": nn.Linear(2, 2)})
+    config = DenseOptimizerConfig(lr=0.1, weight_decay=0.3, mixing_lr_factor=10)
+    names = {"mixing.weight", "mixing.bias"}
+    optimizer = build_optimizer(module, {"mixing.bias", "ffn.bias"}, config, names)
+    found = {
+        id(parameter): (group["lr"], group["weight_decay"])
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    assert found == {
+        id(module["mixing"].weight): (1.0, 0.3),
+        id(module["mixing"].bias): (1.0, 0.0),
+        id(module["ffn"].weight): (0.1, 0.3),
+        id(module["ffn"].bias): (0.1, 0.0),
+    }
+    same = DenseOptimizerConfig(lr=0.1, weight_decay=0.3)
+    assert len(build_optimizer(module, {"mixing.bias", "ffn.bias"}, same, names).param_groups) == 2
+
+
 @pytest.mark.parametrize(("kind", "expected"), [("adam", 0.9), ("adamw", 0.95)])
 def test_adam_adds_decay_to_the_gradient_and_adamw_does_not(kind: str, expected: float) -> None:
     module = nn.Linear(1, 1, bias=False)

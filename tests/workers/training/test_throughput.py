@@ -1,18 +1,36 @@
 """The peak is configured or measured, and FLOPs equal the cost model's."""
 
 import pytest
+import torch
 
 from mixfront.data import FeatureLayout, FieldLayout
 from mixfront.models import FAMILIES, build_ranker, count_cost, make_config
-from mixfront.training.throughput import PEAK_VARIABLE, mfu, peak_flops, training_flops
+from mixfront.training import throughput
+from mixfront.training.throughput import (
+    PEAK_VARIABLE,
+    peak_flops,
+    training_flops,
+    utilisation,
+    vendor_peak,
+)
 
 
 def test_a_configured_peak_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     peak_flops.cache_clear()
     monkeypatch.setenv(PEAK_VARIABLE, "2e12")
-    utilisation = mfu(1e12, 2.0, device="cpu", precision="fp32", world_size=2)
+    shares = utilisation(1e12, 2.0, device="cpu", precision="fp32", world_size=2)
     peak_flops.cache_clear()
-    assert utilisation == pytest.approx(1e12 / 2 / 4e12)
+    assert shares == {"mfu": pytest.approx(1e12 / 2 / 4e12)}
+
+
+def test_a_known_gpu_is_also_compared_with_its_data_sheet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(throughput, "peak_flops", lambda *_: 600e12)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA H200")
+    shares = utilisation(300e12, 1.0, device="cuda:0", precision="bf16", world_size=1)
+    assert shares == {"mfu": 0.5, "mfu_vendor": pytest.approx(300 / 989)}
+    assert vendor_peak("Tesla T4") is None
 
 
 def test_a_measured_peak_is_plausible(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,11 @@ class AuxiliaryHeads(nn.Module):
             logits: Tensor = self.output(x.to(self.output.weight.dtype))
         return logits.squeeze(-1)
 
+    @torch.no_grad()
+    def scale_output(self, factor: float) -> None:
+        """Multiply the weights of the linear maps."""
+        self.output.weight.mul_(factor)
+
 
 def make_auxiliary(config: RankerConfig) -> AuxiliaryHeads | None:
     """The auxiliary heads of a config; None if it asks for none."""

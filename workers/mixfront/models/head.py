@@ -1,7 +1,7 @@
 """The default head: pools the mixed tokens and maps them to one logit with an MLP."""
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,14 @@ from mixfront.models.layers.mlp import dense
 from mixfront.models.layers.precision import no_autocast
 
 _INIT_EXPONENTS = {"mean": 0.0, "sum": -1.0, "flatten": -0.5}  # of T, a factor on the first layer
+
+
+@runtime_checkable
+class ScalesOutput(Protocol):
+    """A head whose logit has one last linear layer, with no other path around it."""
+
+    def scale_output(self, factor: float) -> None:
+        """Multiply the weights of the last layer."""
 
 
 class Head(nn.Module):
@@ -37,6 +45,11 @@ class Head(nn.Module):
         for layer in self.hidden:
             x = torch.relu(layer(x))
         return to_logit(self.output, x)
+
+    @torch.no_grad()
+    def scale_output(self, factor: float) -> None:
+        """Multiply the weights of the last layer."""
+        self.output.weight.mul_(factor)
 
 
 def pooled(x: Tensor, pool: str) -> Tensor:

@@ -58,6 +58,11 @@ class ParallelHead(nn.Module):
             parts.append(self.deep(tokens.flatten(1)))
         return to_logit(self.output, self.hidden(torch.cat(parts, dim=1)))
 
+    @torch.no_grad()
+    def scale_output(self, factor: float) -> None:
+        """Multiply the weights of the last layer."""
+        self.output.weight.mul_(factor)
+
 
 def _head_flops(config: ParallelHeadConfig) -> int:
     return ReluMLP.flops(config.deep_widths) + ReluMLP.flops([*config.head_widths, 1])

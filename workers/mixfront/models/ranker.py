@@ -1,12 +1,14 @@
 """A ranking model: tokenizer, stack of blocks, head. Embedding tables are not part of it."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from mixfront.data.batch import FeatureLayout
 from mixfront.models._base import RankerConfig, StackContext, StackKind
 from mixfront.models.auxiliary_heads import make_auxiliary
-from mixfront.models.head import head_kind
+from mixfront.models.head import ScalesOutput, head_kind
 from mixfront.models.mixing.sinkhorn_pattern import TemperedPattern
 from mixfront.models.registry import get_family
 from mixfront.models.stack import make_stack
@@ -18,6 +20,9 @@ class Ranker(nn.Module):
 
     Mixing matrices are computed once per forward, and cached in eval mode without gradients.
 
+    logit = logit_scale * head + logit_bias, where both are constants of the model: 1 and 0, or
+    set once by `start_quietly`.
+
     Args:
         config: The family's config.
         layout: Fields of the encoded data.
@@ -25,6 +30,10 @@ class Ranker(nn.Module):
         head: Mixed and unmixed tokens (N, T, D) -> logits (N,).
         auxiliary: Whether to build the config's auxiliary heads.
     """
+
+    start_scale: Tensor
+    logit_scale: Tensor
+    logit_bias: Tensor
 
     def __init__(
         self,
@@ -40,6 +49,10 @@ class Ranker(nn.Module):
         self.tokenizer = Tokenizer(config, layout)
         self.stack = stack
         self.head = head
+        self.register_buffer("start_scale", torch.ones(()))  # only says what was done
+        self.register_buffer("logit_scale", torch.ones(()))
+        self.register_buffer("logit_bias", torch.zeros(()))
+        self.register_load_state_dict_pre_hook(_with_start)  # type: ignore[no-untyped-call]  # untyped in torch
         # Built last, so that a seed gives the other weights the same values with or without them.
         self.auxiliary = make_auxiliary(config) if auxiliary else None
 
@@ -78,6 +91,7 @@ class Ranker(nn.Module):
         if self.tokenizer.events is not None:
             context.events = self.tokenizer.events(events, mask, ages)
         logits: Tensor = self.head(self.stack(tokens, context), tokens)
+        logits = logits * self.logit_scale + self.logit_bias
         if not self.training or (self.auxiliary is None and not context.penalties):
             return logits
         penalty = torch.zeros_like(logits)
@@ -91,7 +105,22 @@ class Ranker(nn.Module):
             return logits.new_zeros(len(logits), 0)
         layers = self.config.auxiliary_layers()
         auxiliary: Tensor = self.auxiliary(*(context.history[layer - 1] for layer in layers))
-        return auxiliary
+        return auxiliary + self.logit_bias
+
+    def start_quietly(self, scale: float, bias: float) -> None:
+        """Multiply the initial logits, also those of auxiliary heads, by `scale`, and add `bias`.
+
+        Heads with one last layer are scaled through its weights: Adam moves each weight by the
+        learning rate, whatever its scale, while a constant would slow the head down for good.
+        """
+        self.start_scale.fill_(scale)
+        if self.auxiliary is not None:
+            self.auxiliary.scale_output(scale)
+        if isinstance(self.head, ScalesOutput):
+            self.head.scale_output(scale)
+            scale = 1.0
+        self.logit_scale.fill_(scale)
+        self.logit_bias.fill_(bias)
 
     def set_tau(self, tau: float) -> None:
         """Set the Sinkhorn temperature; does nothing if the model has none."""
@@ -106,16 +135,27 @@ class Ranker(nn.Module):
         Decay would pull Sinkhorn logits towards uniform mixing. Call it before an engine flattens
         the parameters, because it recognises norms and biases by their number of dimensions.
         """
-        prefixes = tuple(f"{name}." for name in self._sinkhorn_patterns())
-        return frozenset(
+        small = {
             name
             for name, parameter in self.named_parameters()
-            if parameter.ndim < 2 or name.endswith("bias") or name.startswith(prefixes)
-        )
+            if parameter.ndim < 2 or name.endswith("bias")
+        }
+        return self.mixing_names() | small
+
+    def mixing_names(self) -> frozenset[str]:
+        """Parameters of learned mixing: Sinkhorn logits, or the factors that compose them."""
+        prefixes = tuple(f"{name}." for name in self._sinkhorn_patterns())
+        return frozenset(n for n, _ in self.named_parameters() if n.startswith(prefixes))
 
     def _sinkhorn_patterns(self) -> dict[str, TemperedPattern]:
         modules = self.named_modules()
         return {name: module for name, module in modules if isinstance(module, TemperedPattern)}
+
+
+def _with_start(_: nn.Module, weights: dict[str, Tensor], prefix: str, *__: Any) -> None:
+    """Add the constants of `start_quietly` to a model that was exported before there were any."""
+    for name, value in (("start_scale", 1.0), ("logit_scale", 1.0), ("logit_bias", 0.0)):
+        weights.setdefault(f"{prefix}{name}", torch.tensor(value))
 
 
 def build_ranker(

@@ -14,6 +14,7 @@ class DenseOptimizerConfig(_Frozen):
 
     kind: Literal["adam", "adamw"] = "adamw"
     lr: float = Field(1e-3, gt=0)
+    mixing_lr_factor: float = Field(1.0, gt=0)  # on lr, for the logits of learned mixing
     weight_decay: float = Field(0.0, ge=0)  # not applied to norms, biases or Sinkhorn logits
     beta1: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.999, ge=0, lt=1)
@@ -42,5 +43,6 @@ class TrainingConfig(_Frozen):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     evaluate_every: float = Field(0.25, gt=0, le=1)  # share of all steps of all passes
     eval_batch_size: int = Field(4096, ge=1)
+    quiet_start: bool = True  # logits with a small deviation around the training labels' log-odds
     seed: int = 0
     keep_checkpoints: int = Field(2, ge=1)  # with 1, a damaged one leaves only the beginning

@@ -7,30 +7,40 @@ from torch import nn
 
 from mixfront.training.config import DenseOptimizerConfig
 
+NONE: frozenset[str] = frozenset()
+
 
 def build_optimizer(
-    module: nn.Module, no_decay: Set[str], config: DenseOptimizerConfig
+    module: nn.Module, no_decay: Set[str], config: DenseOptimizerConfig, mixing: Set[str] = NONE
 ) -> torch.optim.Optimizer:
-    """Adam (L2 in the gradient) or AdamW (decoupled), with a group that is never decayed.
+    """Adam (L2 in the gradient) or AdamW (decoupled), with groups that are never decayed.
 
     Args:
         module: The dense part.
         no_decay: Names of parameters without weight decay.
-        config: Learning rate, weight decay and betas.
+        config: Learning rates, weight decay and betas.
+        mixing: Names of the logits of learned mixing, with a learning rate of their own.
     """
-    named = list(module.named_parameters())
-    decayed = [p for name, p in named if name not in no_decay]
-    undecayed = [p for name, p in named if name in no_decay]
-    groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": undecayed, "weight_decay": 0.0},
-    ]
+    factor = config.mixing_lr_factor
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {
+        (decays, scaled): [] for scaled in (False, True) for decays in (True, False)
+    }
+    for name, parameter in module.named_parameters():
+        groups[name not in no_decay, factor != 1 and name in mixing].append(parameter)
     kinds: dict[str, type[torch.optim.Adam]] = {
         "adam": torch.optim.Adam,
         "adamw": torch.optim.AdamW,
     }
     return kinds[config.kind](
-        [group for group in groups if group["params"]],
+        [
+            {
+                "params": parameters,
+                "weight_decay": config.weight_decay if decays else 0.0,
+                "lr": config.lr * (factor if scaled else 1.0),
+            }
+            for (decays, scaled), parameters in groups.items()
+            if parameters
+        ],
         lr=config.lr,
         betas=(config.beta1, config.beta2),
         fused=True,

@@ -8,7 +8,7 @@ from typing import Any
 
 from mixfront.data import Batch, TrainBatches
 from mixfront.exceptions import AbortedError, SpecError, TrialError
-from mixfront.models import make_config, serving_weights
+from mixfront.models import Ranker, make_config, serving_weights
 from mixfront.training.checkpoints.checkpoint import Checkpoints
 from mixfront.training.checkpoints.intact import intact_checkpoint
 from mixfront.training.checkpoints.manifest import Identity, TrainingProgress
@@ -22,7 +22,7 @@ from mixfront.training.predict import Predictor, Scorer
 from mixfront.training.ranks import Ranks
 from mixfront.training.request import TEST_PREFIX, TrialRequest
 from mixfront.training.schedules import evaluation_steps
-from mixfront.training.throughput import mfu
+from mixfront.training.throughput import utilisation
 from mixfront.training.trainer import Trainer
 from mixfront.training.trial_data import TrialData
 
@@ -225,6 +225,8 @@ class TrialSession:
         rows = 0.0
         while self.step < target:
             batch = self._next_batch()
+            if self.step == 0 and self.request.training.quiet_start:
+                self._trainer.start_quietly(batch, self._data.encoder.label_log_odds)
             self.last_loss = self._trainer.step(batch, self.step)
             rows += batch.global_weight
             self._progress = self._progress.after_step(self.last_loss)
@@ -261,7 +263,7 @@ class TrialSession:
         if steps:
             metrics["samples_per_s"] = rows / seconds
             metrics["step_seconds"] = seconds / steps
-            metrics["mfu"] = mfu(
+            metrics |= utilisation(
                 self._trainer.flops_per_step * steps,
                 seconds,
                 device=self._ranks.device,
@@ -284,7 +286,10 @@ class TrialSession:
         metrics |= self._latencies(scorer)
         url = f"{request.folder.rstrip('/')}/final"
         if self._ranks.is_first:
-            about, sample = self._model_json(metrics), self._data.raw_sample(SAMPLE_ROWS)
+            about, sample = (
+                self._model_json(metrics, scorer.ranker),
+                self._data.raw_sample(SAMPLE_ROWS),
+            )
             export_model(url, Predictor(self._data.encoder, scorer, about), sample)
             self._mixing_log.draw(scorer.ranker)
         self._ranks.barrier()
@@ -319,7 +324,7 @@ class TrialSession:
             latencies = list(measured.values())
         return dict(zip(LATENCIES, self._ranks.broadcast(latencies), strict=True))
 
-    def _model_json(self, metrics: dict[str, float]) -> dict[str, Any]:
+    def _model_json(self, metrics: dict[str, float], ranker: Ranker) -> dict[str, Any]:
         request = self.request
         return {
             "search_id": request.search_id,
@@ -332,6 +337,7 @@ class TrialSession:
             "dataset_digest": self._data.digest,
             "columns": list(self._data.encoder.columns),
             "tau": self._trainer.tau(self.step),
+            "start_scale": float(ranker.start_scale),
             "step": self.step,
             "metrics": metrics,
         }

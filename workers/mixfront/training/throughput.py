@@ -1,9 +1,10 @@
 """Training speed as model FLOPs utilisation (MFU).
 
 MFU = training FLOPs of the model per second (closed form, `models.cost`) / peak of the devices.
-The peak per device is `$MIXFRONT_PEAK_FLOPS` if set, else the rate of a large matrix product in
-the training precision, measured once per process. Ranks on one CPU share its cores, so on a CPU
-the peak is measured with the threads of one rank.
+For `mfu`, the peak per device is `$MIXFRONT_PEAK_FLOPS` if set, else the rate of a large matrix
+product in the training precision, measured once per process. Ranks on one CPU share its cores, so
+on a CPU the peak is measured with the threads of one rank. For `mfu_vendor`, as papers report it,
+the peak is that of the vendor's data sheet.
 """
 
 import functools
@@ -17,6 +18,11 @@ from mixfront.models.head import head_kind
 from mixfront.models.model_cost import TRAINING
 
 PEAK_VARIABLE = "MIXFRONT_PEAK_FLOPS"
+VENDOR_PEAKS = {  # dense bf16 FLOP/s in NVIDIA's data sheets, by part of the device's name
+    "H100 80GB HBM3": 989e12,
+    "H200": 989e12,
+    "A100": 312e12,
+}
 
 
 def training_flops(family: str, ranker: Ranker, batch_size: int) -> int:
@@ -34,10 +40,25 @@ def training_flops(family: str, ranker: Ranker, batch_size: int) -> int:
     return int(TRAINING * (per_sample * batch_size + per_step))
 
 
-def mfu(flops: float, seconds: float, *, device: str, precision: str, world_size: int) -> float:
-    """Rate of `flops` training FLOPs in `seconds`, as a share of the peak of all devices."""
-    peak = peak_flops(device, precision) * world_size
-    return flops / seconds / peak if seconds > 0 else 0.0
+def utilisation(
+    flops: float, seconds: float, *, device: str, precision: str, world_size: int
+) -> dict[str, float]:
+    """Rate of `flops` training FLOPs in `seconds`, as a share of the peak of all devices.
+
+    Returns:
+        `mfu`, and for a known device in bf16 also `mfu_vendor`.
+    """
+    rate = flops / seconds / world_size if seconds > 0 else 0.0
+    shares = {"mfu": rate / peak_flops(device, precision)}
+    if precision == "bf16" and device.startswith("cuda"):
+        peak = vendor_peak(torch.cuda.get_device_name(device))
+        shares |= {} if peak is None else {"mfu_vendor": rate / peak}
+    return shares
+
+
+def vendor_peak(device_name: str) -> float | None:
+    """The vendor's bf16 peak of a device in FLOP/s; None if it is not in the table."""
+    return next((peak for name, peak in VENDOR_PEAKS.items() if name in device_name), None)
 
 
 @functools.cache

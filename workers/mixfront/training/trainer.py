@@ -13,6 +13,7 @@ from mixfront.training.config import TrainingConfig
 from mixfront.training.deepspeed.engine import DenseEngine
 from mixfront.training.loss import extra_loss, task_loss
 from mixfront.training.optimizer import build_optimizer, warmup_factor
+from mixfront.training.quiet_start import quiet_factor
 from mixfront.training.ranks import Ranks
 from mixfront.training.schedules import restart_step, tau_at
 from mixfront.training.tables.embedding import BatchEmbeddings, EmbeddingTables
@@ -66,7 +67,9 @@ class Trainer:
             with_events=ranker.uses_events,
         ).to(ranks.device)
         self.sparse = build_sparse_optimizer(self.tables, config.embedding_optimizer)
-        optimizer = build_optimizer(ranker, ranker.no_decay_names(), config.optimizer)
+        optimizer = build_optimizer(
+            ranker, ranker.no_decay_names(), config.optimizer, ranker.mixing_names()
+        )
         self.engine = DenseEngine(ranker, optimizer, config, zero_stage=zero_stage, ranks=ranks)
         torch.manual_seed(
             config.seed * 65_537 + ranks.rank + 1
@@ -112,13 +115,30 @@ class Trainer:
         self.sparse.step(summed.row_ids, summed.grads)
         return summed.loss
 
+    def start_quietly(self, batch: Batch, bias: float) -> float:
+        """Make the logits of a fresh model small, around `bias` (a collective).
+
+        Args:
+            batch: This rank's rows of the first batch.
+            bias: Log-odds of the training labels.
+
+        Returns:
+            The factor on the logits, the same on every rank.
+        """
+        self.prepare_evaluation(0)
+        factor = quiet_factor(self._logits(batch), batch.weight, self._ranks)
+        self.engine.change_weights(lambda ranker: ranker.start_quietly(factor, bias))
+        return factor
+
     def score(self, batch: Batch) -> Tensor:
         """Probabilities (N,) of a batch in the training precision (a collective under ZeRO 3)."""
+        return torch.sigmoid(self._logits(batch))
+
+    @torch.no_grad()
+    def _logits(self, batch: Batch) -> Tensor:
         batch = batch.to(self._ranks.device)
-        with torch.no_grad():
-            fields, events = self.tables.embed(batch), self.tables.events(batch)
-            outputs = self.engine.forward(fields, batch.numeric, *events)
-            return torch.sigmoid(outputs.logits)
+        fields, events = self.tables.embed(batch), self.tables.events(batch)
+        return self.engine.forward(fields, batch.numeric, *events).logits
 
     def prepare_evaluation(self, step: int) -> None:
         """Switch to evaluation at this step's temperature; the next `step` switches back."""

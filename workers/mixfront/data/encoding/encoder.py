@@ -1,5 +1,6 @@
 """Encodes raw rows as numbers: fitted on training rows, the same for training and serving."""
 
+import math
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -59,10 +60,16 @@ class Encoder:
         """
         cls.check(schema, dataset)
         fit = start_fit(schema, dataset.schema)
-        # if there is nothing to learn (only hashes), this still counts rows and fails without any
-        for table in dataset.scan(train, fit.columns or [schema.label]):
+        for table in dataset.scan(train, fit.columns):
             fit.update(table)
         return cls(*fit.finish(train))
+
+    @property
+    def label_log_odds(self) -> float:
+        """Log-odds of a positive label in the training rows; 0 if they have only one class."""
+        positive = self.state.num_positive or 0
+        negative = self.state.num_rows - positive
+        return math.log(positive / negative) if positive and negative else 0.0
 
     @classmethod
     def check(cls, schema: Schema, dataset: ParquetDataset) -> None:

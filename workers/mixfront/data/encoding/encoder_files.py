@@ -29,6 +29,7 @@ class EncoderState(BaseModel):
     schema_: Schema
     train: str | None  # filter of the rows that it was fitted on
     num_rows: int  # number of these rows
+    num_positive: int | None = None  # of them, with label 1; None = fitted before it was counted
     tables: tuple[TableState, ...]
     scalings: tuple[NumericScaling, ...]
     optional_columns: tuple[str, ...]
@@ -92,7 +93,9 @@ def _vocabulary_file(root: str, state: TableState) -> str:
 
 
 def _json(state: EncoderState) -> str:
-    return json.dumps(state.model_dump(mode="json"), sort_keys=True)
+    # Without the count, the digests of encoders without it stay what they were.
+    uncounted = {"num_positive"} if state.num_positive is None else None
+    return json.dumps(state.model_dump(mode="json", exclude=uncounted), sort_keys=True)
 
 
 def _bytes_of(values: Any) -> list[bytes]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from mixfront.data.encoding.canonical import Canonical, canonical, form_of, is_whole, numbers
 from mixfront.data.encoding.encoder_files import EncoderState
 from mixfront.data.encoding.id_table import IdTable, TableState
+from mixfront.data.encoding.labels import count_labels, is_label
 from mixfront.data.encoding.numeric import Moments, NumericScaling, QuantileSample, signed_log
 from mixfront.data.encoding.sequences import items_of
 from mixfront.data.encoding.vocabulary import ValueCounter
@@ -133,16 +134,22 @@ class EncoderFit:
     sources: dict[str, str]  # feature -> column
     optional: set[str]  # columns that had nulls
     num_rows: int = 0
+    num_positive: int = 0
 
     @property
     def columns(self) -> list[str]:
         """The columns to read; sequences with a shared table have nothing to learn."""
-        return sorted({self.sources[name] for name in (*self.tables, *self.scalings)})
+        features = {self.sources[name] for name in (*self.tables, *self.scalings)}
+        return sorted(features | {self.schema.label})
 
     def update(self, table: Any) -> None:
         """Add a `pyarrow.Table` of training rows."""
         self.num_rows += table.num_rows
-        self.optional |= {name for name in table.column_names if table[name].null_count}
+        # Wrong labels are refused when the rows are encoded, which counts them all.
+        labels = count_labels(table[self.schema.label], self.schema.label)
+        self.num_positive += sum(n for value, n in labels.items() if is_label(value) and value)
+        columns = (name for name in table.column_names if name != self.schema.label)
+        self.optional |= {name for name in columns if table[name].null_count}
         for name, table_fit in self.tables.items():
             table_fit.update(table[self.sources[name]])
         for name, scaling in self.scalings.items():
@@ -162,6 +169,7 @@ class EncoderFit:
             schema_=self.schema,
             train=train,
             num_rows=self.num_rows,
+            num_positive=self.num_positive,
             tables=tuple(table.state for table in tables),
             scalings=tuple(scaling.finish() for scaling in self.scalings.values()),
             optional_columns=tuple(sorted(self.optional)),

@@ -11,7 +11,7 @@ import gc
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -122,8 +122,12 @@ class DenseEngine:
 
     def load_weights(self, weights: dict[str, Tensor]) -> None:
         """Load full weights, the same on every rank (a collective)."""
+        self.change_weights(lambda module: module.load_state_dict(weights))
+
+    def change_weights(self, change: Callable[[Any], object]) -> None:
+        """Change the module's full weights in place, the same on every rank (a collective)."""
         with self._gathered(0):
-            self.module.load_state_dict(weights)
+            change(self.module)
         if self._stage:
             # ZeRO trains an fp32 copy of its partition, which must follow.
             self._engine.optimizer.refresh_fp32_params()
