@@ -36,6 +36,7 @@ SWITCHES: list[tuple[str, dict[str, Any]]] = [
     ("tokenmixer_large", {"ffn_bias": True}),
     ("tokenmixer_large", {"inter_residual_every": 1}),
     ("tokenmixer_large", {"inter_residual_every": 1, "aux_weight": 0.1}),
+    ("tokenmixer_large", {"num_experts": 4}),
     ("tokenmixer_large", {"num_experts": 4, "active_experts": 3}),
     ("heterogeneous_attention", {"ffn": "swiglu", "ffn_expansion": 3}),
     ("heterogeneous_attention", {"norm_pos": "post"}),

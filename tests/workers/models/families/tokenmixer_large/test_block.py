@@ -97,12 +97,14 @@ def test_cost_of_sparse_ffns() -> None:
     assert sparse.flops_per_sample - dense.flops_per_sample == 2 * 2 * 2 * router
 
 
-@pytest.mark.parametrize("ffn_bias", [False, True])
+@pytest.mark.parametrize(
+    "changes", [SPARSE, {**SPARSE, "ffn_bias": True}, {"num_experts": 4}], ids=str
+)
 def test_gradients_reach_every_parameter_of_sparse_ffns(
-    layout: FeatureLayout, ffn_bias: bool
+    layout: FeatureLayout, changes: dict[str, object]
 ) -> None:
     torch.manual_seed(0)
-    values = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8, "ffn_bias": ffn_bias, **SPARSE}
+    values = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8, **changes}
     ranker = build_ranker("tokenmixer_large", make_config("tokenmixer_large", values), layout)
     numeric = torch.randn(32, 2)
     numeric[:3] = torch.nan

@@ -1,5 +1,6 @@
 """TokenMixer-Large's sparse FFN, expert by expert."""
 
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -22,8 +23,18 @@ def test_matches_the_formula() -> None:
                 row = x[n, t]
                 hidden = F.silu(row @ gate[t][:, units]) * (row @ up[t][:, units])
                 outputs.append(hidden @ ffn.down.weight[t][units])
-            logits, experts = (x[n, t] @ ffn.router.weight[t]).sort(descending=True)
-            g = logits[:2].softmax(0) * EXPERTS / ACTIVE
+            shares = (x[n, t] @ ffn.router.weight[t]).softmax(0)
+            g, experts = (shares * EXPERTS / ACTIVE).sort(descending=True)
             routed = g[0] * outputs[int(experts[0])] + g[1] * outputs[int(experts[1])]
             expected[n, t] = routed + outputs[-1]
     torch.testing.assert_close(ffn(x), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("experts", "active"), [(4, 2), (4, 3), (4, 4), (8, 2), (8, 3)])
+def test_the_router_has_a_gradient(experts: int, active: int) -> None:
+    """Also with one routed expert, because shares are taken before the choice."""
+    ffn = SparseSwiGluFFN(T, D, 8, num_experts=experts, active=active)
+    torch.autograd.backward(ffn(torch.randn(16, T, D)).square().sum())
+    grad = ffn.router.weight.grad
+    assert grad is not None
+    assert grad.abs().amax((1, 2)).min() > 1e-4  # for every token

@@ -54,8 +54,7 @@ class TokenMixerLargeConfig(RankerConfig):
         2,
         ge=2,
         le=1024,
-        description="experts that a token uses, including the shared one; with 2 the router does "
-        "not learn, because a single routed expert always has weight 1; unused if dense",
+        description="experts that a token uses, including the shared one; unused if dense",
     )
 
     @model_validator(mode="after")

@@ -11,15 +11,16 @@ class SparseSwiGluFFN(nn.Module):
 
     The E experts, including the shared one, have h / E hidden units each and are computed as one
     dense pSwiGLU with weighted hidden units: alpha g_i for the selected experts, 0 for the others,
-    1 for the shared one. g is the softmax over the selected logits, and alpha = E / a. Routing is
-    the same in training and inference.
+    1 for the shared one. alpha = E / a. g is the softmax over the logits of all E - 1 routed
+    experts, before the choice: over the selected logits alone it is constant if a = 2, and the
+    router has no gradient. Routing is the same in training and inference.
 
     Args:
         num_tokens: T.
         dim: Width D of a token.
         hidden: h, a multiple of `num_experts`.
         num_experts: E, at least 2.
-        active: a, from 2 to E, including the shared expert. With 2, g is always 1.
+        active: a, from 2 to E, including the shared expert.
         dropout: Rate on the hidden units.
         bias: Biases in the experts; the one after the down matrix is the shared expert's.
         down_scale: Factor on the initial down matrices.
@@ -54,10 +55,10 @@ class SparseSwiGluFFN(nn.Module):
 
     def expert_weights(self, x: Tensor) -> Tensor:
         """(N, T, D) -> (N, T, E), the shared expert last."""
-        logits = self.router(x).float()
-        top, experts = logits.topk(self._active - 1, dim=-1)
-        weights = top.softmax(-1) * (self._num_experts / self._active)
-        routed = torch.zeros_like(logits).scatter(-1, experts, weights)
+        shares = self.router(x).float().softmax(-1)
+        top, experts = shares.topk(self._active - 1, dim=-1)
+        weights = top * (self._num_experts / self._active)
+        routed = torch.zeros_like(shares).scatter(-1, experts, weights)
         return torch.cat([routed, torch.ones_like(routed[..., :1])], dim=-1)
 
     @staticmethod
