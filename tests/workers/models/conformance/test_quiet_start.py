@@ -91,4 +91,5 @@ def test_a_head_that_mixfront_does_not_know_starts_quietly(
     rows = many_rows(rows, std=1.0)
     assert ranker(*rows).std() > 10
     assert std_after_start(ranker, rows) == pytest.approx(0.03, rel=0.02)
-    assert ranker(*rows).mean() == pytest.approx(-1.0, abs=0.1)
+    with torch.no_grad():
+        assert float(ranker(*rows).mean()) == pytest.approx(-1.0, abs=0.1)
