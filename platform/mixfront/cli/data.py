@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def synth(
     out: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to create.")],
     rows: Annotated[int, typer.Option(help="Number of impressions.")] = 100_000,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same rows.")] = 7,
     as_json: _AsJson = False,
 ) -> None:
     """Write synthetic Parquet logs with known structure, and their schema.

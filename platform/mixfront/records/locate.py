@@ -2,7 +2,7 @@
 
 from mixfront.config_file import read_yaml
 from mixfront.exceptions import SpecError, UnknownNameError
-from mixfront.locations import absolute
+from mixfront.locations import absolute, expanded
 from mixfront.records.store import RecordStore, open_storage
 from mixfront.spec.storage import default_storage
 
@@ -18,7 +18,9 @@ def locate_search(search: str, storage: str | None = None) -> RecordStore:
     Raises:
         UnknownNameError: If there is no such search; suggests a close name.
         SpecError: If a spec file cannot be read or has no name.
+        UsageError: If no file may be called like this.
     """
+    expanded(search)
     store = _store_of(search, storage)
     if not store.exists():
         store.search()  # raises UnknownNameError with the existing names

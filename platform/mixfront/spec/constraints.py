@@ -70,7 +70,11 @@ def _number(text: str) -> float | None:
 def _parse_all(data: Any) -> Any:
     if not isinstance(data, dict):
         return data
-    return {m: c if isinstance(c, Constraint) else parse_constraint(m, c) for m, c in data.items()}
+    constraints = {str(metric): limit for metric, limit in data.items()}  # YAML has other keys too
+    return {
+        metric: limit if isinstance(limit, Constraint) else parse_constraint(metric, limit)
+        for metric, limit in constraints.items()
+    }
 
 
 Constraints = Annotated[

@@ -72,6 +72,17 @@ def test_a_name_that_no_file_may_have_is_one_sentence(
     assert str(result.exception).endswith("File name too long; use a shorter name")
 
 
+def test_a_name_with_a_null_byte_is_one_sentence() -> None:
+    result = CliRunner().invoke(command_line.app, ["trials", "a\0b"])
+    assert isinstance(result.exception, UsageError)
+
+
+def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
+    words = ["data", "synth", str(tmp_path / "data"), "--seed", "-1"]
+    assert CliRunner().invoke(command_line.app, words).exit_code == 2
+    assert not (tmp_path / "data").exists()
+
+
 def test_other_errors_of_the_file_system_keep_their_traceback(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from mixfront.exceptions import SpecError
-from mixfront.spec.constraints import parse_constraint
+from mixfront.spec.constraints import Constraints, parse_constraint
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,9 @@ def test_a_constraint_reads_back_from_its_text() -> None:
     constraint = parse_constraint("flops", " <=5e11 ")
     assert str(constraint) == "<= 5e+11"
     assert parse_constraint("flops", str(constraint)) == constraint
+
+
+def test_a_key_that_is_not_text_is_an_unknown_metric() -> None:
+    constraints = TypeAdapter(Constraints)
+    with pytest.raises(ValidationError, match="unknown metric '0'"):
+        constraints.validate_python({0: "<= 1"})
