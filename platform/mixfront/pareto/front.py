@@ -14,6 +14,7 @@ import moocore
 import numpy as np
 from numpy.typing import NDArray
 
+from mixfront.exceptions import StorageError
 from mixfront.records import SearchRecord, TrialRecord, TrialState
 from mixfront.spec.objectives import Objective
 
@@ -59,7 +60,15 @@ def front_of(
         trials: Trials in any state; incomplete and infeasible ones are left out.
         objectives: The objectives to compare.
         reference_point: In the objectives' order, costs in log10.
+
+    Raises:
+        StorageError: If the search's record does not have one value per objective.
     """
+    if len(reference_point) != len(objectives):
+        raise StorageError(
+            f"the search's record has {len(objectives)} objectives and {len(reference_point)} "
+            "values of `reference_point`; restore its search.json"
+        )
     candidates = [trial for trial in trials if is_candidate(trial, objectives)]
     candidates.sort(key=_number)
     points = points_of(candidates, objectives)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mixfront.exceptions import StorageError
 from mixfront.pareto import count_states, front_json, front_of, hypervolume_history
 from mixfront.records import SearchRecord, TrialRecord, TrialState
 from mixfront.spec.objectives import Objective
@@ -48,6 +49,11 @@ def test_points_beyond_the_reference_point_add_nothing(
     front = front_of(beyond, search.objectives, search.reference_point)
     assert front.hypervolume == 0.0
     assert len(front.members) == 2
+
+
+def test_a_record_whose_reference_point_was_changed_is_refused(search: SearchRecord) -> None:
+    with pytest.raises(StorageError, match=r"2 objectives and 1 values of `reference_point`"):
+        front_of([], search.objectives, search.reference_point[:1])
 
 
 def test_without_trials_the_front_is_empty(search: SearchRecord) -> None:
