@@ -67,7 +67,7 @@ class FrontLevels:
         return cls(edges, levels, cells.reshape(-1))
 
     def volumes(self, costs: Array) -> Array:
-        """Volume of {c : u <= c <= U, f(c) = level}, for candidates of costs u: (m, d) -> (m, k)."""
+        """Volume of {c : u <= c <= U, f(c) = level} for candidates' costs u: (m, d) -> (m, k)."""
         sizes = [
             np.clip(edges[1:] - np.maximum(edges[:-1], column[:, None]), 0.0, None)
             for edges, column in zip(self.edges, costs.T, strict=True)

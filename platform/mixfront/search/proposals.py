@@ -16,6 +16,8 @@ from mixfront.records.store import SearchRecord, TrialRecord, TrialState
 from mixfront.search.cost_check import CostCheck, ModelCosts
 from mixfront.search.recorded_space import recorded_space
 from mixfront.search.study import (
+    EXTRA,
+    RUNG,
     enqueue,
     num_enqueued,
     one_transaction,
@@ -30,8 +32,6 @@ from mixfront.spec.objectives import Objective
 from mixfront.spec.search_spec import SearchSpec
 
 UNBUILDABLE = "buildable"  # name of the implicit constraint that the model can be built
-_EXTRA = "mixfront:extra"
-_RUNG = "mixfront:rung:"
 _NO_FENCE = Fence()
 
 ELAPSED_EVERY_S = 5.0
@@ -105,6 +105,11 @@ class Proposals:
         Raises:
             SpecError: If an enqueued configuration does not fit the space.
         """
+        if spec.search.sampler == "mixfront":
+            # Here, because it loads scikit-learn: 1 s and 60 MB for a search without need of it.
+            from mixfront.search.exact_costs import exact_cost_sampler
+
+            study.sampler = exact_cost_sampler(spec, space, costs)
         proposals = cls(study, space, spec.objectives, spec.constraints, costs, fence)
         proposals.enqueue(spec.search.enqueue)
         return proposals
@@ -120,7 +125,7 @@ class Proposals:
             for position, config in enumerate(configs)
         ]
         for item in items[num_enqueued(self.study) :]:
-            enqueue(self.study, item.params, {_EXTRA: item.extra})
+            enqueue(self.study, item.params, {EXTRA: item.extra})
 
     def ask(self) -> TrialRecord:
         """The next configuration, as a record: RUNNING, or INFEASIBLE with the reason.
@@ -147,7 +152,7 @@ class Proposals:
         self._trials[trial.number] = trial
         record = TrialRecord(trial_id=str(trial.number), family="", config={})
         try:
-            record.config = self.space.suggest(trial) | trial.user_attrs.get(_EXTRA, {})
+            record.config = self.space.suggest(trial) | trial.user_attrs.get(EXTRA, {})
             record.costs = self._costs(record.config)
         except SpecError as error:
             record.error = str(error)
@@ -204,7 +209,7 @@ class Proposals:
         """Store a trial's objectives at a rung in the study, where later drivers find them."""
         if self._fence.is_open and (trial := self._handle(int(trial_id))) is not None:
             reached = self.rung_values(rung)
-            trial.set_user_attr(f"{_RUNG}{rung:g}", dict(values))
+            trial.set_user_attr(f"{RUNG}{rung:g}", dict(values))
             reached[trial_id] = dict(values)
 
     def rung_values(self, rung: float) -> dict[str, dict[str, float]]:
@@ -213,7 +218,7 @@ class Proposals:
         Read from the study once, as only the search's driver writes it.
         """
         if rung not in self._rungs:
-            key = f"{_RUNG}{rung:g}"
+            key = f"{RUNG}{rung:g}"
             trials = self.study.get_trials(deepcopy=False)
             reached = {str(t.number): t.user_attrs[key] for t in trials if key in t.user_attrs}
             self._rungs[rung] = reached

@@ -17,6 +17,8 @@ from mixfront.search.stored_study.storage import StudyStorage
 from mixfront.spec.search_spec import SearchSpec
 
 _DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
+EXTRA = "mixfront:extra"  # attribute of a trial: keys of its configuration beside the space's
+RUNG = "mixfront:rung:"  # the same, with the rung's share: the trial's objectives there
 _ENQUEUED = "mixfront:enqueued"
 _SECONDS = "mixfront:seconds"
 
@@ -66,7 +68,7 @@ def make_sampler(spec: SearchSpec, num_trials: int) -> optuna.samplers.BaseSampl
     """
     config = spec.search
     seed = int(np.random.SeedSequence([config.seed, num_trials]).generate_state(1)[0])
-    if config.sampler == "random":
+    if config.sampler != "tpe":  # `Proposals` makes that of "mixfront", which needs the space
         return optuna.samplers.RandomSampler(seed=seed)
     with warnings.catch_warnings():
         warnings.simplefilter(

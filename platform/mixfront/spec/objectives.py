@@ -15,6 +15,11 @@ class Objective(BaseModel):
     metric: str
     direction: Direction
 
+    @property
+    def before_training(self) -> bool:
+        """Whether the configuration alone determines the value."""
+        return describe_metric(self.metric).before_training
+
     def scaled(self, value: float) -> float:
         """The value on the scale of hypervolume and reference points: log10 for costs."""
         return describe_metric(self.metric).scaled(value)

@@ -20,9 +20,9 @@ class SearchConfig(Part):
     trials: int | None = Field(None, ge=1)  # infeasible configurations do not count
     time: Annotated[float | None, BeforeValidator(parse_duration)] = Field(None, gt=0)  # seconds
     accelerator_hours: float | None = Field(None, gt=0)  # workers x wall time, also on CPUs
-    sampler: Literal["tpe", "random"] = "tpe"
+    sampler: Literal["tpe", "mixfront", "random"] = "tpe"
     seed: int = Field(0, ge=0)
-    startup_trials: int = Field(10, ge=1)  # random samples before TPE starts
+    startup_trials: int = Field(10, ge=1)  # before the sampler has a model
     enqueue: tuple[dict[str, Any], ...] = ()  # flat configurations to run first
     max_infeasible_in_a_row: int = Field(200, ge=1)
     max_failed_in_a_row: int = Field(10, ge=1)  # that many suggest a broken setup

@@ -90,6 +90,12 @@ class SearchSpec(Part):
         metrics = [objective.metric for objective in self.objectives]
         if len(set(metrics)) < len(metrics):
             raise ValueError(f"an objective appears twice in {metrics}; list each metric once")
+        trained = [o.metric for o in self.objectives if not o.before_training]
+        if self.search.sampler == "mixfront" and len(trained) != 1:
+            raise ValueError(
+                f"the sampler 'mixfront' needs one objective that is measured by training, not "
+                f"{trained}; change the objectives, or set search.sampler to tpe"
+            )
         for metric, value in self.reference_point.items():
             if metric not in metrics:
                 raise ValueError(
