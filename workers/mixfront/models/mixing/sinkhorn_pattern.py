@@ -51,6 +51,18 @@ class TemperedPattern(nn.Module, ABC):
         """Apply the pattern to blocks (n, N, B)."""
 
     @abstractmethod
+    def _compute(self) -> Any:
+        """What `_cache` holds: the doubly stochastic matrices, or their factors."""
+
+    def fill_cache(self) -> None:
+        """Compute the matrices as a forward would; in eval mode without gradients, cache them."""
+        self._cache.get(self, self._compute)
+
+    def clear_cache(self) -> None:
+        """Free the cached matrices."""
+        self._cache.clear()
+
+    @abstractmethod
     def cached_rows(self, which: slice) -> Tensor | None:
         """Rows of the cached doubly stochastic matrices (..., k, m), float32; None if not cached.
 
@@ -61,11 +73,11 @@ class TemperedPattern(nn.Module, ABC):
     def set_tau(self, tau: float) -> None:
         """Set the temperature from the next forward on."""
         self.tau.fill_(tau)
-        self._cache.clear()
+        self.clear_cache()
 
     def train(self, mode: bool = True) -> "TemperedPattern":
         """Switch mode and empty the cache, because weights change in training."""
-        self._cache.clear()
+        self.clear_cache()
         return super().train(mode)
 
 
