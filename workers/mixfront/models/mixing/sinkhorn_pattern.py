@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from mixfront.models.layers.eval_cache import EvalCache
 from mixfront.models.layers.precision import at_least_fp32, no_autocast
 from mixfront.models.mixing.sinkhorn import sinkhorn
+
+# What the initial deviation is that of: the logits, which are a product, or each of their factors.
+FactorInit = Literal["product", "factors"]
 
 
 @dataclass(frozen=True, kw_only=True)
