@@ -9,6 +9,7 @@ from rich.console import Console
 from mixfront.cli.cost import parse_options
 from mixfront.cli.drive import prepare_and_drive, print_end
 from mixfront.cli.options import AsJson, SpecSource
+from mixfront.cli.trials import print_notes
 from mixfront.exceptions import TrialError
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def train(
         typer.echo(json.dumps(trial_json(single.name, trial), indent=1))
         return
     console.print(metrics_table(trial))
+    print_notes(trial, console)
     console.print(
         f"promote it with: mixfront promote {single.name} --trial {trial.trial_id} --name MODEL",
         highlight=False,

@@ -17,14 +17,17 @@ NormKind = Literal["rms", "layer"]
 class TemperatureConfig:
     """How the Sinkhorn temperature falls over the steps of a full training run.
 
-    `linear`: tau = max(tau_start - (tau_start - tau_end) * step / steps, tau_end).
+    `linear`: tau = max(tau_start - (tau_start - tau_end) * step / steps, tau_end), where `steps`
+    is `tau_steps`, or the steps of the full run if that is 0.
     `two_stage`: tau_start for the first `hot_share` of the steps, tau_end for the rest.
+    `constant`: tau_end at every step.
     """
 
     tau_start: float
     tau_end: float
-    tau_schedule: Literal["linear", "two_stage"]
+    tau_schedule: Literal["linear", "two_stage", "constant"]
     hot_share: float
+    tau_steps: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from torch import nn
+
 from mixfront.data import Batch, TrainBatches
 from mixfront.exceptions import AbortedError, SpecError, TrialError
 from mixfront.models import Ranker, make_config, serving_weights
@@ -91,6 +93,7 @@ class TrialSession:
         self._mixing_log = MixingLog(
             request.folder,
             f"trial {request.trial_id} {request.family}",
+            self._trainer.initial_mixing,
             writes=self._ranks.is_first,
         )
         self._resume()
@@ -227,7 +230,8 @@ class TrialSession:
             batch = self._next_batch()
             if self.step == 0 and self.request.training.quiet_start:
                 self._trainer.start_quietly(batch, self._data.encoder.label_log_odds)
-            self.last_loss = self._trainer.step(batch, self.step)
+            is_last = self.step + 1 == target
+            self.last_loss = self._trainer.step(batch, self.step, inspect=is_last)
             rows += batch.global_weight
             self._progress = self._progress.after_step(self.last_loss)
             if check is not None and check(self.step):
@@ -249,7 +253,10 @@ class TrialSession:
             batch_size=self.request.training.eval_batch_size,
             ranks=self._ranks,
         )
-        return metrics | self._mixing_log.record(self._trainer.engine.module, self.step)
+        return metrics | self._record_mixing(self._trainer.engine.module)
+
+    def _record_mixing(self, ranker: nn.Module) -> dict[str, float]:
+        return self._mixing_log.record(ranker, self.step, self._trainer.mixing_gradients)
 
     def _mark_evaluated(self) -> str:
         self._progress = TrainingProgress(step=self.step, evaluated_step=self.step)
@@ -282,7 +289,7 @@ class TrialSession:
             serving_weights(trainer.engine.weights()),
             trainer.tables.weight,
         )
-        metrics = self._final_metrics(scorer) | self._mixing_log.record(scorer.ranker, self.step)
+        metrics = self._final_metrics(scorer) | self._record_mixing(scorer.ranker)
         metrics |= self._latencies(scorer)
         url = f"{request.folder.rstrip('/')}/final"
         if self._ranks.is_first:
