@@ -13,7 +13,6 @@ from mixfront.models.families.heterogeneous_attention import (
     PerTokenEncoderConfig,
 )
 from mixfront.models.layers.attention import attend, attention_flops
-from mixfront.models.layers.encoder_block import EncoderBlock
 from mixfront.models.layers.mlp import dense
 from mixfront.models.layers.per_token import PerTokenLinear
 from mixfront.models.origins import Origins, OurDefault
@@ -104,7 +103,7 @@ def hiformer_block(config: HiFormerLayerConfig) -> Block:
     attention = CompositeAttention(
         config.num_tokens, config.token_dim, config.num_heads, config.rank
     )
-    return EncoderBlock(config.token_dim, attention, config.make_ffn(), config.norm_pos)
+    return config.make_block(attention)
 
 
 def hiformer_cost(config: HiFormerConfig) -> BlockCost:
