@@ -46,6 +46,7 @@ SWITCHES: list[tuple[str, dict[str, Any]]] = [
     ("hiformer", {"rank": 3, "ffn": "swiglu"}),
     ("hiformer", {"norm_pos": "post"}),
     ("hiformer", {"norm": "rms"}),
+    ("hiformer", {"factor_std": 1e-3}),
     ("hhft", {"hiformer_layers": 2}),
     ("hhft", {"norm": "rms"}),
     ("hhft", {"token_groups": [0, 1, 1, 0]}),
