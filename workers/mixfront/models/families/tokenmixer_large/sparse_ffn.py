@@ -1,19 +1,28 @@
 """TokenMixer-Large's per-token mixture with a shared expert, SP-MoE (arXiv 2602.06563)."""
 
-import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from mixfront.models.layers.per_token import PerTokenLinear, SwiGluFFN, swiglu
+from mixfront.models.families.tokenmixer_large.expert_linear import (
+    DownExperts,
+    GateUpExperts,
+    Router,
+)
+from mixfront.models.families.tokenmixer_large.grouping import group_rows
+from mixfront.models.layers.per_token import SwiGluFFN
+from mixfront.models.layers.precision import at_least_fp32, to_autocast_dtype
 
 
 class SparseSwiGluFFN(nn.Module):
     """y_t = alpha sum_{i in Top-(a-1)} g_i E_i(x_t) + Shared(x_t), every expert a pSwiGLU.
 
-    The E experts, including the shared one, have h / E hidden units each and are computed as one
-    dense pSwiGLU with weighted hidden units: alpha g_i for the selected experts, 0 for the others,
-    1 for the shared one. alpha = E / a. g is the softmax over the logits of all E - 1 routed
-    experts, before the choice: over the selected logits alone it is constant if a = 2, and the
-    router has no gradient. Routing is the same in training and inference.
+    The E experts, including the shared one, have h / E hidden units each. alpha = E / a. g is the
+    softmax over the logits of all E - 1 routed experts, before the choice: over the selected
+    logits alone it is constant if a = 2, and the router has no gradient. Routing is the same in
+    training and inference. Only selected experts are computed, and no row is dropped.
+
+    Attributes:
+        padded_share: Share of padding in the last forward's products of rows and experts.
 
     Args:
         num_tokens: T.
@@ -39,27 +48,41 @@ class SparseSwiGluFFN(nn.Module):
         down_scale: float = 1.0,
     ) -> None:
         super().__init__()
-        self._num_experts, self._active = num_experts, active
-        self.gate_up = PerTokenLinear(num_tokens, dim, hidden, parts=2, bias=bias)
-        self.down = PerTokenLinear(num_tokens, hidden, dim, bias=bias, scale=down_scale)
-        self.router = PerTokenLinear(num_tokens, dim, num_experts - 1, bias=False)
+        self.num_experts, self._active = num_experts, active
+        self.gate_up = GateUpExperts(num_tokens, dim, hidden, num_experts, bias=bias)
+        self.down = DownExperts(num_tokens, hidden, dim, num_experts, bias=bias, scale=down_scale)
+        self.router = Router(num_tokens, dim, num_experts - 1)
         self.dropout = nn.Dropout(dropout)
+        self.padded_share = 0.0
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
-        hidden = swiglu(self.gate_up(x))
-        weights = self.expert_weights(x).to(hidden.dtype)
-        experts = hidden.reshape(*weights.shape, -1) * weights.unsqueeze(-1)
-        out: Tensor = self.down(self.dropout(experts.flatten(-2)))
+        x = to_autocast_dtype(x)
+        shares, choices = self.select(x)
+        grouping = group_rows(choices, self.num_experts)
+        self.padded_share = grouping.padded_share
+        gate_up = self.gate_up(x, grouping)
+        weights = grouping.expert_weights(shares)
+        hidden = [self._hidden(*pair) for pair in zip(gate_up, weights, strict=True)]
+        out: Tensor = self.down(hidden, grouping)
         return out
 
-    def expert_weights(self, x: Tensor) -> Tensor:
-        """(N, T, D) -> (N, T, E), the shared expert last."""
-        shares = self.router(x).float().softmax(-1)
-        top, experts = shares.topk(self._active - 1, dim=-1)
-        weights = top * (self._num_experts / self._active)
-        routed = torch.zeros_like(shares).scatter(-1, experts, weights)
-        return torch.cat([routed, torch.ones_like(routed[..., :1])], dim=-1)
+    def select(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, T, D) -> alpha g_i and i of the selected experts, best first, both (T, a - 1, N)."""
+        logits = self.router(x)
+        # Rows innermost: a softmax over a few adjacent logits is not vectorised on CPUs.
+        shares = at_least_fp32(logits).contiguous().softmax(1)
+        if self._active == 2:  # several times faster than topk
+            top, choices = shares.max(1, keepdim=True)
+        else:
+            top, choices = shares.topk(self._active - 1, dim=1)
+        return top * (self.num_experts / self._active), choices
+
+    def _hidden(self, gate_up: Tensor, weights: Tensor) -> Tensor:
+        """(c, s, 2, h / E, P) and (c, s, 1, P) -> weighted hidden units (c, s, h / E, P)."""
+        gate, up = gate_up.unbind(2)
+        hidden: Tensor = self.dropout(F.silu(gate) * up * weights.to(up.dtype))
+        return hidden
 
     @staticmethod
     def params(
@@ -70,7 +93,7 @@ class SparseSwiGluFFN(nn.Module):
         return experts + num_tokens * dim * (num_experts - 1)
 
     @staticmethod
-    def flops(num_tokens: int, dim: int, hidden: int, num_experts: int) -> int:
-        """6TDh + 2TD (E - 1) per sample, because all experts are computed."""
+    def flops(num_tokens: int, dim: int, hidden: int, num_experts: int, active: int) -> int:
+        """6TDh a/E + 2TD (E - 1) per sample."""
         router = 2 * num_tokens * dim * (num_experts - 1)
-        return SwiGluFFN.flops(num_tokens, dim, hidden) + router
+        return SwiGluFFN.flops(num_tokens, dim, hidden // num_experts * active) + router
