@@ -30,7 +30,13 @@ OWN_KEYS: dict[str, dict[str, Any]] = {
         "sequence_pool": "target",
     },
     "rankmixer": {"num_experts": 2, "router_penalty": 0.05, "num_blocks": 2},
-    "tokenmixer_large": {"aux_weight": 0.5, "num_blocks": 3, "inter_residual_every": 1},
+    "tokenmixer_large": {
+        "aux_weight": 0.5,
+        "num_blocks": 3,
+        "inter_residual_every": 1,
+        "num_experts": 4,
+        "active_experts": 3,
+    },
 }
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from mixfront.models.families.tokenmixer_large.grouped_product import (
     hidden_to_rows,
     rows_to_hidden,
+    split_hidden,
 )
 from mixfront.models.families.tokenmixer_large.grouping import Grouping
 from mixfront.models.layers.per_token import per_token_weight
@@ -39,17 +40,15 @@ class GateUpExperts(nn.Module):
         self.weight = per_token_weight(num_tokens, dim, hidden, parts=2)
         self.bias = nn.Parameter(torch.zeros(num_tokens, 1, 2 * hidden)) if bias else None
 
-    def forward(self, x: Tensor, grouping: Grouping) -> list[Tensor]:
-        """(N, T, D) -> (c, s, 2, h / E, P) of every bucket."""
-        weights = self._pick(to_autocast_dtype(self.weight), grouping)
-        outputs = rows_to_hidden(x, weights, grouping)
-        if self.bias is not None:
-            biases = self._pick(self.bias.to(x.dtype), grouping)
-            outputs = [y + bias for y, bias in zip(outputs, biases, strict=True)]
-        return [
-            y.view(len(y), bucket.experts.shape[1], 2, -1, bucket.capacity)
-            for y, bucket in zip(outputs, grouping.buckets, strict=True)
-        ]
+    def forward(self, x: Tensor, grouping: Grouping) -> Tensor:
+        """(N, T, D) -> (c, 2s h / E, P) of every bucket, flat."""
+        flat = rows_to_hidden(x, self._pick(to_autocast_dtype(self.weight), grouping), grouping)
+        if self.bias is None:
+            return flat
+        biases = self._pick(self.bias.to(x.dtype), grouping)
+        units = biases[0].shape[1] // grouping.buckets[0].experts.shape[1]
+        pairs = zip(split_hidden(flat, grouping, units), biases, strict=True)
+        return torch.cat([(y + bias).flatten() for y, bias in pairs])
 
     def _pick(self, x: Tensor, grouping: Grouping) -> list[Tensor]:
         """(T, in, 2h) -> (c, 2s h / E, in) of every bucket."""

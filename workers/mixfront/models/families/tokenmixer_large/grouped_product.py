@@ -14,10 +14,24 @@ from torch.autograd.function import once_differentiable
 from mixfront.models.families.tokenmixer_large.grouping import Grouping
 
 
-def rows_to_hidden(x: Tensor, weights: Sequence[Tensor], grouping: Grouping) -> list[Tensor]:
-    """(N, T, D) and (c, h, D) of every bucket -> (c, h, P) of every bucket."""
-    apply: Callable[..., tuple[Tensor, ...]] = _RowsToHidden.apply
-    return list(apply(grouping, x, *weights))
+def rows_to_hidden(x: Tensor, weights: Sequence[Tensor], grouping: Grouping) -> Tensor:
+    """(N, T, D) and (c, h, D) of every bucket -> (c, h, P) of every bucket, in one flat tensor.
+
+    One tensor, because ZeRO 3 needs as many outputs from a layer on every rank.
+    """
+    apply: Callable[..., Tensor] = _RowsToHidden.apply
+    return apply(grouping, x, *weights)
+
+
+def split_hidden(flat: Tensor, grouping: Grouping, num_units: int) -> list[Tensor]:
+    """A flat tensor -> views (c, s `num_units`, P) of every bucket."""
+    heights = [bucket.experts.shape[1] * num_units for bucket in grouping.buckets]
+    pairs = list(zip(heights, grouping.buckets, strict=True))
+    parts = torch.split(flat, [height * bucket.num_slots for height, bucket in pairs])
+    return [
+        part.view(bucket.num_groups, height, bucket.capacity)
+        for part, (height, bucket) in zip(parts, pairs, strict=True)
+    ]
 
 
 def hidden_to_rows(
@@ -33,18 +47,25 @@ def hidden_to_rows(
 
 class _RowsToHidden(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, grouping: Grouping, x: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, grouping: Grouping, x: Tensor, *weights: Tensor) -> Tensor:
         ctx.save_for_backward(grouping.rows, grouping.slots, x, *weights)
         ctx.grouping = grouping
-        rows = _gather(x, grouping)
-        return tuple(torch.bmm(w, part.mT) for w, part in zip(weights, rows, strict=True))
+        units = weights[0].shape[1] // grouping.buckets[0].experts.shape[1]
+        pairs = zip(grouping.buckets, weights, strict=True)
+        flat = x.new_empty(sum(b.num_slots * weight.shape[1] for b, weight in pairs))
+        outputs = split_hidden(flat, grouping, units)
+        for weight, rows, out in zip(weights, _gather(x, grouping), outputs, strict=True):
+            torch.bmm(weight, rows.mT, out=out)
+        return flat
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, flat: Tensor) -> tuple[Tensor | None, ...]:
         _, _, x, *weights = ctx.saved_tensors
         grouping: Grouping = ctx.grouping
-        of_rows = grads[0].new_empty(len(grouping.rows), x.shape[-1])
+        units = weights[0].shape[1] // grouping.buckets[0].experts.shape[1]
+        grads = split_hidden(flat.contiguous(), grouping, units)
+        of_rows = flat.new_empty(len(grouping.rows), x.shape[-1])
         of_weights = []
         parts = zip(grads, weights, _gather(x, grouping), grouping.split(of_rows), strict=True)
         for grad, weight, rows, out in parts:

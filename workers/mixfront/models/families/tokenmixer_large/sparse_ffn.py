@@ -8,6 +8,7 @@ from mixfront.models.families.tokenmixer_large.expert_linear import (
     GateUpExperts,
     Router,
 )
+from mixfront.models.families.tokenmixer_large.grouped_product import split_hidden
 from mixfront.models.families.tokenmixer_large.grouping import group_rows
 from mixfront.models.layers.per_token import SwiGluFFN
 from mixfront.models.layers.precision import at_least_fp32, to_autocast_dtype
@@ -52,7 +53,7 @@ class SparseSwiGluFFN(nn.Module):
         self.gate_up = GateUpExperts(num_tokens, dim, hidden, num_experts, bias=bias)
         self.down = DownExperts(num_tokens, hidden, dim, num_experts, bias=bias, scale=down_scale)
         self.router = Router(num_tokens, dim, num_experts - 1)
-        self.dropout = nn.Dropout(dropout)
+        self._num_units, self._dropout = hidden // num_experts, dropout
         self.padded_share = 0.0
 
     def forward(self, x: Tensor) -> Tensor:
@@ -61,7 +62,7 @@ class SparseSwiGluFFN(nn.Module):
         shares, choices = self.select(x)
         grouping = group_rows(choices, self.num_experts)
         self.padded_share = grouping.padded_share
-        gate_up = self.gate_up(x, grouping)
+        gate_up = split_hidden(self.gate_up(x, grouping), grouping, 2 * self._num_units)
         weights = grouping.expert_weights(shares)
         hidden = [self._hidden(*pair) for pair in zip(gate_up, weights, strict=True)]
         out: Tensor = self.down(hidden, grouping)
@@ -79,10 +80,12 @@ class SparseSwiGluFFN(nn.Module):
         return top * (self.num_experts / self._active), choices
 
     def _hidden(self, gate_up: Tensor, weights: Tensor) -> Tensor:
-        """(c, s, 2, h / E, P) and (c, s, 1, P) -> weighted hidden units (c, s, h / E, P)."""
-        gate, up = gate_up.unbind(2)
-        hidden: Tensor = self.dropout(F.silu(gate) * up * weights.to(up.dtype))
-        return hidden
+        """(c, 2s h / E, P) and (c, s, 1, P) -> weighted hidden units (c, s, h / E, P)."""
+        split = gate_up.view(*weights.shape[:2], 2, self._num_units, -1)
+        gate, up = split.unbind(2)
+        hidden = F.silu(gate) * up * weights.to(up.dtype)
+        # Not a module: ZeRO 3 needs as many calls on every rank, and ranks differ in buckets.
+        return F.dropout(hidden, self._dropout, self.training)
 
     @staticmethod
     def params(
