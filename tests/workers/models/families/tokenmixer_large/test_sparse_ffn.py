@@ -7,11 +7,18 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from mixfront.models.families.tokenmixer_large.sparse_ffn import SparseSwiGluFFN
+from mixfront.models.families.tokenmixer_large import sparse_ffn
+from mixfront.models.families.tokenmixer_large.sparse_ffn import MIN_ROWS_SAVED, SparseSwiGluFFN
 from mixfront.models.layers.per_token import SwiGluFFN
 
 N, T, D, HIDDEN = 24, 3, 4, 16
 SHAPES = [(4, 2), (4, 3), (4, 4), (8, 2), (8, 5), (2, 2)]  # E, a
+
+
+@pytest.fixture
+def grouped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Group rows however few they are."""
+    monkeypatch.setattr(sparse_ffn, "MIN_ROWS_SAVED", 0)
 
 
 def make_ffn(experts: int, active: int, *, bias: bool = False) -> SparseSwiGluFFN:
@@ -41,6 +48,7 @@ def gradients(ffn: SparseSwiGluFFN, x: Tensor, out: Tensor) -> tuple[Tensor, ...
     return torch.autograd.grad(out.square().sum(), (x, *ffn.parameters()))
 
 
+@pytest.mark.usefixtures("grouped")
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize(("experts", "active"), SHAPES)
@@ -49,14 +57,29 @@ def test_equals_all_experts_of_which_the_others_weigh_nothing(
 ) -> None:
     """With a = E all are selected, so sparse equals dense."""
     ffn = make_ffn(experts, active, bias=bias).train(training)
-    x = torch.randn(N, T, D, requires_grad=True)
+    check_equals_all_experts(ffn, torch.randn(N, T, D, requires_grad=True))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("rows", [1, 2 * MIN_ROWS_SAVED - 1, 2 * MIN_ROWS_SAVED])
+def test_both_sides_of_the_switch_equal_all_experts(rows: int, bias: bool, training: bool) -> None:
+    ffn = make_ffn(4, 2, bias=bias).train(training)
+    x = torch.randn(rows, T, D, requires_grad=True)
+    assert ffn.groups_rows(x) == (rows == 2 * MIN_ROWS_SAVED)
+    check_equals_all_experts(ffn, x)
+
+
+def check_equals_all_experts(ffn: SparseSwiGluFFN, x: Tensor) -> None:
     out, expected = ffn(x), all_experts(ffn, x)
     torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
     pairs = zip(gradients(ffn, x, out), gradients(ffn, x, expected), strict=True)
     for actual, wanted in pairs:
-        torch.testing.assert_close(actual, wanted, rtol=1e-4, atol=1e-4)
+        scale = float(wanted.abs().max())
+        torch.testing.assert_close(actual, wanted, rtol=1e-4, atol=1e-5 * max(scale, 1))
 
 
+@pytest.mark.usefixtures("grouped")
 @pytest.mark.parametrize("rows", [1, N])
 def test_experts_without_rows(rows: int) -> None:
     """All rows select expert 0; the gradients of the others are zero, not missing."""
@@ -71,6 +94,7 @@ def test_experts_without_rows(rows: int) -> None:
     assert (down.abs().amax((0, 2, 3)) > 0).tolist() == [True, False, False, True]
 
 
+@pytest.mark.usefixtures("grouped")
 def test_bf16_autocast() -> None:
     ffn = make_ffn(4, 3)
     x = torch.randn(N, T, D, requires_grad=True)
@@ -84,8 +108,10 @@ def test_bf16_autocast() -> None:
     assert all(gradient.isfinite().all() for gradient in gradients(ffn, x, out))
 
 
-def test_matches_the_formula() -> None:
+@pytest.mark.parametrize("min_rows", [0, MIN_ROWS_SAVED])
+def test_matches_the_formula(min_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """y_t = alpha sum over the top a - 1 of g_i E_i(x_t), plus the shared expert's output."""
+    monkeypatch.setattr(sparse_ffn, "MIN_ROWS_SAVED", min_rows)
     ffn, x, units = make_ffn(4, 3), torch.randn(5, T, D), HIDDEN // 4
     gate, up = ffn.gate_up.weight.chunk(2, dim=-1)
     expected = torch.zeros_like(x)
@@ -103,9 +129,13 @@ def test_matches_the_formula() -> None:
     torch.testing.assert_close(ffn(x), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("min_rows", [0, MIN_ROWS_SAVED])
 @pytest.mark.parametrize(("experts", "active"), [(4, 2), (4, 3), (4, 4), (8, 2), (8, 3)])
-def test_the_router_has_a_gradient(experts: int, active: int) -> None:
+def test_the_router_has_a_gradient(
+    experts: int, active: int, min_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also with one routed expert, because shares are taken before the choice."""
+    monkeypatch.setattr(sparse_ffn, "MIN_ROWS_SAVED", min_rows)
     ffn = SparseSwiGluFFN(T, D, 8, num_experts=experts, active=active)
     torch.autograd.backward(ffn(torch.randn(16, T, D)).square().sum())
     grad = ffn.router.weight.grad
@@ -113,6 +143,7 @@ def test_the_router_has_a_gradient(experts: int, active: int) -> None:
     assert grad.abs().amax((1, 2)).min() > 1e-4  # for every token
 
 
+@pytest.mark.usefixtures("grouped")
 @pytest.mark.parametrize(("experts", "active"), SHAPES)
 def test_executed_flops_without_padding_are_those_counted(experts: int, active: int) -> None:
     ffn, x = make_ffn(experts, active), torch.randn(N, T, D)
@@ -124,6 +155,27 @@ def test_executed_flops_without_padding_are_those_counted(experts: int, active: 
     assert counter.get_total_flops() == pytest.approx(counted + padding, abs=0.1)
 
 
+def test_small_batches_compute_all_experts() -> None:
+    ffn = make_ffn(8, 2)
+    with FlopCounterMode(display=False) as counter:
+        ffn(torch.randn(N, T, D))
+    assert counter.get_total_flops() == N * SparseSwiGluFFN.flops(T, D, HIDDEN, 8, 8)
+    assert ffn.padded_share == 0
+
+
+@pytest.mark.usefixtures("grouped")
+def test_a_dropped_hidden_unit_has_no_gradient() -> None:
+    """Dropout of rate 1 leaves only the bias after the down matrix."""
+    torch.manual_seed(0)
+    ffn = SparseSwiGluFFN(T, D, HIDDEN, num_experts=4, active=2, dropout=1.0, bias=True)
+    out = ffn(torch.randn(N, T, D))
+    assert torch.equal(out, torch.zeros_like(out))
+    torch.autograd.backward(out.sum())
+    assert ffn.gate_up.weight.grad is not None
+    assert not ffn.gate_up.weight.grad.any()
+
+
+@pytest.mark.usefixtures("grouped")
 @pytest.mark.parametrize("active", [2, 3])
 def test_memory_and_flops_on_the_meta_device_are_those_of_equal_groups(active: int) -> None:
     """Row n selects experts n and n + 1, modulo 3."""
