@@ -89,12 +89,13 @@ def test_closed_form(values: dict[str, object], params: int) -> None:
 
 
 def test_cost_of_sparse_ffns() -> None:
-    """The cost of dense FFNs plus two routers, each TD (E - 1) because H = T."""
+    """Active experts' share of the dense FLOPs, plus routers, each TD (E - 1) because H = T."""
     dense = count_cost("tokenmixer_large", make_config("tokenmixer_large", {}))
     sparse = count_cost("tokenmixer_large", make_config("tokenmixer_large", SPARSE))
-    router = 16 * 64 * 3
-    assert sparse.dense_params - dense.dense_params == 2 * 2 * router
-    assert sparse.flops_per_sample - dense.flops_per_sample == 2 * 2 * 2 * router
+    routers = 2 * 2 * 16 * 64 * 3
+    saved = dense.blocks.per_sample * 1 // 4
+    assert sparse.dense_params - dense.dense_params == routers
+    assert sparse.flops_per_sample == dense.flops_per_sample - saved + 2 * routers
 
 
 @pytest.mark.parametrize(
