@@ -42,10 +42,10 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iter
 def _about(truth: Truth, measured: Measured) -> Iterator[str]:
     parts = ", ".join(f"{o}: {auc:.4f}" for o, auc in truth.auc_up_to_order.items())
     shares = ", ".join(f"{order}: {share:.0%}" for order, share in truth.shares.items())
-    yield f"Bayes AUC of the evaluation rows {truth.bayes_auc:.4f}; with the drawn labels "
-    yield f"{truth.drawn_auc:.4f}. AUC of the teacher's terms up to order {parts}. Share of the "
-    yield f"logit's variance by order {shares}. Standard deviation of an AUC between seeds, "
-    yield f"pooled: {measured.seed_deviation:.5f}."
+    bayes = f"Bayes AUC of the evaluation rows {truth.bayes_auc:.4f}"
+    deviation = f"deviation of an AUC between seeds, pooled {measured.seed_deviation:.5f}"
+    yield f"{bayes}, {truth.drawn_auc:.4f} with the drawn labels; {deviation}."
+    yield f"AUC of the teacher's terms up to order {parts}; shares of the variance {shares}."
     yield ""
 
 

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mixfront.models import make_config
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -26,7 +28,8 @@ class Run:
     @property
     def key(self) -> str:
         """Different for different models or training, and a valid file name."""
-        facts = [self.family, dict(self.model), dict(self.training), self.seed]
+        config = make_config(self.family, self.model).model_dump(mode="json")  # with defaults
+        facts = [self.family, config, dict(self.training), self.seed]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
         rate = self.training["optimizer"]["lr"]
         return f"{self.family}-lr{rate:g}-seed{self.seed}-{digest}"

@@ -10,7 +10,7 @@ RUN = Run(
     label="rankmixer",
     size="S",
     family="rankmixer",
-    model={"token_dim": 8},
+    model={"token_dim": 16},
     training={"optimizer": {"lr": 1e-3}},
     seed=1,
 )
@@ -30,11 +30,11 @@ RESULT = RunResult(
 )
 
 
-def test_keys_depend_on_model_training_and_seed_but_not_on_names() -> None:
-    same = replace(RUN, label="baseline", size="M")
+def test_keys_depend_on_model_training_and_seed_but_not_on_names_or_explicit_defaults() -> None:
+    same = replace(RUN, label="baseline", size="M", model={"token_dim": 16, "num_blocks": 2})
     others = [
         replace(RUN, seed=2),
-        replace(RUN, model={"token_dim": 16}),
+        replace(RUN, model={"token_dim": 32}),
         replace(RUN, training={"optimizer": {"lr": 1e-3}, "batch_size": 512}),
     ]
     assert same.key == RUN.key

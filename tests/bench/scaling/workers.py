@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
@@ -25,15 +25,15 @@ def run_missing(
     folder: Path,
     *,
     num_workers: int,
-    report: Callable[[str], None] = print,
 ) -> list[RunResult]:
     """Train the runs without a result, the largest first; returns the results of all, in order.
+
+    Prints one line per finished run.
 
     Args:
         runs: The runs.
         folder: Of the study, with the data set and the results.
         num_workers: Processes; 0 trains in this process.
-        report: Gets one line per finished run.
     """
     file = ResultFile(folder / "results.jsonl")
     left = missing(runs, file.read())
@@ -42,7 +42,7 @@ def run_missing(
     progress = Progress(expected, max(num_workers, 1))
     for result in _train_all(left, folder, num_workers):
         file.append(result)
-        report(progress.line(result))
+        print(progress.line(result), flush=True)
     results = file.read()
     return [replace(results[run.key], label=run.label, size=run.size) for run in runs]
 
