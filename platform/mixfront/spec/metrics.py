@@ -168,6 +168,18 @@ _ROWS = (
         "max",
         "largest entry of a row of a learned mixing matrix, mean over rows",
     ),
+    _diagnostic(
+        "experts/*_share*_layer*",
+        "Expert share",
+        "min",
+        "share of rows of a token's busiest, second, ... routed expert, mean over tokens",
+    ),
+    _diagnostic(
+        "experts/*_dead_layer*",
+        "Dead experts",
+        "min",
+        "routed experts that no row of an evaluation selected, over all tokens",
+    ),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
 OPTIMIZABLE: dict[str, Metric] = {
