@@ -109,6 +109,6 @@ def metrics_table(trial: "TrialRecord") -> "Table":
     table.add_column("value", justify="right")
     for name, value in {**trial.costs, **trial.metrics}.items():
         suffix = ", test" if name.startswith(TEST_PREFIX) else ""
-        if not name.startswith("mixing/"):
+        if not name.startswith(("mixing/", "experts/")):
             table.add_row(describe_metric(name).title + suffix, format_value(name, value))
     return table

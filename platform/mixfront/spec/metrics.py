@@ -182,6 +182,18 @@ _ROWS = (
         "norm of the gradient of the mixing logits at the last step, before clipping",
         log10=True,
     ),
+    _diagnostic(
+        "experts/*_share*_layer*",
+        "Expert share",
+        "min",
+        "share of rows of a token's busiest, second, ... routed expert, mean over tokens",
+    ),
+    _diagnostic(
+        "experts/*_dead_layer*",
+        "Dead experts",
+        "min",
+        "routed experts that no row of an evaluation selected, over all tokens",
+    ),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
 OPTIMIZABLE: dict[str, Metric] = {

@@ -310,3 +310,16 @@ def test_mixing_is_recorded_at_every_evaluation(make_request: MakeRequest, stage
     history = json.loads((folder / "history.json").read_text())
     assert [record["step"] for record in history] == [half.step, whole.step]
     assert {path.name for path in folder.glob("*.png")} == {"layer0.png", "sparsity.png"}
+
+
+def test_expert_loads_are_measured_at_every_evaluation(make_request: MakeRequest) -> None:
+    experts = {"num_blocks": 1, "num_experts": 4, "active_experts": 3}
+    session = TrialSession(with_extras(make_request(), "tokenmixer_large", experts))
+    half, whole = session.advance(), session.advance()
+    session.close()
+    for metrics in (half.metrics, whole.metrics):
+        for ffn in ("mix_ffn", "token_ffn"):
+            shares = [metrics[f"experts/{ffn}_share{k}_layer0"] for k in (1, 2, 3)]
+            assert shares == sorted(shares, reverse=True)
+            assert sum(shares) == pytest.approx(1)
+            assert metrics[f"experts/{ffn}_dead_layer0"] >= 0

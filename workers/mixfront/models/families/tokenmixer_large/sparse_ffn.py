@@ -11,6 +11,7 @@ from mixfront.models.families.tokenmixer_large.expert_linear import (
 )
 from mixfront.models.families.tokenmixer_large.grouped_product import gate_hidden
 from mixfront.models.families.tokenmixer_large.grouping import group_rows
+from mixfront.models.layers.expert_load import ExpertLoad
 from mixfront.models.layers.per_token import SwiGluFFN
 from mixfront.models.layers.precision import at_least_fp32, to_autocast_dtype
 
@@ -29,6 +30,7 @@ class SparseSwiGluFFN(nn.Module):
     batches all are, and those not selected weigh nothing, because that is faster (`groups_rows`).
 
     Attributes:
+        load: Counts the selected experts during evaluations.
         padded_share: Share of padding in the last forward's products of rows and experts.
 
     Args:
@@ -60,12 +62,14 @@ class SparseSwiGluFFN(nn.Module):
         self.down = DownExperts(num_tokens, hidden, dim, num_experts, bias=bias, scale=down_scale)
         self.router = Router(num_tokens, dim, num_experts - 1)
         self._dropout = dropout
+        self.load = ExpertLoad(num_tokens, num_experts - 1)
         self.padded_share = 0.0
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
         x = to_autocast_dtype(x)
         shares, choices = self.select(x)
+        self.load.add(choices)
         grouping = group_rows(choices, self.num_experts) if self.groups_rows(x) else None
         gate_up = self.gate_up(x, grouping)
         self.padded_share = 0.0 if grouping is None else grouping.padded_share
