@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable
 
 import torch
-from tests.bench import lane_overhead, mixing, serving, sinkhorn, throughput
+from tests.bench import experts, lane_overhead, mixing, serving, sinkhorn, throughput
 from tests.bench.scale import one_driver
 
 from mixfront.lanes.memory import KEEP_FREED_MEMORY
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
+    "experts": experts.main,
     "lane_overhead": lane_overhead.main,
     "mixing": mixing.main,
     "one_driver": one_driver.main,

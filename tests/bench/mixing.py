@@ -105,7 +105,11 @@ def mixings(n: int, rank: int) -> dict[str, nn.Module]:
             FactoredGlobal(n, rank, std=STD, options=OPTIONS),
         ),
     }
-    modules: dict[str, nn.Module] = {"einsum as written, products": _Einsum(n)}
+    plain = patterns["unimixer, products"]
+    modules: dict[str, nn.Module] = {
+        "einsum as written, products": _Einsum(n),
+        "transposed input, products": UniMixing(*plain, BLOCK, transpose=True),
+    }
     return modules | {name: UniMixing(*pair, BLOCK) for name, pair in patterns.items()}
 
 

@@ -18,7 +18,10 @@ from mixfront.training.loss import Outputs, extra_loss, task_loss
 VARIANTS: dict[str, list[dict[str, Any]]] = {  # in addition to each family's defaults
     "kunlun": [{"position": "rote"}],
     "rankmixer": [{"num_experts": 4, "router_penalty": 0.1}, {"sequence_pool": "target"}],
-    "tokenmixer_large": [{"num_blocks": 3, "inter_residual_every": 1, "aux_weight": 0.5}],
+    "tokenmixer_large": [
+        {"num_blocks": 3, "inter_residual_every": 1, "aux_weight": 0.5},
+        {"tokenizer": "semantic_groups", "tokenizer_hidden": 32, "global_token": True},
+    ],
 }
 FINAL_TAU = 0.05  # Sinkhorn temperature at the end of training
 NEGLIGIBLE = 1e-3  # share of all gradients below which a tensor's gradient is mostly rounding

@@ -65,7 +65,7 @@ class TrainingStep:
         for pattern in patterns:
             if isinstance(pattern, TemperedPattern):
                 disable: Any = torch.compiler.disable  # it has no type hints
-                pattern._compute = disable(pattern._compute)
+                pattern._compute = disable(pattern._compute)  # type: ignore[method-assign]
         self._forward = torch.compile(self._forward, backend=backend)
 
     def __call__(self) -> None:

@@ -14,6 +14,7 @@ from tests.integration.ranks import (
 )
 
 from mixfront.models import FAMILIES
+from mixfront.models.families.tokenmixer_large import sparse_ffn
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -30,11 +31,22 @@ OWN_KEYS: dict[str, dict[str, Any]] = {
         "sequence_pool": "target",
     },
     "rankmixer": {"num_experts": 2, "router_penalty": 0.05, "num_blocks": 2},
-    "tokenmixer_large": {"aux_weight": 0.5, "num_blocks": 3, "inter_residual_every": 1},
+    "tokenmixer_large": {
+        "aux_weight": 0.5,
+        "num_blocks": 3,
+        "inter_residual_every": 1,
+        "num_tokens": 8,
+        "tokenizer": "semantic_groups",
+        "tokenizer_hidden": 6,
+        "global_token": True,
+        "num_experts": 4,
+        "active_experts": 3,
+    },
 }
 
 
 def rank_main(root: Path, _rank: int, world_size: int) -> dict[str, Any]:
+    sparse_ffn.MIN_ROWS_SAVED = 0  # group rows in these small batches too
     results = {}
     for family in FAMILIES:
         model = {**SHAPE, **OWN_KEYS.get(family, {})}

@@ -49,7 +49,8 @@ def run_words(data: Path) -> list[str]:
     ]
 
 
-def test_a_search_survives_ctrl_c_and_a_killed_driver(data: Path, tmp_path: Path) -> None:
+def test_a_search_survives_ctrl_c_and_kills(data: Path, tmp_path: Path) -> None:
+    """Ctrl-C; then a killed worker, a killed controller and a killed driver; then its end."""
     with running(tmp_path, *run_words(data)) as first:
         first.wait_until(lambda trials: complete(trials) >= 1 and in_the_middle(trials))
         assert first.interrupt() < PROMPT_S
@@ -57,8 +58,16 @@ def test_a_search_survives_ctrl_c_and_a_killed_driver(data: Path, tmp_path: Path
         before = first.trials()
     assert TrialState.INTERRUPTED in {trial.state for trial in before}
     with running(tmp_path, "resume", NAME) as second:
+        second.wait_until(lambda trials: fidelity(trials) > fidelity(before))
+        second.kill_one("RayTrainWorker")
+        second.wait_until(lambda trials: attempts(trials) == 1 and in_the_middle(trials))
+        second.kill_one("TrainController")
         second.wait_until(
-            lambda trials: complete(trials) > complete(before) and in_the_middle(trials)
+            lambda trials: (
+                attempts(trials) == 2
+                and complete(trials) > complete(before)
+                and in_the_middle(trials)
+            )
         )
         second.kill_driver()
         middle = second.trials()
@@ -66,21 +75,18 @@ def test_a_search_survives_ctrl_c_and_a_killed_driver(data: Path, tmp_path: Path
         after = third.finish()
     assert_nothing_ran_twice(before, after)
     assert_nothing_ran_twice(middle, after)
+    assert attempts(after) == attempts(middle)
     assert_all_agree(tmp_path, after)
 
 
-def test_a_search_survives_a_killed_worker_and_a_killed_controller(
-    data: Path, tmp_path: Path
-) -> None:
-    with running(tmp_path, *run_words(data)) as search:
-        search.wait_until(in_the_middle)
-        search.kill_one("RayTrainWorker")
-        search.wait_until(lambda trials: complete(trials) >= 1 and in_the_middle(trials))
-        search.kill_one("TrainController")
-        after = search.finish()
-    assert sum(trial.attempts for trial in after) == 2
-    assert complete(after) == TRIALS
-    assert_all_agree(tmp_path, after)
+def fidelity(trials: list[TrialRecord]) -> float:
+    """Trained shares of all trials together."""
+    return sum(trial.fidelity for trial in trials)
+
+
+def attempts(trials: list[TrialRecord]) -> int:
+    """How many worker groups died in all trials together."""
+    return sum(trial.attempts for trial in trials)
 
 
 def assert_nothing_ran_twice(before: list[TrialRecord], after: list[TrialRecord]) -> None:

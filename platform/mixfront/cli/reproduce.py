@@ -82,7 +82,7 @@ def _table(comparison: "Comparison") -> "Table":
     table.add_column("then", justify="right")
     table.add_column("now", justify="right")
     for name, values in comparison.metrics.items():
-        if not name.startswith("mixing/"):
+        if not name.startswith(("mixing/", "experts/")):
             suffix = ", test" if name.startswith(TEST_PREFIX) else ""
             cells = ("-" if value is None else f"{value:.7g}" for value in values)
             table.add_row(describe_metric(name).title + suffix, *cells)

@@ -9,6 +9,7 @@ from rich.console import Console
 from mixfront.cli.cost import parse_options
 from mixfront.cli.drive import prepare_and_drive, print_end
 from mixfront.cli.options import AsJson, SpecSource
+from mixfront.cli.trials import print_notes
 from mixfront.exceptions import TrialError
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def train(
         typer.echo(json.dumps(trial_json(single.name, trial), indent=1))
         return
     console.print(metrics_table(trial))
+    print_notes(trial, console)
     console.print(
         f"promote it with: mixfront promote {single.name} --trial {trial.trial_id} --name MODEL",
         highlight=False,
@@ -107,6 +109,6 @@ def metrics_table(trial: "TrialRecord") -> "Table":
     table.add_column("value", justify="right")
     for name, value in {**trial.costs, **trial.metrics}.items():
         suffix = ", test" if name.startswith(TEST_PREFIX) else ""
-        if not name.startswith("mixing/"):
+        if not name.startswith(("mixing/", "experts/")):
             table.add_row(describe_metric(name).title + suffix, format_value(name, value))
     return table

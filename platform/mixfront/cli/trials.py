@@ -9,6 +9,7 @@ import typer
 from mixfront.cli.options import AsJson, SearchName, Storage
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -52,12 +53,16 @@ def trials(
     counts = ", ".join(
         f"{count} {state}" for state, count in count_states(records).items() if count
     )
+    for trial in records:
+        print_notes(trial, console, f"trial {trial.trial_id}: ")
     console.print(
         f"\n{counts or 'no trial yet'}; * marks the front (`mixfront pareto {store.name}`)"
     )
 
 
 def _as_json(trial: "TrialRecord") -> dict[str, Any]:
+    from mixfront.records.trial_notes import trial_notes
+
     return {
         "trial_id": trial.trial_id,
         "family": trial.family,
@@ -66,7 +71,16 @@ def _as_json(trial: "TrialRecord") -> dict[str, Any]:
         "values": {name: finite_or_none(value) for name, value in trial.values.items()},
         "config": trial.config,
         "run_id": trial.run_id,
+        "notes": trial_notes(trial),
     }
+
+
+def print_notes(trial: "TrialRecord", console: "Console", prefix: str = "") -> None:
+    """Print the notes on a trial, if there are any."""
+    from mixfront.records.trial_notes import trial_notes
+
+    for note in trial_notes(trial):
+        console.print(f"note: {prefix}{note}", highlight=False, soft_wrap=True)
 
 
 def finite_or_none(value: float) -> float | None:

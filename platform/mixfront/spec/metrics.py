@@ -168,6 +168,32 @@ _ROWS = (
         "max",
         "largest entry of a row of a learned mixing matrix, mean over rows",
     ),
+    _diagnostic(
+        "mixing/*_distance_layer*",
+        "Distance moved",
+        "max",
+        "|W - W0|_F / sqrt(m) of learned m x m mixing matrices W, where W0 has the initial logits "
+        "at the same temperature; mean over matrices",
+    ),
+    _diagnostic(
+        "mixing/*_grad_norm_layer*",
+        "Gradient norm",
+        "max",
+        "norm of the gradient of the mixing logits at the last step, before clipping",
+        log10=True,
+    ),
+    _diagnostic(
+        "experts/*_share*_layer*",
+        "Expert share",
+        "min",
+        "share of rows of a token's busiest, second, ... routed expert, mean over tokens",
+    ),
+    _diagnostic(
+        "experts/*_dead_layer*",
+        "Dead experts",
+        "min",
+        "routed experts that no row of an evaluation selected, over all tokens",
+    ),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
 OPTIMIZABLE: dict[str, Metric] = {

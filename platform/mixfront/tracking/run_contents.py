@@ -12,6 +12,7 @@ import yaml
 from mixfront.installation.versions import installed_versions
 from mixfront.records.scrub import scrub, scrub_text
 from mixfront.records.store import SearchRecord, TrialRecord
+from mixfront.records.trial_notes import trial_notes
 from mixfront.tracking.run_update import STATUS_OF_SEARCH, STATUS_OF_TRIAL, Dataset
 
 STATE_TAG = "mixfront.state"
@@ -83,11 +84,13 @@ def trial_started(search: SearchRecord, trial: TrialRecord) -> dict[str, Any]:
 def trial_ended(trial: TrialRecord) -> dict[str, Any]:
     """The update of a trial's run when it ends or is interrupted.
 
-    Includes the pictures that its worker wrote to storage, if any.
+    Includes the pictures that its worker wrote to storage, if any, and notes on the trial.
     """
     tags = {STATE_TAG: str(trial.state), "mixfront.fidelity": f"{trial.fidelity:g}"}
     if trial.error:
         tags[ERROR_TAG] = as_tag(trial.error)
+    if notes := trial_notes(trial):
+        tags[DESCRIPTION_TAG] = as_tag("\n\n".join(notes))
     if trial.model_url:
         tags[MODEL_TAG] = as_tag(trial.model_url)
     if trial.violations:

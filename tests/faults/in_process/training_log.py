@@ -47,8 +47,9 @@ class TrainingLog:
 
 
 def read_record(path: Path) -> TrialRecord | None:
-    """A trial's record; None if there is none, or it is damaged."""
+    """A trial's record; None if there is none, it is damaged, or it is another trial's."""
     try:
-        return TrialRecord.model_validate_json(path.read_bytes())
+        record = TrialRecord.model_validate_json(path.read_bytes())
     except (OSError, ValueError):
         return None
+    return record if record.trial_id == path.parent.name else None

@@ -93,8 +93,19 @@ def test_json(app: typer.Typer, storage: str) -> None:
         "values": {"auc": 0.7, "flops": 1e9},
         "config": {"family": "unimixer", "rank": 4},
         "run_id": "abc",
+        "notes": [],
     }
     assert printed[1]["values"] == {"auc": None}
+
+
+def test_notes_follow_the_table(app: typer.Typer, storage: str) -> None:
+    store = RecordStore(storage, "demo")
+    still = {"mixing/local_distance_layer0": 0.001}
+    store.save_trial(store.trial("0").model_copy(update={"metrics": still}))
+    result = CliRunner().invoke(app, ["demo", "--storage", storage])
+    assert "note: trial 0: the local mixing never moved" in result.output
+    as_json = CliRunner().invoke(app, ["demo", "--storage", storage, "--json"])
+    assert len(json.loads(as_json.output)[0]["notes"]) == 1
 
 
 def test_storage_from_the_environment(app: typer.Typer, storage: str) -> None:

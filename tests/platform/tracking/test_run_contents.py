@@ -7,6 +7,7 @@ import yaml
 
 from mixfront.records import SearchRecord, TrialRecord, TrialState
 from mixfront.tracking.run_contents import (
+    DESCRIPTION_TAG,
     as_metrics,
     as_params,
     search_ended,
@@ -104,6 +105,14 @@ def test_a_trials_run_has_its_error_and_violations(trial: TrialRecord) -> None:
     tags = trial_ended(trial)["tags"]
     assert tags["mixfront.error"] == "cannot read s3://***@c/d"
     assert json.loads(tags["mixfront.violations"]) == {"flops": 0.3}
+
+
+def test_notes_are_at_the_top_of_a_trials_page(trial: TrialRecord) -> None:
+    trial.state = TrialState.COMPLETE
+    trial.metrics = {"mixing/global_distance_layer0": 0.5}
+    assert DESCRIPTION_TAG not in trial_ended(trial)["tags"]
+    trial.metrics = {"mixing/global_distance_layer0": 0.001}
+    assert "the global mixing never moved" in trial_ended(trial)["tags"][DESCRIPTION_TAG]
 
 
 def test_keys_and_values_fit_mlflows_limits() -> None:

@@ -41,6 +41,19 @@ def test_every_sampled_model_can_be_built(name: str) -> None:
         make_config(family, model)
 
 
+def test_tokenmixer_large_has_inter_layer_residuals_where_depth_allows() -> None:
+    """And auxiliary losses at the same layers."""
+    space = load_space("tokenmixer_large")
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    intervals = set()
+    for _ in range(40):
+        _, model, _ = split_flat(space.suggest(study.ask()))
+        config = make_config("tokenmixer_large", model)
+        assert bool(config.auxiliary_layers()) == (config.num_blocks > 1)
+        intervals.add((config.num_blocks, model["inter_residual_every"]))
+    assert intervals == {(1, 0), (2, 1), (3, 1), (3, 2), (4, 1), (4, 2)}
+
+
 @pytest.mark.parametrize("name", packaged_spaces())
 def test_a_saved_space_is_the_same_when_loaded(name: str, tmp_path: Path) -> None:
     space = load_space(name)

@@ -40,6 +40,12 @@ def test_unknown_family_suggests_the_nearest_name() -> None:
         ),
         ("rankmixer", {"num_tokens": 12}, r"num_tokens 12 does not divide token_dim 64"),
         ("rankmixer", {"head_hidden": [8, 0]}, r"'head_hidden.1' is 0"),
+        ("autoint", {"num_tokens": 1, "global_token": True}, r"num_tokens 1 .* at least 2"),
+        (
+            "rankmixer",
+            {"share_proj": True, "tokenizer": "semantic_groups"},
+            r"share_proj true .*semantic_groups.* set share_proj to false",
+        ),
     ],
 )
 def test_invalid_configs_give_a_one_sentence_error(

@@ -1,5 +1,8 @@
-"""Order of fields, chunks and their projections, numeric values and nulls."""
+"""Order of fields, what tokens read, their maps and MLPs, numeric values and nulls."""
 
+from typing import Any
+
+import pytest
 import torch
 from torch import Tensor
 
@@ -43,6 +46,7 @@ def test_every_chunk_has_its_own_projection(
     """5 fields x 8 = 40 numbers in 3 chunks of 14, the last padded by 2."""
     config = RankerConfig(num_tokens=3, token_dim=5, embedding_dim=8)
     tokenizer = Tokenizer(config, layout)
+    assert tokenizer.project is not None
     torch.nn.init.normal_(tokenizer.project.get_parameter("bias"))
     fields, numeric = rows[:2]
     assert tokenizer.numeric is not None
@@ -64,6 +68,7 @@ def test_every_chunk_has_its_own_projection(
 def test_shared_projection(layout: FeatureLayout, rows: tuple[Tensor, ...]) -> None:
     config = RankerConfig(num_tokens=4, token_dim=5, embedding_dim=8, share_proj=True)
     tokenizer = Tokenizer(config, layout)
+    assert tokenizer.project is not None
     assert tokenizer.project.weight.shape == (1, 10, 5)
     assert tokenizer(*rows[:4]).shape == (6, 4, 5)
 
@@ -72,3 +77,95 @@ def test_more_tokens_than_numbers(layout: FeatureLayout) -> None:
     config = RankerConfig(num_tokens=64, token_dim=4, embedding_dim=1)
     tokens = Tokenizer(config, layout)(torch.zeros(2, 3, 1), torch.zeros(2, 2))
     assert tokens.shape == (2, 64, 4)
+
+
+ALL_FIELDS = [0, 1, 2, 3, 4]  # in the order of the concatenation: user, user, item, item, sequence
+
+
+@pytest.mark.parametrize(
+    ("values", "reads"),
+    [
+        ({"num_tokens": 5}, [[0], [1], [2], [3], [4]]),
+        ({"num_tokens": 3}, [[0, 1], [1, 2, 3], [3, 4]]),
+        ({"num_tokens": 6, "global_token": True}, [ALL_FIELDS, [0], [1], [2], [3], [4]]),
+        ({"num_tokens": 3, "tokenizer": "semantic_groups"}, [[0, 1], [2, 3], [4]]),
+        (
+            {"num_tokens": 5, "tokenizer": "semantic_groups", "global_token": True},
+            [ALL_FIELDS, [0, 1], [0, 1], [2, 3], [4]],
+        ),
+    ],
+)
+@pytest.mark.parametrize("hidden", [0, 64])
+def test_fields_that_a_token_reads(
+    layout: FeatureLayout,
+    rows: tuple[Tensor, ...],
+    values: dict[str, Any],
+    reads: list[list[int]],
+    hidden: int,
+) -> None:
+    torch.manual_seed(0)
+    values = {"embedding_dim": 8, "token_dim": 4, "tokenizer_hidden": hidden, **values}
+    tokenizer = Tokenizer(RankerConfig.model_validate(values), layout)
+    tokens = tokenizer(*rows[:2])
+    changed_tokens: list[list[int]] = [[] for _ in reads]
+    for column, index in enumerate(field_order(layout)):
+        fields, numeric = rows[0].clone(), torch.nan_to_num(rows[1])
+        before = tokenizer(fields, numeric)
+        target = fields[:, index] if index < 3 else numeric[:, index - 3]
+        target.add_(1.0)
+        difference = (tokenizer(fields, numeric) - before).abs().amax((0, 2))
+        for token in difference.nonzero().flatten().tolist():
+            changed_tokens[token].append(column)
+
+    assert tokens.shape == (6, len(reads), 4)
+    assert changed_tokens == reads
+
+
+def test_tokens_with_a_hidden_layer_are_mlps(
+    layout: FeatureLayout, rows: tuple[Tensor, ...]
+) -> None:
+    config = RankerConfig(
+        num_tokens=4,
+        token_dim=5,
+        embedding_dim=8,
+        tokenizer="semantic_groups",
+        tokenizer_hidden=7,
+        global_token=True,
+    )
+    tokenizer = Tokenizer(config, layout)
+    assert tokenizer.groups is not None
+    assert tokenizer.output is not None
+    for parameter in tokenizer.parameters():
+        torch.nn.init.normal_(parameter)
+    assert tokenizer.numeric is not None
+    numbers = tokenizer.numeric(rows[1])
+    item = torch.cat([rows[0][:, 1], numbers[:, 1]], dim=1)  # the third token
+    up = tokenizer.groups.maps[2]
+    hidden = torch.relu(item @ up.get_parameter("weight")[0] + up.get_parameter("bias")[0])
+
+    tokens = tokenizer(*rows[:2])
+
+    expected = hidden @ tokenizer.output.weight[2] + tokenizer.output.get_parameter("bias")[2]
+    torch.testing.assert_close(tokens[:, 2], expected)
+    assert tokenizer.flops() == 2 * (40 + 16 + 16 + 8) * 7 + 2 * 4 * 7 * 5
+
+
+def test_chunks_share_both_layers_and_the_global_token_does_not(layout: FeatureLayout) -> None:
+    config = RankerConfig(
+        num_tokens=4, token_dim=5, embedding_dim=8, share_proj=True, tokenizer_hidden=7
+    )
+    tokenizer = Tokenizer(config, layout)
+    with_global = Tokenizer(config.model_copy(update={"global_token": True}), layout)
+    assert tokenizer.output is not None
+    assert with_global.output is not None
+    assert tokenizer.output.weight.shape == (1, 7, 5)
+    assert with_global.output.weight.shape == (2, 7, 5)
+
+
+def test_default_weights_keep_their_names(layout: FeatureLayout) -> None:
+    """Models that were exported before there were other tokenizers must load."""
+    names = Tokenizer(RankerConfig(), layout).state_dict().keys()
+    assert {name for name in names if not name.startswith("numeric")} == {
+        "project.weight",
+        "project.bias",
+    }

@@ -10,6 +10,7 @@ from PIL import Image
 from mixfront.data.batch import FeatureLayout, FieldLayout
 from mixfront.models import Ranker, build_ranker, make_config
 from mixfront.training.mixing_log import MAX_LAYERS, MixingLog
+from mixfront.training.movement import InitialMixing
 
 FIELDS = tuple(FieldLayout(name=f"f{i}", domain="any", kind="categorical") for i in range(4))
 LAYOUT = FeatureLayout(fields=FIELDS, num_rows=4, pad_rows=())
@@ -28,13 +29,21 @@ def run_forward(ranker: Ranker, tau: float) -> Ranker:
     return ranker
 
 
+def log_of(ranker: Ranker, folder: Path, *, writes: bool = True) -> MixingLog:
+    return MixingLog(str(folder), "trial 3", InitialMixing(ranker), writes=writes)
+
+
 def steps_in(folder: Path) -> list[int]:
     return [record["step"] for record in json.loads((folder / "mixing/history.json").read_text())]
 
 
 def test_mixing_gets_sparser_as_tau_falls(tmp_path: Path) -> None:
-    ranker, log = make(logit_init_std=1.0), MixingLog(str(tmp_path), "trial 3", writes=True)
-    hot, cold = log.record(run_forward(ranker, 1.0), 10), log.record(run_forward(ranker, 0.05), 20)
+    ranker = make(logit_init_std=1.0)
+    log = log_of(ranker, tmp_path)
+    hot, cold = (
+        log.record(run_forward(ranker, 1.0), 10, {}),
+        log.record(run_forward(ranker, 0.05), 20, {}),
+    )
     assert (hot["mixing/tau"], cold["mixing/tau"]) == pytest.approx((1.0, 0.05))
     for layer in (0, 1):
         for kind, size in (("global", 8), ("local", 4)):
@@ -44,9 +53,21 @@ def test_mixing_gets_sparser_as_tau_falls(tmp_path: Path) -> None:
     assert steps_in(tmp_path) == [10, 20]
 
 
+def test_a_fresh_model_has_not_moved_and_gradients_are_named_by_layer(tmp_path: Path) -> None:
+    ranker = make()
+    log = log_of(ranker, tmp_path)
+    metrics = log.record(run_forward(ranker, 0.05), 10, {(1, "local"): 0.5})
+    for layer in (0, 1):
+        assert metrics[f"mixing/global_distance_layer{layer}"] == 0
+        assert metrics[f"mixing/local_distance_layer{layer}"] == 0
+    assert [name for name in metrics if "grad_norm" in name] == ["mixing/local_grad_norm_layer1"]
+    assert metrics["mixing/local_grad_norm_layer1"] == 0.5
+
+
 def test_pictures_are_drawn_at_the_end(tmp_path: Path) -> None:
-    ranker, log = make(), MixingLog(str(tmp_path), "trial 3", writes=True)
-    log.record(run_forward(ranker, 1.0), 10)
+    ranker = make()
+    log = log_of(ranker, tmp_path)
+    log.record(run_forward(ranker, 1.0), 10, {})
     log.draw(ranker)
     names = sorted(path.name for path in (tmp_path / "mixing").iterdir())
     assert names == ["history.json", "layer0.png", "layer1.png", "sparsity.png"]
@@ -57,8 +78,9 @@ def test_pictures_are_drawn_at_the_end(tmp_path: Path) -> None:
 
 
 def test_only_a_few_layers_of_a_deep_model_are_drawn(tmp_path: Path) -> None:
-    ranker, log = make(num_blocks=9), MixingLog(str(tmp_path), "trial 3", writes=True)
-    log.record(run_forward(ranker, 1.0), 10)
+    ranker = make(num_blocks=9)
+    log = log_of(ranker, tmp_path)
+    log.record(run_forward(ranker, 1.0), 10, {})
     log.draw(ranker)
     layers = sorted(path.name for path in (tmp_path / "mixing").glob("layer*.png"))
     assert len(layers) == MAX_LAYERS
@@ -67,30 +89,32 @@ def test_only_a_few_layers_of_a_deep_model_are_drawn(tmp_path: Path) -> None:
 
 def test_a_resumed_trial_keeps_its_history_up_to_the_checkpoint(tmp_path: Path) -> None:
     ranker = run_forward(make(), 1.0)
-    first = MixingLog(str(tmp_path), "trial 3", writes=True)
+    first = log_of(ranker, tmp_path)
     for step in (10, 20, 30):
-        first.record(ranker, step)
-    MixingLog(str(tmp_path), "trial 3", writes=True).record(ranker, 20)
+        first.record(ranker, step, {})
+    log_of(ranker, tmp_path).record(ranker, 20, {})
     assert steps_in(tmp_path) == [10, 20]
 
 
 def test_a_truncated_history_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "mixing").mkdir()
     (tmp_path / "mixing/history.json").write_text('[{"step": 1')
-    MixingLog(str(tmp_path), "trial 3", writes=True).record(run_forward(make(), 1.0), 20)
+    ranker = run_forward(make(), 1.0)
+    log_of(ranker, tmp_path).record(ranker, 20, {})
     assert steps_in(tmp_path) == [20]
 
 
 def test_other_ranks_compute_the_same_and_write_nothing(tmp_path: Path) -> None:
     ranker = run_forward(make(), 1.0)
-    first, other = (MixingLog(str(tmp_path / n), "t", writes=n == "0") for n in ("0", "1"))
-    assert first.record(ranker, 10) == other.record(ranker, 10)
+    first, other = (log_of(ranker, tmp_path / n, writes=n == "0") for n in ("0", "1"))
+    assert first.record(ranker, 10, {}) == other.record(ranker, 10, {})
     other.draw(ranker)
     assert not (tmp_path / "1").exists()
 
 
 def test_families_without_learned_mixing_write_nothing(tmp_path: Path) -> None:
-    ranker, log = make("rankmixer"), MixingLog(str(tmp_path), "trial 3", writes=True)
-    assert log.record(run_forward(ranker, 1.0), 10) == {}
+    ranker = make("rankmixer")
+    log = log_of(ranker, tmp_path)
+    assert log.record(run_forward(ranker, 1.0), 10, {}) == {}
     log.draw(ranker)
     assert list(tmp_path.iterdir()) == []

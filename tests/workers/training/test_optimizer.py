@@ -37,7 +37,7 @@ def test_the_logits_of_learned_mixing_have_a_learning_rate_of_their_own() -> Non
         id(module["ffn"].weight): (0.1, 0.3),
         id(module["ffn"].bias): (0.1, 0.0),
     }
-    same = DenseOptimizerConfig(lr=0.1, weight_decay=0.3)
+    same = DenseOptimizerConfig(lr=0.1, weight_decay=0.3, mixing_lr_factor=1)
     assert len(build_optimizer(module, {"mixing.bias", "ffn.bias"}, same, names).param_groups) == 2
 
 

@@ -30,6 +30,14 @@ def trained_with_events(make_request: MakeRequest) -> tuple[TrialRequest, Any]:
     return train(make_request(family="kunlun", passes=1, evaluate_every=1.0, zero_stage=3))
 
 
+@pytest.fixture
+def trained_on_groups(make_request: MakeRequest) -> tuple[TrialRequest, Any]:
+    request = make_request(passes=1, evaluate_every=1.0, zero_stage=3)
+    tokens = {"num_tokens": 8, "tokenizer": "semantic_groups", "tokenizer_hidden": 6}
+    model = {**request.model, **tokens, "global_token": True}
+    return train(request.model_copy(update={"model": model}))
+
+
 def train(request: TrialRequest) -> tuple[TrialRequest, Any]:
     session = TrialSession(request)
     evaluation = session.advance()
@@ -37,7 +45,7 @@ def train(request: TrialRequest) -> tuple[TrialRequest, Any]:
     return request, evaluation
 
 
-@pytest.mark.parametrize("name", ["trained", "trained_with_events"])
+@pytest.mark.parametrize("name", ["trained", "trained_with_events", "trained_on_groups"])
 def test_scores_of_raw_rows_are_those_of_the_trial(
     name: str, request: pytest.FixtureRequest
 ) -> None:

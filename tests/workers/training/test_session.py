@@ -148,6 +148,29 @@ def test_a_trial_stopped_at_an_evaluation_point_evaluates_after_resuming(
     assert "samples_per_s" not in evaluation.metrics
 
 
+def test_zero_stages_and_resuming_do_not_change_how_far_the_mixing_moved(
+    make_request: MakeRequest,
+) -> None:
+    """The initial logits are not in the checkpoint; ZeRO 3 frees the current ones."""
+    settings = {"optimizer": {"mixing_lr_factor": 30.0, "clip_norm": 0.01}}
+
+    def mixing(evaluation: Evaluation) -> dict[str, float]:
+        names = ("distance", "grad_norm")
+        return {k: v for k, v in evaluation.metrics.items() if any(n in k for n in names)}
+
+    curve, evaluation = run(make_request(zero_stage=0, **settings))
+    whole = mixing(evaluation)
+    assert len(whole) == 4
+    assert min(whole.values()) > 0
+    for stage, parts in ((1, 1), (2, 2), (3, 1)):
+        request = make_request(
+            zero_stage=stage, name=f"{stage}", gradient_accumulation=parts, **settings
+        )
+        _, url = run(request, stop_after=len(curve) - 2)
+        _, resumed = run(request.model_copy(update={"resume_from": url}))
+        assert mixing(resumed) == pytest.approx(whole, rel=1e-3)
+
+
 def test_old_checkpoints_are_removed(make_request: MakeRequest) -> None:
     request = make_request(evaluate_every=0.25, keep_checkpoints=2)
     session = TrialSession(request)
@@ -281,7 +304,22 @@ def test_mixing_is_recorded_at_every_evaluation(make_request: MakeRequest, stage
     for metrics in (half.metrics, whole.metrics):
         assert 1 <= metrics["mixing/global_support_layer0"] <= n
         assert 1 / b <= metrics["mixing/local_peak_layer0"] <= 1
+        assert metrics["mixing/global_grad_norm_layer0"] > 0
+    assert half.metrics["mixing/global_distance_layer0"] > 0
     folder = Path(request.folder) / "mixing"
     history = json.loads((folder / "history.json").read_text())
     assert [record["step"] for record in history] == [half.step, whole.step]
     assert {path.name for path in folder.glob("*.png")} == {"layer0.png", "sparsity.png"}
+
+
+def test_expert_loads_are_measured_at_every_evaluation(make_request: MakeRequest) -> None:
+    experts = {"num_blocks": 1, "num_experts": 4, "active_experts": 3}
+    session = TrialSession(with_extras(make_request(), "tokenmixer_large", experts))
+    half, whole = session.advance(), session.advance()
+    session.close()
+    for metrics in (half.metrics, whole.metrics):
+        for ffn in ("mix_ffn", "token_ffn"):
+            shares = [metrics[f"experts/{ffn}_share{k}_layer0"] for k in (1, 2, 3)]
+            assert shares == sorted(shares, reverse=True)
+            assert sum(shares) == pytest.approx(1)
+            assert metrics[f"experts/{ffn}_dead_layer0"] >= 0

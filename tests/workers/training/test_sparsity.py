@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from mixfront.models.mixing import view as view_module
 from mixfront.models.mixing.view import MixingView
-from mixfront.training import sparsity as sparsity_module
-from mixfront.training.sparsity import mixing_metrics, sparsity
+from mixfront.training.sparsity import sparsity
 
 
-def view_of(matrices: Tensor, layer: int = 0) -> MixingView:
+def view_of(matrices: Tensor) -> MixingView:
     return MixingView(
-        layer=layer,
+        layer=0,
         kind="global" if len(matrices) == 1 else "local",
         count=len(matrices),
         size=matrices.shape[-1],
@@ -35,19 +35,7 @@ def test_rows_need_not_sum_to_one() -> None:
 
 
 def test_rows_of_a_large_matrix_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sparsity_module, "MAX_CELLS", 16)
+    monkeypatch.setattr(view_module, "MAX_CELLS", 16)
     matrix = torch.eye(8)
     matrix[1::2] = 1 / 8  # every fourth row is sampled
     assert sparsity(view_of(matrix[None])) == pytest.approx((1.0, 1.0))
-
-
-def test_metric_names() -> None:
-    views = [view_of(torch.eye(4)[None], layer=1), view_of(torch.eye(2).expand(3, 2, 2), layer=1)]
-    assert mixing_metrics(views) == pytest.approx(
-        {
-            "mixing/global_support_layer1": 1.0,
-            "mixing/global_peak_layer1": 1.0,
-            "mixing/local_support_layer1": 1.0,
-            "mixing/local_peak_layer1": 1.0,
-        }
-    )

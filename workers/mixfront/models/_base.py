@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from mixfront.models.origins import Origins, OurDefault
@@ -17,14 +17,17 @@ NormKind = Literal["rms", "layer"]
 class TemperatureConfig:
     """How the Sinkhorn temperature falls over the steps of a full training run.
 
-    `linear`: tau = max(tau_start - (tau_start - tau_end) * step / steps, tau_end).
+    `linear`: tau = max(tau_start - (tau_start - tau_end) * step / steps, tau_end), where `steps`
+    is `tau_steps`, or the steps of the full run if that is 0.
     `two_stage`: tau_start for the first `hot_share` of the steps, tau_end for the rest.
+    `constant`: tau_end at every step.
     """
 
     tau_start: float
     tau_end: float
-    tau_schedule: Literal["linear", "two_stage"]
+    tau_schedule: Literal["linear", "two_stage", "constant"]
     hot_share: float
+    tau_steps: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,21 @@ class RankerConfig(BaseModel):
     token_dim: OurDefault[int] = Field(64, ge=1, le=16384, description="width D of a token")
     num_blocks: OurDefault[int] = Field(2, ge=1, le=64, description="number of blocks M")
     share_proj: OurDefault[bool] = Field(
-        False, description="share one tokenizer projection between all tokens (RankMixer, Eq. 2)"
+        False, description="share one tokenizer projection between all chunks (RankMixer, Eq. 2)"
+    )
+    tokenizer: OurDefault[Literal["chunks", "semantic_groups"]] = Field(
+        "chunks",
+        description="what tokens read: equal chunks of the concatenated fields, or all fields of "
+        "a domain, with tokens allotted to domains by their number of fields (TokenMixer-Large)",
+    )
+    tokenizer_hidden: OurDefault[int] = Field(
+        0,
+        ge=0,
+        le=65536,
+        description="hidden width of the MLPs that make tokens; 0 = linear maps",
+    )
+    global_token: OurDefault[bool] = Field(
+        False, description="make the first token from all fields (TokenMixer-Large)"
     )
     pool: OurDefault[Literal["mean", "sum", "flatten"]] = Field(
         "mean", description="how the head pools the tokens"
@@ -74,6 +91,20 @@ class RankerConfig(BaseModel):
         lt=1.0,
         description="dropout rate on the tokens and on the hidden layer of every FFN",
     )
+
+    @model_validator(mode="after")
+    def _tokens_can_be_made(self) -> "RankerConfig":
+        if self.global_token and self.num_tokens == 1:
+            raise ValueError(
+                "num_tokens 1 leaves no token besides the global token; set at least 2, or "
+                "global_token to false"
+            )
+        if self.share_proj and self.tokenizer == "semantic_groups":
+            raise ValueError(
+                "share_proj true does not fit tokenizer semantic_groups, because groups differ in "
+                "width; set share_proj to false, or tokenizer to chunks"
+            )
+        return self
 
     def temperature(self) -> TemperatureConfig | None:
         """Schedule of the Sinkhorn temperature; None if the model has no temperature."""

@@ -1,7 +1,10 @@
-"""From field embeddings to tokens: sort by semantic domain, concatenate, split, project.
+"""From field embeddings to tokens: sort by semantic domain, concatenate, group, project.
 
-As in UniMixer and RankMixer (Eq. 2), the concatenation E of all field embeddings is padded with
-zeros and split into T chunks of width d, and x_i = W_i E[d i : d i + d] + b_i.
+`chunks`, as in UniMixer and RankMixer (Eq. 2): the concatenation E of all field embeddings is
+padded with zeros and split into T chunks of width d, and x_i = W_i E[d i : d i + d] + b_i.
+`semantic_groups`, as in TokenMixer-Large: each token reads all fields of one domain; see
+`mixfront.models.field_groups`. A global token takes the place of the first and reads all fields.
+With `tokenizer_hidden`, tokens are two-layer MLPs of what they read.
 """
 
 import torch
@@ -12,6 +15,7 @@ from mixfront.data.batch import FeatureLayout
 from mixfront.models._base import RankerConfig
 from mixfront.models.behaviour_sequences import behaviour_sequences
 from mixfront.models.event_tokenizer import EventTokenizer
+from mixfront.models.field_groups import GroupProjection, concatenate_tokens, field_groups
 from mixfront.models.layers.per_token import PerTokenLinear
 from mixfront.models.target_attention import TargetPooling
 
@@ -43,20 +47,24 @@ class Tokenizer(nn.Module):
         events: Turns events into tokens for blocks that read them; None if no block does.
 
     Raises:
-        SpecError: If the config needs behaviour sequences and the layout has none.
+        SpecError: If the config needs behaviour sequences and the layout has none, or if there
+            are fewer tokens than semantic groups.
     """
 
     order: Tensor
 
     def __init__(self, config: RankerConfig, layout: FeatureLayout) -> None:
         super().__init__()
-        self.chunk_dim = chunk_dim(config, layout)
-        self._num_tokens, self._token_dim = config.num_tokens, config.token_dim
+        self._config = config
+        groups = field_groups(config, layout)
+        self._num_chunks = config.num_tokens - sum(group.num_tokens for group in groups)
+        self.chunk_dim = chunk_dim(config, layout, self._num_chunks)
         num_numeric = len(layout.of_kind("numeric"))
         self.numeric = NumericEmbedding(num_numeric, config.embedding_dim) if num_numeric else None
-        self.project = PerTokenLinear(
-            config.num_tokens, self.chunk_dim, config.token_dim, shared=config.share_proj
-        )
+        width = config.tokenizer_hidden or config.token_dim
+        self.project = _chunk_projection(config, self._num_chunks, self.chunk_dim, width)
+        self.groups = GroupProjection(groups, width) if groups else None
+        self.output = _second_layer(config)
         self.target = TargetPooling(config, layout) if config.sequence_pool == "target" else None
         self.events = _event_tokenizer(config, layout)
         self.dropout = nn.Dropout(config.dropout)
@@ -69,9 +77,15 @@ class Tokenizer(nn.Module):
         return self.target is not None or self.events is not None
 
     def flops(self) -> int:
-        """Forward FLOPs per sample: 2TdD, plus target attention and event tokens."""
-        projection = 2 * self._num_tokens * self.chunk_dim * self._token_dim
-        return projection + sum(part.flops() for part in (self.target, self.events) if part)
+        """Forward FLOPs per sample, with target attention and event tokens.
+
+        2TdD for chunks. If tokens are MLPs, D is h there, and 2ThD are added.
+        """
+        hidden, token_dim = self._config.tokenizer_hidden, self._config.token_dim
+        chunks = 2 * self._num_chunks * self.chunk_dim * (hidden or token_dim)
+        second_layer = 2 * self._config.num_tokens * hidden * token_dim
+        parts = (self.groups, self.target, self.events)
+        return chunks + second_layer + sum(part.flops() for part in parts if part)
 
     def forward(
         self,
@@ -89,11 +103,45 @@ class Tokenizer(nn.Module):
             parts.append(self.target(fields, events, mask).to(fields.dtype))
         fields = torch.cat(parts, dim=1) if len(parts) > 1 else fields
         flat = fields.index_select(1, self.order).flatten(1)
-        flat = F.pad(flat, (0, self._num_tokens * self.chunk_dim - flat.shape[1]))
-        tokens: Tensor = self.project(flat.view(-1, self._num_tokens, self.chunk_dim))
+        tokens = self._project(flat)
+        if self.output is not None:
+            tokens = self.output(torch.relu(tokens))
         # The residual stream starts here, in the precision of the weights even under autocast.
-        dropped: Tensor = self.dropout(tokens.to(self.project.weight.dtype))
+        dropped: Tensor = self.dropout(tokens.to(next(self.parameters()).dtype))
         return dropped
+
+    def _project(self, flat: Tensor) -> Tensor:
+        """(N, concatenated embeddings) -> (N, T, D), or (N, T, h) if tokens are MLPs."""
+        parts: list[Tensor] = []
+        if self.groups is not None:
+            parts.append(self.groups(flat))
+        if self.project is not None:
+            flat = F.pad(flat, (0, self._num_chunks * self.chunk_dim - flat.shape[1]))
+            parts.append(self.project(flat.view(-1, self._num_chunks, self.chunk_dim)))
+        return concatenate_tokens(parts)
+
+
+def _chunk_projection(
+    config: RankerConfig, num_chunks: int, dim_in: int, dim_out: int
+) -> PerTokenLinear | None:
+    if num_chunks == 0:
+        return None
+    return PerTokenLinear(num_chunks, dim_in, dim_out, shared=config.share_proj)
+
+
+def _second_layer(config: RankerConfig) -> PerTokenLinear | None:
+    """h -> D for all tokens; with `share_proj`, all but the global token share it."""
+    hidden, num_tokens = config.tokenizer_hidden, config.num_tokens
+    if not hidden:
+        return None
+    shared_groups = [0] + [1] * (num_tokens - 1)
+    return PerTokenLinear(
+        num_tokens,
+        hidden,
+        config.token_dim,
+        shared=config.share_proj and not config.global_token,
+        groups=shared_groups if config.share_proj and config.global_token else None,
+    )
 
 
 def _event_tokenizer(config: RankerConfig, layout: FeatureLayout) -> EventTokenizer | None:
@@ -105,9 +153,9 @@ def _event_tokenizer(config: RankerConfig, layout: FeatureLayout) -> EventTokeni
     )
 
 
-def chunk_dim(config: RankerConfig, layout: FeatureLayout) -> int:
-    """Width d of a chunk: total embedding width over T, rounded up."""
-    return -(-len(layout.fields) * config.embedding_dim // config.num_tokens)
+def chunk_dim(config: RankerConfig, layout: FeatureLayout, num_chunks: int) -> int:
+    """Width d of a chunk: total embedding width over the number of chunks, rounded up."""
+    return -(-len(layout.fields) * config.embedding_dim // max(num_chunks, 1))
 
 
 def field_order(layout: FeatureLayout, *, target_pooled: bool = False) -> list[int]:

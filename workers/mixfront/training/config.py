@@ -14,7 +14,8 @@ class DenseOptimizerConfig(_Frozen):
 
     kind: Literal["adam", "adamw"] = "adamw"
     lr: float = Field(1e-3, gt=0)
-    mixing_lr_factor: float = Field(1.0, gt=0)  # on lr, for the logits of learned mixing
+    # on lr, for the logits of learned mixing (1 instead of 10: AUC -0.003 after 82 steps)
+    mixing_lr_factor: float = Field(10.0, gt=0)
     weight_decay: float = Field(0.0, ge=0)  # not applied to norms, biases or Sinkhorn logits
     beta1: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.999, ge=0, lt=1)

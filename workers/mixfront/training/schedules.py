@@ -32,11 +32,15 @@ def tau_at(config: TemperatureConfig, step: int, total_steps: int) -> float:
     """Temperature at the 0-based step j = `step`; j = J gives that of the trained model.
 
     Linear: max(tau_s - (tau_s - tau_e) j / J, tau_e); two-stage: tau_s, then tau_e (UniMixer,
-    arXiv 2604.00590, section on temperature).
+    arXiv 2604.00590, section on temperature). With `tau_steps`, that replaces J: if it is more
+    than J, the trained model's temperature is above tau_e.
     """
     start, end = config.tau_start, config.tau_end
+    if config.tau_schedule == "constant":
+        return end
     switch = restart_step(config, total_steps)
     if switch is not None:
         return start if step < switch else end
     # The formula from the end of the line, so that the final temperature is exactly tau_e.
-    return max(end + (start - end) * (total_steps - step) / total_steps, end)
+    falling = config.tau_steps or total_steps
+    return max(end + (start - end) * (falling - step) / falling, end)

@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mixfront.data import Batch, TrainBatches
+import torch
+from torch import nn
+
+from mixfront.data import Batch, EncodedSplit, TrainBatches
 from mixfront.exceptions import AbortedError, SpecError, TrialError
 from mixfront.models import Ranker, make_config, serving_weights
 from mixfront.training.checkpoints.checkpoint import Checkpoints
@@ -14,6 +17,7 @@ from mixfront.training.checkpoints.intact import intact_checkpoint
 from mixfront.training.checkpoints.manifest import Identity, TrainingProgress
 from mixfront.training.evaluate import evaluate
 from mixfront.training.evaluation import Evaluation
+from mixfront.training.expert_load import ExpertLoads
 from mixfront.training.export import SAMPLE_ROWS, export_model
 from mixfront.training.latency import LATENCIES, RAW_ROWS, measure_latency
 from mixfront.training.mixing_log import MixingLog
@@ -91,6 +95,7 @@ class TrialSession:
         self._mixing_log = MixingLog(
             request.folder,
             f"trial {request.trial_id} {request.family}",
+            self._trainer.initial_mixing,
             writes=self._ranks.is_first,
         )
         self._resume()
@@ -227,7 +232,8 @@ class TrialSession:
             batch = self._next_batch()
             if self.step == 0 and self.request.training.quiet_start:
                 self._trainer.start_quietly(batch, self._data.encoder.label_log_odds)
-            self.last_loss = self._trainer.step(batch, self.step)
+            is_last = self.step + 1 == target
+            self.last_loss = self._trainer.step(batch, self.step, inspect=is_last)
             rows += batch.global_weight
             self._progress = self._progress.after_step(self.last_loss)
             if check is not None and check(self.step):
@@ -243,13 +249,26 @@ class TrialSession:
 
     def _evaluate(self) -> dict[str, float]:
         self._trainer.prepare_evaluation(self.step)
-        metrics = evaluate(
-            self._trainer.score,
-            self._data.validation,
-            batch_size=self.request.training.eval_batch_size,
-            ranks=self._ranks,
-        )
-        return metrics | self._mixing_log.record(self._trainer.engine.module, self.step)
+        module = self._trainer.engine.module
+        metrics = self._validate(self._trainer.score, module)
+        return metrics | self._record_mixing(module)
+
+    def _record_mixing(self, ranker: nn.Module) -> dict[str, float]:
+        return self._mixing_log.record(ranker, self.step, self._trainer.mixing_gradients)
+
+    def _validate(
+        self, score: Callable[[Batch], torch.Tensor], ranker: nn.Module
+    ) -> dict[str, float]:
+        """Metrics of the validation split and the loads of the ranker's experts on it."""
+        with ExpertLoads(ranker, self._ranks) as loads:
+            metrics = self._metrics_of(score, self._data.validation)
+        return metrics | loads.metrics()
+
+    def _metrics_of(
+        self, score: Callable[[Batch], torch.Tensor], split: EncodedSplit
+    ) -> dict[str, float]:
+        batch_size = self.request.training.eval_batch_size
+        return evaluate(score, split, batch_size=batch_size, ranks=self._ranks)
 
     def _mark_evaluated(self) -> str:
         self._progress = TrainingProgress(step=self.step, evaluated_step=self.step)
@@ -282,7 +301,7 @@ class TrialSession:
             serving_weights(trainer.engine.weights()),
             trainer.tables.weight,
         )
-        metrics = self._final_metrics(scorer) | self._mixing_log.record(scorer.ranker, self.step)
+        metrics = self._final_metrics(scorer) | self._record_mixing(scorer.ranker)
         metrics |= self._latencies(scorer)
         url = f"{request.folder.rstrip('/')}/final"
         if self._ranks.is_first:
@@ -296,17 +315,10 @@ class TrialSession:
         return url, metrics
 
     def _final_metrics(self, scorer: Scorer) -> dict[str, float]:
-        metrics = dict[str, float]()
-        for prefix, split in (("", self._data.validation), (TEST_PREFIX, self._data.test)):
-            if split is None:
-                continue
-            values = evaluate(
-                scorer.probabilities,
-                split,
-                batch_size=self.request.training.eval_batch_size,
-                ranks=self._ranks,
-            )
-            metrics |= {prefix + name: value for name, value in values.items()}
+        metrics = self._validate(scorer.probabilities, scorer.ranker)
+        if self._data.test is not None:
+            values = self._metrics_of(scorer.probabilities, self._data.test)
+            metrics |= {TEST_PREFIX + name: value for name, value in values.items()}
         return metrics
 
     def _latencies(self, scorer: Scorer) -> dict[str, float]:

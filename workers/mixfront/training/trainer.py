@@ -9,9 +9,11 @@ from torch import Tensor
 from mixfront.data import Batch, FeatureLayout
 from mixfront.exceptions import DivergedError
 from mixfront.models import RankerConfig, build_ranker
+from mixfront.models.mixing.view import Place, mixing_patterns
 from mixfront.training.config import TrainingConfig
 from mixfront.training.deepspeed.engine import DenseEngine
 from mixfront.training.loss import extra_loss, task_loss
+from mixfront.training.movement import InitialMixing
 from mixfront.training.optimizer import build_optimizer, warmup_factor
 from mixfront.training.quiet_start import quiet_factor
 from mixfront.training.ranks import Ranks
@@ -58,6 +60,8 @@ class Trainer:
         torch.manual_seed(config.seed)  # the same weights on every rank
         ranker = build_ranker(family, model, layout).to(ranks.device)
         self._ranker = ranker
+        self.initial_mixing = InitialMixing(ranker)
+        self.mixing_gradients: dict[Place, float] = {}  # norms at the last inspected step
         self.flops_per_step = training_flops(family, ranker, config.batch_size)
         self.tables = EmbeddingTables.fresh(
             layout,
@@ -81,12 +85,13 @@ class Trainer:
             return None
         return tau_at(self._temperature, step, self._total_steps)
 
-    def step(self, batch: Batch, step: int) -> float:
+    def step(self, batch: Batch, step: int, *, inspect: bool = False) -> float:
         """Train on one global batch (a collective).
 
         Args:
             batch: This rank's rows of the batch.
             step: Number of steps before this one.
+            inspect: Whether to keep the norms of the mixing logits' gradients.
 
         Returns:
             The task loss on the global batch, without auxiliary losses, so that trials with and
@@ -110,6 +115,11 @@ class Trainer:
             raise DivergedError(
                 f"the loss is {summed.loss} at step {step}; lower the learning rate"
             )
+        if inspect:
+            self.mixing_gradients = {
+                place: self.engine.grad_norm(list(pattern.parameters()))
+                for place, pattern in mixing_patterns(self._ranker).items()
+            }
         if not self.engine.step(self._lr_factor(step)):
             raise DivergedError(f"gradients overflow at step {step}; lower the learning rate")
         self.sparse.step(summed.row_ids, summed.grads)

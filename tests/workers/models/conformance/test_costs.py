@@ -17,6 +17,9 @@ VARIANTS: list[dict[str, object]] = [
     {"num_blocks": 3, "pool": "flatten", "head_hidden": (8, 4)},
     {"share_proj": True, "num_blocks": 1},
     {"sequence_pool": "target"},
+    {"tokenizer": "semantic_groups", "global_token": True},
+    {"tokenizer": "semantic_groups", "tokenizer_hidden": 6},
+    {"tokenizer_hidden": 6, "global_token": True, "share_proj": True},
 ]
 
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mixfront.exceptions import SpecError
 from mixfront.models import count_cost, make_config
 from mixfront.models.families.hiformer import CompositeAttention, FullComposite, LowRankComposite
 from mixfront.models.layers.attention import attend
@@ -32,6 +33,17 @@ def test_low_rank_starts_at_the_scale_of_the_full_matrix() -> None:
     product = low.reduce[:, :16] @ low.expand[0]
     weight = full.maps[0].get_parameter("weight")
     assert product.std().item() == pytest.approx(weight.std().item(), rel=0.1)
+
+
+def test_factors_may_start_at_a_given_deviation() -> None:
+    low = LowRankComposite(256, 16, factor_std=1e-3)
+    for factor in low.parameters():
+        assert factor.std().item() == pytest.approx(1e-3, rel=0.05)
+
+
+def test_full_matrices_have_no_factors() -> None:
+    with pytest.raises(SpecError, match=r"factor_std 0\.001 needs factors, which rank 0 does not"):
+        make_config("hiformer", {"rank": 0, "factor_std": 1e-3})
 
 
 @pytest.mark.parametrize(("rank", "params"), [(0, 51.4e6), (64, 2.6e6)])

@@ -24,6 +24,17 @@ def test_heads_are_concatenated(num_tokens: int, use_scale: bool) -> None:
     torch.testing.assert_close(out, torch.cat(heads, dim=-1), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("num_tokens", [4, 65])
+def test_values_may_be_wider_than_keys(num_tokens: int) -> None:
+    q, k = torch.randn(2, 5, num_tokens, 6)
+    v = torch.randn(5, num_tokens, 10)
+    heads = [
+        one_head(q[..., s], k[..., s], v[..., w], 3**-0.5)
+        for s, w in ((slice(3), slice(5)), (slice(3, 6), slice(5, 10)))
+    ]
+    torch.testing.assert_close(attend(q, k, v, 2), torch.cat(heads, -1), rtol=1e-5, atol=1e-5)
+
+
 def test_a_gate_of_ones_changes_nothing() -> None:
     q, k, v = torch.randn(3, 5, 4, 6)
     gated = attend(q, k, v, 2, gate=torch.ones(4, 4))

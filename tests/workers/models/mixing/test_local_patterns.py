@@ -1,5 +1,7 @@
 """Local patterns: shared matrices, composed logits, initial values."""
 
+import math
+
 import pytest
 import torch
 
@@ -24,6 +26,21 @@ def test_logits_are_composed_from_bases() -> None:
     local = BasisLocal(6, 4, 2, std=1.0, options=OPTIONS)
     composed = sum(local.omega[:, k, None, None] * local.bases[k] for k in range(2))
     torch.testing.assert_close(local.logits(), composed)
+
+
+def test_factors_may_start_as_in_the_authors_code() -> None:
+    """Glorot-uniform with TensorFlow's fans: b + n, and b B each way; `std` has no effect."""
+    torch.manual_seed(0)
+    local = BasisLocal(4096, 8, 4, std=9.0, options=OPTIONS, init="factors")
+    for weight, fans in ((local.omega, 4 + 4096), (local.bases, 2 * 4 * 8)):
+        assert weight.abs().max().item() == pytest.approx(math.sqrt(6 / fans), rel=0.03)
+        assert weight.var().item() == pytest.approx(2 / fans, rel=0.15)
+
+
+@pytest.mark.parametrize("strength", [0.3, 1.0])
+def test_identities_have_the_given_strength(strength: float) -> None:
+    local = FullLocal(6, 4, std=1.0, options=OPTIONS, identity=strength)
+    assert torch.equal(local.logits(), strength * torch.eye(4).expand(6, 4, 4))
 
 
 @pytest.mark.parametrize("std", [0.01, 0.1, 1.0])

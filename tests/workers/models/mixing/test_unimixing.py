@@ -58,7 +58,7 @@ def test_equals_token_mixing_with_identity_and_permutation(tokens: int) -> None:
 def test_patterns_near_a_permutation_equal_token_mixing_at_low_temperature() -> None:
     tokens, dim = 4, 8
     options = SinkhornOptions(num_iters=20, tau=0.02)
-    local = FullLocal(16, 2, std=1.0, options=options, identity=True)
+    local = FullLocal(16, 2, std=1.0, options=options, identity=1.0)
     global_ = FullGlobal(
         16, std=1.0, options=options, initial_logits=permutation_matrix(tokens, tokens)
     )
@@ -66,11 +66,31 @@ def test_patterns_near_a_permutation_equal_token_mixing_at_low_temperature() -> 
     torch.testing.assert_close(UniMixing(local, global_, 2)(x), token_mixing(x, tokens))
 
 
+@pytest.mark.parametrize(("tokens", "dim", "block"), [(4, 6, 3), (3, 4, 6), (2, 8, 8)])
+def test_transposed_input_is_flattened_entry_by_entry(tokens: int, dim: int, block: int) -> None:
+    n = tokens * dim // block
+    local = FullLocal(n, block, std=1.0, options=OPTIONS)
+    global_ = FullGlobal(n, std=1.0, options=OPTIONS)
+    x = torch.randn(5, tokens, dim)
+    mixed = UniMixing(local, global_, block, transpose=True)(x)
+    expected = UniMixing(local, global_, block)(x.mT).view(x.shape)  # mixes (D, T)
+    torch.testing.assert_close(mixed, expected)
+
+
+def test_a_transposed_input_without_mixing_is_token_mixing_but_for_the_order_in_a_token() -> None:
+    x = torch.randn(3, 4, 8)
+    mixed = UniMixing(nn.Identity(), nn.Identity(), 2, transpose=True)(x)
+    expected = token_mixing(x, 4)
+    torch.testing.assert_close(mixed.sort(-1).values, expected.sort(-1).values, rtol=0, atol=0)
+    assert not torch.equal(mixed, expected)
+
+
+@pytest.mark.parametrize("transpose", [False, True])
 @pytest.mark.parametrize("shared", [False, True])
-def test_gradient_against_finite_differences(shared: bool) -> None:
+def test_gradient_against_finite_differences(shared: bool, transpose: bool) -> None:
     local = FullLocal(6, 2, std=1.0, options=OPTIONS, shared=shared).double()
     global_ = FullGlobal(6, std=1.0, options=OPTIONS).double()
-    mixing = UniMixing(local, global_, 2)
+    mixing = UniMixing(local, global_, 2, transpose=transpose)
     x = torch.randn(3, 2, 6, dtype=torch.float64, requires_grad=True)
 
     def mixed(x: Tensor, *_weights: Tensor) -> Tensor:

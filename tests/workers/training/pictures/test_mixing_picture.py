@@ -42,7 +42,7 @@ def test_single_large_entries_survive_pooling() -> None:
 @pytest.mark.parametrize("size", [3, 512, 1030])
 def test_a_permutation_is_visible_at_every_size(size: int) -> None:
     """The exchange matrix is bright from lower left to upper right."""
-    picture = layer_picture("title", [view_of(torch.eye(size).flip(0)[None], "global")])
+    picture = layer_picture("title", [view_of(torch.eye(size).flip(0)[None], "global")], [0.1])
     image = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))[TOP:, LEFT:][:SIDE, :SIDE]
     low, high = viridis(np.array([0.0, 1.0]))
     assert (image[0, -1] == high).all()
@@ -52,7 +52,7 @@ def test_a_permutation_is_visible_at_every_size(size: int) -> None:
 
 def test_local_matrices_are_separated_by_gaps() -> None:
     local = view_of(torch.eye(2).expand(100, 2, 2), "local")
-    picture = layer_picture("title", [view_of(torch.eye(4)[None], "global"), local])
+    picture = layer_picture("title", [view_of(torch.eye(4)[None], "global"), local], [0.1, 0.2])
     image = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
     panel = image[TOP : TOP + SIDE, LEFT + PANEL :][:, :SIDE]
     white = (panel == 255).all(-1)

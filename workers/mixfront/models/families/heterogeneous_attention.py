@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from mixfront.models._base import Block, BlockCost, Family, RankerConfig, repeated
+from mixfront.models._base import Block, BlockCost, Family, NormKind, RankerConfig, repeated
 from mixfront.models.layers.attention import attend, attention_flops, check_heads
 from mixfront.models.layers.encoder_block import EncoderBlock, NormPosition
 from mixfront.models.layers.norms import norm_params
@@ -42,8 +42,11 @@ class PerTokenEncoderConfig(RankerConfig):
     )
     norm_pos: OurDefault[NormPosition] = Field(
         "pre",
-        description="LayerNorm before attention and FFN (pre), or after the residuals (post); not "
+        description="norms before attention and FFN (pre), or after the residuals (post); not "
         "specified in the paper",
+    )
+    norm: OurDefault[NormKind] = Field(
+        "layer", description="RMSNorm or LayerNorm, for all norms; not specified in the paper"
     )
 
     @model_validator(mode="after")
@@ -56,6 +59,11 @@ class PerTokenEncoderConfig(RankerConfig):
         """Hidden width kD of the per-token FFN."""
         return self.ffn_expansion * self.token_dim
 
+    @property
+    def value_dim(self) -> int:
+        """Width of a token's values, all heads together."""
+        return self.token_dim
+
     def make_ffn(self, groups: Sequence[int] | None = None) -> nn.Module:
         """The FFN of one layer, with `groups` as in `PerTokenLinear`."""
         kind = GeluFFN if self.ffn == "gelu" else SwiGluFFN
@@ -63,10 +71,15 @@ class PerTokenEncoderConfig(RankerConfig):
             self.num_tokens, self.token_dim, self.hidden, dropout=self.dropout, groups=groups
         )
 
+    def make_block(self, attention: nn.Module, groups: Sequence[int] | None = None) -> Block:
+        """One layer around `attention`, with `groups` as in `PerTokenLinear`."""
+        ffn = self.make_ffn(groups)
+        return EncoderBlock(self.token_dim, attention, ffn, self.norm_pos, self.norm)
+
     def ffn_params(self, num_groups: int) -> int:
         """Parameters of a layer's FFN and its two norms."""
         kind = GeluFFN if self.ffn == "gelu" else SwiGluFFN
-        norms = 2 * norm_params("layer", self.token_dim)
+        norms = 2 * norm_params(self.norm, self.token_dim)
         return kind.params(num_groups, self.token_dim, self.hidden) + norms
 
     def ffn_flops(self) -> int:
@@ -80,24 +93,44 @@ class HeterogeneousAttentionConfig(PerTokenEncoderConfig):
 
     inherited_origins: ClassVar[Origins] = AUTHORS_BASELINE
 
+    wide_values: OurDefault[bool] = Field(
+        False,
+        description="values of width D for every head, and an output projection from HD to D, as "
+        "UniMixer's authors have; false = D/H",
+    )
+
+    @property
+    def value_dim(self) -> int:
+        """HD or D."""
+        return (self.num_heads if self.wide_values else 1) * self.token_dim
+
 
 class HeterogeneousAttention(nn.Module):
     """s_ij = (x_i Q_i)(x_j K_j)^T / sqrt(D/H); o_i = concat_h(sum_j A_ij x_j V_j) O_i; no biases.
 
-    `groups` as in `PerTokenLinear`: tokens of a group share Q, K, V and O.
+    `groups` as in `PerTokenLinear`: tokens of a group share Q, K, V and O. `value_dim` is the
+    width of the values of all heads together, a multiple of D; None is D.
     """
 
     def __init__(
-        self, num_tokens: int, dim: int, num_heads: int, groups: Sequence[int] | None = None
+        self,
+        num_tokens: int,
+        dim: int,
+        num_heads: int,
+        groups: Sequence[int] | None = None,
+        value_dim: int | None = None,
     ) -> None:
         super().__init__()
+        value_dim = value_dim or dim
         self._num_heads = num_heads
-        self.project = PerTokenLinear(num_tokens, dim, dim, parts=3, bias=False, groups=groups)
-        self.output = PerTokenLinear(num_tokens, dim, dim, bias=False, groups=groups)
+        self._widths = [dim, dim, value_dim]
+        parts = sum(self._widths) // dim
+        self.project = PerTokenLinear(num_tokens, dim, dim, parts=parts, bias=False, groups=groups)
+        self.output = PerTokenLinear(num_tokens, value_dim, dim, bias=False, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
-        query, key, value = self.project(x).chunk(3, dim=-1)
+        query, key, value = self.project(x).split(self._widths, dim=-1)
         out: Tensor = self.output(attend(query, key, value, self._num_heads))
         return out
 
@@ -107,20 +140,22 @@ def heterogeneous_block(
 ) -> Block:
     """One layer; tokens of a group share all weights."""
     attention = HeterogeneousAttention(
-        config.num_tokens, config.token_dim, config.num_heads, groups
+        config.num_tokens, config.token_dim, config.num_heads, groups, config.value_dim
     )
-    return EncoderBlock(config.token_dim, attention, config.make_ffn(groups), config.norm_pos)
+    return config.make_block(attention, groups)
 
 
 def heterogeneous_params(config: PerTokenEncoderConfig, num_groups: int) -> int:
-    """G (4D^2 + 2kD^2 + kD + D) + 4D per layer; G = T if every token has its own weights."""
-    return 4 * num_groups * config.token_dim**2 + config.ffn_params(num_groups)
+    """G (2D^2 + 2DV + 2kD^2 + kD + D) + 4D per layer, V = D or HD; G = T without groups."""
+    projections = 2 * config.token_dim * (config.token_dim + config.value_dim)
+    return num_groups * projections + config.ffn_params(num_groups)
 
 
 def heterogeneous_flops(config: PerTokenEncoderConfig) -> int:
-    """8TD^2 + 4T^2D + 4kTD^2 per layer and sample, independent of groups."""
-    tokens, dim = config.num_tokens, config.token_dim
-    return 8 * tokens * dim * dim + attention_flops(tokens, dim) + config.ffn_flops()
+    """4TD (D + V) + 2T^2 (D + V) + 4kTD^2 per layer and sample, independent of groups."""
+    tokens, dim, values = config.num_tokens, config.token_dim, config.value_dim
+    projections = 4 * tokens * dim * (dim + values)
+    return projections + attention_flops(tokens, dim, values) + config.ffn_flops()
 
 
 def heterogeneous_cost(config: HeterogeneousAttentionConfig) -> BlockCost:

@@ -4,7 +4,7 @@ import math
 from typing import ClassVar
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from mixfront.models._base import Block, BlockCost, Family, repeated
@@ -13,7 +13,6 @@ from mixfront.models.families.heterogeneous_attention import (
     PerTokenEncoderConfig,
 )
 from mixfront.models.layers.attention import attend, attention_flops
-from mixfront.models.layers.encoder_block import EncoderBlock
 from mixfront.models.layers.mlp import dense
 from mixfront.models.layers.per_token import PerTokenLinear
 from mixfront.models.origins import Origins, OurDefault
@@ -25,6 +24,23 @@ class HiFormerLayerConfig(PerTokenEncoderConfig):
     rank: OurDefault[int] = Field(
         64, ge=0, le=65536, description="rank r of the composite projections; 0 = full matrices"
     )
+    factor_std: OurDefault[float] = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="standard deviation of the initial factors of the composite projections "
+        "(UniMixer's authors: 0.001); 0 = their product starts with the variance of a Xavier "
+        "matrix",
+    )
+
+    @model_validator(mode="after")
+    def _has_factors(self) -> "HiFormerLayerConfig":
+        if self.factor_std and not self.rank:
+            raise ValueError(
+                f"factor_std {self.factor_std:g} needs factors, which rank 0 does not have; "
+                "set factor_std to 0, or a rank above 0"
+            )
+        return self
 
     def hiformer_params(self) -> int:
         """Per layer, 6TDr + TD^2, or 3(TD)^2 + TD^2 at full rank, plus the FFN's."""
@@ -54,15 +70,16 @@ class HiFormerConfig(HiFormerLayerConfig):
 class LowRankComposite(nn.Module):
     """Q^, K^ and V^ of the flattened input as products A B of rank r.
 
-    A and B are initialised so that A B has the variance of a Xavier matrix of TD x TD.
+    A and B start at deviation `factor_std`; if it is 0, A B starts with the variance of a Xavier
+    matrix of TD x TD.
     """
 
-    def __init__(self, length: int, rank: int) -> None:
+    def __init__(self, length: int, rank: int, factor_std: float = 0.0) -> None:
         super().__init__()
         self.reduce = nn.Parameter(torch.empty(length, 3 * rank))  # A_Q | A_K | A_V
         self.expand = nn.Parameter(torch.empty(3, rank, length))  # B_Q, B_K, B_V
-        nn.init.normal_(self.reduce, std=1 / math.sqrt(length))
-        nn.init.normal_(self.expand, std=1 / math.sqrt(rank))
+        nn.init.normal_(self.reduce, std=factor_std or 1 / math.sqrt(length))
+        nn.init.normal_(self.expand, std=factor_std or 1 / math.sqrt(rank))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, L) -> (3, N, L)."""
@@ -83,13 +100,20 @@ class FullComposite(nn.Module):
 
 
 class CompositeAttention(nn.Module):
-    """[q_1..q_T] = concat(x_1..x_T) Q^, likewise K and V; attention; then o_i -> o_i O_i."""
+    """[q_1..q_T] = concat(x_1..x_T) Q^, likewise K and V; attention; then o_i -> o_i O_i.
 
-    def __init__(self, num_tokens: int, dim: int, num_heads: int, rank: int) -> None:
+    `factor_std` as in `LowRankComposite`.
+    """
+
+    def __init__(
+        self, num_tokens: int, dim: int, num_heads: int, rank: int, factor_std: float = 0.0
+    ) -> None:
         super().__init__()
         length = num_tokens * dim
         self._num_heads = num_heads
-        self.project = LowRankComposite(length, rank) if rank else FullComposite(length)
+        self.project = (
+            LowRankComposite(length, rank, factor_std) if rank else FullComposite(length)
+        )
         self.output = PerTokenLinear(num_tokens, dim, dim, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -102,9 +126,9 @@ class CompositeAttention(nn.Module):
 def hiformer_block(config: HiFormerLayerConfig) -> Block:
     """One layer."""
     attention = CompositeAttention(
-        config.num_tokens, config.token_dim, config.num_heads, config.rank
+        config.num_tokens, config.token_dim, config.num_heads, config.rank, config.factor_std
     )
-    return EncoderBlock(config.token_dim, attention, config.make_ffn(), config.norm_pos)
+    return config.make_block(attention)
 
 
 def hiformer_cost(config: HiFormerConfig) -> BlockCost:

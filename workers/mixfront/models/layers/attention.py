@@ -35,13 +35,13 @@ def attend(
     Args:
         query: (N, T, D); `num_heads` divides D.
         key: (N, T, D).
-        value: (N, T, D).
+        value: (N, T, V); `num_heads` divides V.
         num_heads: H.
         use_scale: If False, scores are not divided by sqrt(D / H).
         gate: (T, T), multiplied into the scores of every head.
 
     Returns:
-        (N, T, D).
+        (N, T, V).
     """
     q, k, v = (split_heads(x, num_heads) for x in (query, key, value))
     scale = 1 / math.sqrt(q.shape[-1]) if use_scale else 1.0
@@ -64,9 +64,9 @@ def join_heads(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(2)
 
 
-def attention_flops(num_tokens: int, dim: int) -> int:
-    """4T^2D per sample: scores and weighted values."""
-    return 4 * num_tokens**2 * dim
+def attention_flops(num_tokens: int, dim: int, value_dim: int | None = None) -> int:
+    """2T^2 (D + V) per sample: scores, and weighted values of width V; None is D."""
+    return 2 * num_tokens**2 * (dim + (value_dim or dim))
 
 
 def check_heads(config: HasHeads) -> None:

@@ -47,12 +47,8 @@ class PerTokenLinear(nn.Module):
         count = 1 if shared else num_tokens if groups is None else max(groups) + 1
         index = None if groups is None else torch.tensor(groups)
         self.register_buffer("groups", index, persistent=False)
-        self.weight = nn.Parameter(torch.empty(count, dim_in, parts * dim_out))
+        self.weight = per_token_weight(count, dim_in, dim_out, parts=parts, scale=scale)
         self.bias = nn.Parameter(torch.zeros(count, 1, parts * dim_out)) if bias else None
-        # Xavier per slice: on the whole tensor, nn.init would treat an axis as a receptive field
-        # and make the weights far too small.
-        bound = scale * math.sqrt(6 / (dim_in + dim_out))
-        nn.init.uniform_(self.weight, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, in) -> (N, T, out), laid out in memory as (T, N, out)."""
@@ -67,6 +63,20 @@ class PerTokenLinear(nn.Module):
         if bias is None:
             return torch.bmm(by_token, weight).transpose(0, 1)
         return torch.baddbmm(bias, by_token, weight).transpose(0, 1)
+
+
+def per_token_weight(
+    count: int, dim_in: int, dim_out: int, *, parts: int = 1, scale: float = 1.0
+) -> nn.Parameter:
+    """The initial (count, in, parts out) weights of a `PerTokenLinear`.
+
+    Xavier per slice: on the whole tensor, nn.init would treat an axis as a receptive field and
+    make the weights far too small.
+    """
+    weight = nn.Parameter(torch.empty(count, dim_in, parts * dim_out))
+    bound = scale * math.sqrt(6 / (dim_in + dim_out))
+    nn.init.uniform_(weight, -bound, bound)
+    return weight
 
 
 class GeluFFN(nn.Module):

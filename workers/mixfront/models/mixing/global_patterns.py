@@ -7,7 +7,7 @@ without a copy, (n x n) @ (n x B N).
 import torch
 from torch import Tensor, nn
 
-from mixfront.models.mixing.sinkhorn_pattern import SinkhornOptions, SinkhornPattern
+from mixfront.models.mixing.sinkhorn_pattern import FactorInit, SinkhornOptions, SinkhornPattern
 
 
 class FullGlobal(SinkhornPattern):
@@ -51,18 +51,25 @@ class LowRankGlobal(SinkhornPattern):
     Args:
         num_blocks: n.
         rank: r.
-        std: Standard deviation of the initial logits, which are the product.
+        std: Standard deviation of the initial logits, or of each factor's entries.
         options: How logits become the matrix.
+        init: Which of the two `std` is.
     """
 
     def __init__(
-        self, num_blocks: int, rank: int, *, std: float, options: SinkhornOptions
+        self,
+        num_blocks: int,
+        rank: int,
+        *,
+        std: float,
+        options: SinkhornOptions,
+        init: FactorInit = "product",
     ) -> None:
         super().__init__(options)
         self.left = nn.Parameter(torch.empty(num_blocks, rank))
         self.right = nn.Parameter(torch.empty(rank, num_blocks))
         for factor in (self.left, self.right):
-            nn.init.normal_(factor, std=(std**2 / rank) ** 0.25)
+            nn.init.normal_(factor, std=std if init == "factors" else (std**2 / rank) ** 0.25)
 
     def logits(self) -> Tensor:
         """(n, n)."""

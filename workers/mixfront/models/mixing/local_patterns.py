@@ -5,10 +5,12 @@ so that the product with a small matrix runs along all rows of the batch. With `
 blocks use one matrix, an ablation in UniMixer's Table 3.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 
-from mixfront.models.mixing.sinkhorn_pattern import SinkhornOptions, SinkhornPattern
+from mixfront.models.mixing.sinkhorn_pattern import FactorInit, SinkhornOptions, SinkhornPattern
 
 
 class FullLocal(SinkhornPattern):
@@ -19,7 +21,7 @@ class FullLocal(SinkhornPattern):
         block_size: B.
         std: Standard deviation of the initial logits.
         options: How logits become matrices.
-        identity: Initialise the logits with the identity instead of random values.
+        identity: Initialise the logits with this multiple of the identity instead of at random.
         shared: Use one matrix for all blocks.
     """
 
@@ -30,17 +32,17 @@ class FullLocal(SinkhornPattern):
         *,
         std: float,
         options: SinkhornOptions,
-        identity: bool = False,
+        identity: float | None = None,
         shared: bool = False,
     ) -> None:
         super().__init__(options)
         count = 1 if shared else num_blocks
         self.weight = nn.Parameter(torch.empty(count, block_size, block_size))
         with torch.no_grad():
-            if identity:
-                self.weight.copy_(torch.eye(block_size).expand_as(self.weight))
-            else:
+            if identity is None:
                 nn.init.normal_(self.weight, std=std)
+            else:
+                self.weight.copy_(identity * torch.eye(block_size).expand_as(self.weight))
 
     def logits(self) -> Tensor:
         """(n or 1, B, B)."""
@@ -58,9 +60,11 @@ class BasisLocal(SinkhornPattern):
         num_blocks: n.
         block_size: B.
         num_bases: b.
-        std: Standard deviation of the initial composed logits.
+        std: Standard deviation of the initial composed logits; unused if `init` is "factors".
         options: How logits become matrices.
         shared: Use one set of coefficients for all blocks.
+        init: "factors" draws coefficients and bases separately, by Glorot's uniform
+            distribution, as the authors' code does.
     """
 
     def __init__(
@@ -72,11 +76,17 @@ class BasisLocal(SinkhornPattern):
         std: float,
         options: SinkhornOptions,
         shared: bool = False,
+        init: FactorInit = "product",
     ) -> None:
         super().__init__(options)
         count = 1 if shared else num_blocks
         self.omega = nn.Parameter(torch.empty(count, num_bases))
         self.bases = nn.Parameter(torch.empty(num_bases, block_size, block_size))
+        if init == "factors":
+            _glorot_uniform(self.omega, num_bases + count)
+            # TensorFlow's fans of a (b, B, B) weight are b B each.
+            _glorot_uniform(self.bases, 2 * num_bases * block_size)
+            return
         for factor in (self.omega, self.bases):
             nn.init.normal_(factor, std=(std**2 / num_bases) ** 0.25)
 
@@ -87,6 +97,12 @@ class BasisLocal(SinkhornPattern):
     def forward(self, x: Tensor) -> Tensor:
         """(n, N, B) -> (n, N, B)."""
         return map_blocks(x, self.matrix())
+
+
+def _glorot_uniform(weight: Tensor, fans: int) -> None:
+    """Initialise uniformly within sqrt(6 / (fan in + fan out))."""
+    bound = math.sqrt(6 / fans)
+    nn.init.uniform_(weight, -bound, bound)
 
 
 def map_blocks(x: Tensor, matrices: Tensor) -> Tensor:

@@ -1,7 +1,11 @@
 """RankMixer's parameter-free token mixing: as a function, a matrix and a global pattern."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
+
+Init = Literal["normal", "near_perm", "identity"]
 
 
 def token_mixing(x: Tensor, num_heads: int) -> Tensor:
@@ -25,6 +29,29 @@ def permutation_matrix(num_tokens: int, num_heads: int) -> Tensor:
     """
     heads = torch.arange(num_tokens * num_heads).view(num_tokens, num_heads)
     return torch.eye(num_tokens * num_heads)[heads.t().flatten()]
+
+
+def initial_logits(
+    init: Init, strength: float, *, num_tokens: int, dim: int, block_size: int
+) -> Tensor | None:
+    """Global logits (n x n) of a start that is not random; None if it is.
+
+    With T x T blocks, `near_perm` is the transposition (commutation matrix) of the authors' code.
+    At temperature tau, a selected cell starts with the share e / (e + n - 1) of its row, where
+    e = exp(strength / tau).
+
+    Args:
+        init: How the logits start.
+        strength: Logit of the selected cells; the others are 0.
+        num_tokens: T.
+        dim: D; for `near_perm`, a multiple of B.
+        block_size: B.
+    """
+    if init == "normal":
+        return None
+    if init == "identity":
+        return strength * torch.eye(num_tokens * dim // block_size)
+    return strength * permutation_matrix(num_tokens, dim // block_size)
 
 
 class PermutationGlobal(nn.Module):

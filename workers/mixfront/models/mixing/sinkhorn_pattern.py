@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from mixfront.models.layers.eval_cache import EvalCache
 from mixfront.models.layers.precision import at_least_fp32, no_autocast
 from mixfront.models.mixing.sinkhorn import sinkhorn
+
+# What the initial deviation is that of: the logits, which are a product, or each of their factors.
+FactorInit = Literal["product", "factors"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,18 @@ class TemperedPattern(nn.Module, ABC):
         """Apply the pattern to blocks (n, N, B)."""
 
     @abstractmethod
+    def _compute(self) -> Any:
+        """What `_cache` holds: the doubly stochastic matrices, or their factors."""
+
+    def fill_cache(self) -> None:
+        """Compute the matrices as a forward would; in eval mode without gradients, cache them."""
+        self._cache.get(self, self._compute)
+
+    def clear_cache(self) -> None:
+        """Free the cached matrices."""
+        self._cache.clear()
+
+    @abstractmethod
     def cached_rows(self, which: slice) -> Tensor | None:
         """Rows of the cached doubly stochastic matrices (..., k, m), float32; None if not cached.
 
@@ -61,11 +76,11 @@ class TemperedPattern(nn.Module, ABC):
     def set_tau(self, tau: float) -> None:
         """Set the temperature from the next forward on."""
         self.tau.fill_(tau)
-        self._cache.clear()
+        self.clear_cache()
 
     def train(self, mode: bool = True) -> "TemperedPattern":
         """Switch mode and empty the cache, because weights change in training."""
-        self._cache.clear()
+        self.clear_cache()
         return super().train(mode)
 
 

@@ -9,6 +9,10 @@ from torch import Tensor, nn
 from mixfront.models.mixing.sinkhorn_pattern import TemperedPattern
 from mixfront.models.mixing.unimixing import UniMixing
 
+Kind = Literal["global", "local"]
+Place = tuple[int, Kind]  # layer, from 0, and kind of pattern
+MAX_CELLS = 2**20  # entries that a sample of rows may have
+
 
 @dataclass(frozen=True, kw_only=True)
 class MixingView:
@@ -24,11 +28,31 @@ class MixingView:
     """
 
     layer: int
-    kind: Literal["global", "local"]
+    kind: Kind
     count: int
     size: int
     tau: float
     rows: Callable[[slice], Tensor]
+
+    @property
+    def place(self) -> Place:
+        """Layer and kind."""
+        return self.layer, self.kind
+
+    @property
+    def sample(self) -> slice:
+        """All rows, or evenly spaced ones if the matrices have more than `MAX_CELLS` entries."""
+        return slice(None, None, -(-self.count * self.size**2 // MAX_CELLS))
+
+
+def mixing_patterns(ranker: nn.Module) -> dict[Place, TemperedPattern]:
+    """The doubly stochastic patterns, layer by layer, global before local."""
+    mixings = [module for module in ranker.modules() if isinstance(module, UniMixing)]
+    patterns: dict[Place, nn.Module] = {}
+    for layer, mixing in enumerate(mixings):
+        patterns[layer, "global"] = mixing.global_pattern
+        patterns[layer, "local"] = mixing.local_pattern
+    return {place: p for place, p in patterns.items() if isinstance(p, TemperedPattern)}
 
 
 def mixing_views(ranker: nn.Module) -> list[MixingView]:
@@ -36,21 +60,12 @@ def mixing_views(ranker: nn.Module) -> list[MixingView]:
 
     Empty before such a forward, and for families without such matrices.
     """
-    mixings = [module for module in ranker.modules() if isinstance(module, UniMixing)]
-    views = [
-        view
-        for layer, mixing in enumerate(mixings)
-        for view in (
-            _view(layer, "global", mixing.global_pattern),
-            _view(layer, "local", mixing.local_pattern),
-        )
-    ]
+    views = [mixing_view(place, pattern) for place, pattern in mixing_patterns(ranker).items()]
     return [view for view in views if view is not None]
 
 
-def _view(layer: int, kind: Literal["global", "local"], pattern: object) -> MixingView | None:
-    if not isinstance(pattern, TemperedPattern):
-        return None
+def mixing_view(place: Place, pattern: TemperedPattern) -> MixingView | None:
+    """The cached matrices of a pattern; None if it has none."""
     first = pattern.cached_rows(slice(1))
     if first is None:
         return None
@@ -60,6 +75,7 @@ def _view(layer: int, kind: Literal["global", "local"], pattern: object) -> Mixi
         assert cached is not None, "training or a new temperature has emptied the cache"
         return cached.view(-1, *cached.shape[-2:])
 
+    layer, kind = place
     size = first.shape[-1]
     return MixingView(
         layer=layer,

@@ -11,7 +11,7 @@ import gc
 import io
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -109,6 +109,15 @@ class DenseEngine:
             group["lr"] = lr * lr_factor
         self._engine.step()
         return bool(self._engine.skipped_steps == 0)
+
+    def grad_norm(self, parameters: Sequence[nn.Parameter]) -> float:
+        """Norm of some parameters' gradients over all ranks, before clipping (a collective).
+
+        Only between the last `backward` and `step`; at stages 2 and 3 it gathers the gradients.
+        """
+        gradient = self._deepspeed.utils.safe_get_full_grad
+        gradients = [gradient(parameter) for parameter in parameters]
+        return float(torch.stack([g.float().norm() for g in gradients]).norm())
 
     def train(self, mode: bool = True) -> None:
         """Switch between training and evaluation."""

@@ -1,6 +1,7 @@
 """A picture of the mixing in one layer: its global matrix and some of its local ones."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,23 +19,24 @@ GAP = 8  # between local matrices
 LEFT, TOP, PANEL = 28, 124, SIDE + 130  # of the first panel, and distance between panels
 
 
-def layer_picture(title: str, views: list[MixingView]) -> bytes:
+def layer_picture(title: str, views: Sequence[MixingView], moved: Sequence[float]) -> bytes:
     """PNG of the panels of one layer, side by side.
 
     Args:
         title: Title of the picture.
         views: The views of the layer.
+        moved: How far each view's matrices are from where they started.
     """
     canvas = Canvas(LEFT + PANEL * len(views), TOP + SIDE + 44)
     canvas.text((LEFT, 22), title, size=TITLE)
-    for position, view in enumerate(views):
+    for position, (view, distance) in enumerate(zip(views, moved, strict=True)):
         at = (float(LEFT + PANEL * position), float(TOP))
         support, peak = sparsity(view)
         canvas.text((at[0], TOP - 56), _headline(view))
         canvas.text(
             (at[0], TOP - 32),
-            f"effective support {support:.3g} of {view.size}, largest share {peak:.2g} "
-            "(means over rows)",
+            f"effective support {support:.3g} of {view.size}, largest share {peak:.2g}, "
+            f"moved by {distance:.2g} (means)",
         )
         _panel(canvas, at, view)
         canvas.text((at[0] + SIDE / 2, TOP + SIDE + 12), _caption(view), anchor="ma")

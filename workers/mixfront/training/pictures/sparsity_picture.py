@@ -1,6 +1,7 @@
-"""A picture of how mixing becomes sparse over a trial's evaluations as tau falls."""
+"""A picture of how mixing becomes sparse and moves over a trial's evaluations."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,24 +13,40 @@ WIDTH, HEIGHT = 400, 300  # of one chart, in pixels
 LEFT, TOP, CHART_GAP = 64, 104, 74
 LEGEND = 180
 MAX_TICKS = 6
+SMALLEST_TOP = 1e-4  # of a distance; less has not moved
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 DASH = 6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """Sparsity of one pattern in one layer, over the evaluations."""
+    """Sparsity and movement of one pattern in one layer, over the evaluations."""
 
     layer: int
     kind: Literal["global", "local"]
     support: tuple[float, ...]  # as a share of the matrix size, 0 to 1
     peak: tuple[float, ...]
+    distance: tuple[float, ...]  # from the initial matrices
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chart:
+    title: str
+    values: Callable[[Curve], tuple[float, ...]]
+    is_share: bool  # between 0 and 1
+
+
+CHARTS = (
+    _Chart(title="effective support / size", values=lambda curve: curve.support, is_share=True),
+    _Chart(title="largest share of a row", values=lambda curve: curve.peak, is_share=True),
+    _Chart(title="distance moved", values=lambda curve: curve.distance, is_share=False),
+)
 
 
 def sparsity_picture(
     title: str, steps: Sequence[int], taus: Sequence[float], curves: Sequence[Curve]
 ) -> bytes:
-    """PNG of two charts over steps: effective support, and the largest share.
+    """PNG of three charts over steps: effective support, largest share, distance moved.
 
     Args:
         title: Title of the picture.
@@ -37,20 +54,27 @@ def sparsity_picture(
         taus: Temperature at each step.
         curves: The curves, with one value per step.
     """
-    canvas = Canvas(LEFT + 2 * WIDTH + CHART_GAP + LEGEND, TOP + HEIGHT + 62)
+    width = LEFT + len(CHARTS) * (WIDTH + CHART_GAP) - CHART_GAP
+    canvas = Canvas(width + LEGEND, TOP + HEIGHT + 62)
     canvas.text((24, 22), title, size=TITLE)
     inks = _inks(1 + max(curve.layer for curve in curves))
-    charts = (("effective support / size", "support"), ("largest share of a row", "peak"))
-    for position, (name, attribute) in enumerate(charts):
+    for position, chart in enumerate(CHARTS):
         left = LEFT + position * (WIDTH + CHART_GAP)
         xs = _x_positions(steps, left)
-        _axes(canvas, left, name, steps, taus, xs)
+        top = 1.0 if chart.is_share else _top(max(v for c in curves for v in chart.values(c)))
+        _axes(canvas, (left, top), chart.title, steps, taus, xs)
         for curve in curves:
-            values = curve.support if attribute == "support" else curve.peak
-            points = [(x, TOP + HEIGHT * (1 - v)) for x, v in zip(xs, values, strict=True)]
+            values = zip(xs, chart.values(curve), strict=True)
+            points = [(x, TOP + HEIGHT * (1 - value / top)) for x, value in values]
             _draw(canvas, points, inks[curve.layer], dashed=curve.kind == "local")
-    _legend(canvas, curves, inks)
+    _legend(canvas, width, curves, inks)
     return canvas.png()
+
+
+def _top(largest: float) -> float:
+    """The smallest of 1, 2 and 5 times a power of ten that is not below `largest`."""
+    power = 10.0 ** math.floor(math.log10(max(largest, SMALLEST_TOP)))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= largest)
 
 
 def _x_positions(steps: Sequence[int], left: float) -> list[float]:
@@ -60,17 +84,19 @@ def _x_positions(steps: Sequence[int], left: float) -> list[float]:
 
 def _axes(
     canvas: Canvas,
-    left: float,
-    name: str,
+    corner: tuple[float, float],
+    title: str,
     steps: Sequence[int],
     taus: Sequence[float],
     xs: Sequence[float],
 ) -> None:
-    canvas.text((left, TOP - 34), name)
+    """Draw grid and labels; `corner` is the left edge in pixels and the value at the top."""
+    left, top = corner
+    canvas.text((left, TOP - 34), title)
     for level in LEVELS:
         y = TOP + HEIGHT * (1 - level)
         canvas.line([(left, y), (left + WIDTH, y)], INK if level == 0 else FAINT)
-        canvas.text((left - 8, y), f"{level:g}", anchor="rm")
+        canvas.text((left - 8, y), f"{level * top:.3g}", anchor="rm")
     shown = np.unique(np.linspace(0, len(xs) - 1, min(MAX_TICKS, len(xs))).round().astype(int))
     for index in shown:
         canvas.line([(xs[index], TOP + HEIGHT), (xs[index], TOP + HEIGHT + 5)])
@@ -86,8 +112,8 @@ def _draw(canvas: Canvas, points: Sequence[Point], ink: Colour, *, dashed: bool)
         canvas.dot(point, ink)
 
 
-def _legend(canvas: Canvas, curves: Sequence[Curve], inks: Sequence[Colour]) -> None:
-    left = LEFT + 2 * WIDTH + CHART_GAP + 20
+def _legend(canvas: Canvas, left: float, curves: Sequence[Curve], inks: Sequence[Colour]) -> None:
+    left += 20
     for position, curve in enumerate(curves):
         y = TOP + 8 + 22 * position
         line = [(left, float(y)), (left + 26, float(y))]

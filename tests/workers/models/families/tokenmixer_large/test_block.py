@@ -89,12 +89,13 @@ def test_closed_form(values: dict[str, object], params: int) -> None:
 
 
 def test_cost_of_sparse_ffns() -> None:
-    """The cost of dense FFNs plus two routers, each TD (E - 1) because H = T."""
+    """Active experts' share of the dense FLOPs, plus routers, each TD (E - 1) because H = T."""
     dense = count_cost("tokenmixer_large", make_config("tokenmixer_large", {}))
     sparse = count_cost("tokenmixer_large", make_config("tokenmixer_large", SPARSE))
-    router = 16 * 64 * 3
-    assert sparse.dense_params - dense.dense_params == 2 * 2 * router
-    assert sparse.flops_per_sample - dense.flops_per_sample == 2 * 2 * 2 * router
+    routers = 2 * 2 * 16 * 64 * 3
+    saved = dense.blocks.per_sample * 1 // 4
+    assert sparse.dense_params - dense.dense_params == routers
+    assert sparse.flops_per_sample == dense.flops_per_sample - saved + 2 * routers
 
 
 @pytest.mark.parametrize(
@@ -115,3 +116,35 @@ def test_gradients_reach_every_parameter_of_sparse_ffns(
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
         assert parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"num_experts": 4},
+        {"num_experts": 4, "norm_pos": "pre_outer"},
+        {"num_experts": 4, "norm_pos": "post"},
+        {"num_experts": 4, "active_experts": 4},
+        {"num_experts": 8},
+        {"num_experts": 16, "active_experts": 3},
+    ],
+    ids=str,
+)
+def test_routers_are_alive_at_the_defaults_after_a_step(
+    layout: FeatureLayout, values: dict[str, object]
+) -> None:
+    """Every other value is the default; `active_experts` defaults to its minimum."""
+    torch.manual_seed(0)
+    config = make_config("tokenmixer_large", values)
+    ranker = build_ranker("tokenmixer_large", config, layout)
+    optimizer = torch.optim.Adam(ranker.parameters(), lr=1e-3)
+    fields, numeric = torch.randn(16, 3, config.embedding_dim), torch.randn(16, 2)
+    for _ in range(2):
+        optimizer.zero_grad()
+        torch.autograd.backward(ranker(fields, numeric).square().sum())
+        routers = {n: p.grad for n, p in ranker.named_parameters() if "router" in n}
+        assert len(routers) == 2 * config.num_blocks
+        for name, grad in routers.items():
+            assert grad is not None, name
+            assert grad.abs().max() > 0, name
+        optimizer.step()

@@ -5,7 +5,9 @@ import torch
 from torch import Tensor
 
 from mixfront.data.batch import FeatureLayout
+from mixfront.exceptions import SpecError
 from mixfront.models import Ranker, build_ranker, make_config
+from mixfront.models.mixing.view import mixing_patterns
 
 SMALL = {"num_tokens": 4, "token_dim": 16, "embedding_dim": 8, "logit_init_std": 1.0}
 
@@ -18,6 +20,24 @@ def build(layout: FeatureLayout, **values: object) -> Ranker:
 
 
 @pytest.mark.parametrize(
+    ("schedule", "tau"),
+    [("linear", 0.7), ("two_stage", 0.7), ("constant", 0.05), ("off", 1.0)],
+)
+def test_a_fresh_model_has_the_temperature_of_the_first_step(
+    layout: FeatureLayout, schedule: str, tau: float
+) -> None:
+    values = {**SMALL, "tau_start": 0.7, "tau_schedule": schedule}
+    ranker = build_ranker("unimixer", make_config("unimixer", values), layout)
+    for pattern in mixing_patterns(ranker).values():
+        assert float(pattern.tau) == pytest.approx(tau)
+
+
+def test_a_start_near_the_permutation_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(SpecError, match="near_perm needs a block_size that divides token_dim 16"):
+        make_config("unimixer", {**SMALL, "block_size": 32, "init": "near_perm"})
+
+
+@pytest.mark.parametrize(
     "values",
     [
         {"symmetric": False},
@@ -26,6 +46,8 @@ def build(layout: FeatureLayout, **values: object) -> Ranker:
         {"stack": "plain"},
         {"norm": "layer"},
         {"init": "near_perm"},
+        {"init": "identity", "init_strength": 0.3},
+        {"transpose": True},
         {"sinkhorn_iters": 1},
         {"ffn_hidden": 7},
         {"block_size": 32},

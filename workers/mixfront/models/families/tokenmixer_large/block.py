@@ -80,9 +80,8 @@ def _ffn_cost(config: TokenMixerLargeConfig, tokens: int, dim: int) -> tuple[int
     shape, bias = (tokens, dim, config.ffn_expansion * dim), config.ffn_bias
     if not config.sparse:
         return SwiGluFFN.params(*shape, bias=bias), SwiGluFFN.flops(*shape)
-    experts = config.num_experts
-    params = SparseSwiGluFFN.params(*shape, experts, bias=bias)
-    return params, SparseSwiGluFFN.flops(*shape, experts)
+    params = SparseSwiGluFFN.params(*shape, config.num_experts, bias=bias)
+    return params, SparseSwiGluFFN.flops(*shape, config.num_experts, config.active_experts)
 
 
 def _mix_norm_dim(config: TokenMixerLargeConfig) -> int:
@@ -93,7 +92,7 @@ def tokenmixer_large_cost(config: TokenMixerLargeConfig) -> BlockCost:
     """Closed form per layer: 3n T^2 D^2 / H + 3n T D^2 weights and Dm + D of the norms.
 
     2 FLOPs per weight, per sample. A sparse FFN of T tokens also has TD (E - 1) router
-    weights, and all its experts are computed.
+    weights, and computes a/E of its experts.
     """
     mix = _ffn_cost(config, config.heads, config.mixed_dim)
     token = _ffn_cost(config, config.num_tokens, config.token_dim)

@@ -41,7 +41,7 @@ def unified_mixing(config: UnifiedConfig) -> nn.Module:
     if config.global_pattern in INPUT_DEPENDENT:
         mixing = InputMixing(local, global_)
     else:
-        mixing = UniMixing(local, global_, config.block)
+        mixing = UniMixing(local, global_, config.block, transpose=config.transpose)
     if config.output == "none":
         return mixing
     tokens, dim, shared = config.num_tokens, config.token_dim, config.output == "shared"

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 from mixfront.models._base import NormKind, StackKind, TemperatureConfig
 from mixfront.models.families.unimixer.config import SinkhornConfig, check_blocks, nearest_divisor
 from mixfront.models.layers.attention import check_heads
+from mixfront.models.mixing.permutation import Init
+from mixfront.models.mixing.sinkhorn_pattern import FactorInit
 from mixfront.models.origins import AuthorsDefault, OurDefault, PaperDefault
 
 LocalPattern = Literal["identity", "shared", "per_block", "basis", "parameter"]
@@ -54,10 +56,21 @@ class UnifiedConfig(SinkhornConfig):
     tied: OurDefault[bool] = Field(
         False, description="for factored, B_G = A_G^T; symmetric once Sinkhorn has converged"
     )
-    init: OurDefault[Literal["normal", "near_perm"]] = Field(
+    init: OurDefault[Init] = Field(
         "normal",
-        description="initial logits of dense global and full local matrices: random, or "
-        "RankMixer's permutation",
+        description="initial logits of dense global and full local matrices: random, RankMixer's "
+        "permutation with identities as local matrices, or identities only",
+    )
+    init_strength: OurDefault[float] = Field(
+        1.0,
+        gt=0,
+        le=10,
+        description="for near_perm and identity, the initial logit of their cells; others are 0",
+    )
+    factor_init: OurDefault[FactorInit] = Field(
+        "product",
+        description="what logit_init_std is the deviation of in low_rank and basis patterns: the "
+        "logits, or each global factor (local ones are then Glorot-uniform)",
     )
     num_heads: OurDefault[int] = Field(
         4, ge=1, le=256, description="attention heads H, a divisor of token_dim"

@@ -6,7 +6,7 @@ Symbols: n blocks of width B, b bases, rank r. A pattern without weights costs n
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from torch import nn
+from torch import Tensor, nn
 
 from mixfront.models._base import BlockCost
 from mixfront.models.families.unified.config import GlobalPattern, LocalPattern, UnifiedConfig
@@ -21,7 +21,7 @@ from mixfront.models.mixing.free_patterns import (
 from mixfront.models.mixing.global_patterns import FullGlobal, LowRankGlobal
 from mixfront.models.mixing.input_patterns import FMGlobal, SoftmaxGlobal, fm_flops
 from mixfront.models.mixing.local_patterns import BasisLocal, FullLocal
-from mixfront.models.mixing.permutation import PermutationGlobal, permutation_matrix
+from mixfront.models.mixing.permutation import PermutationGlobal, initial_logits
 from mixfront.models.mixing.sinkhorn import sinkhorn_flops
 from mixfront.models.mixing.sinkhorn_factored import sinkhorn_factored_flops
 
@@ -45,7 +45,7 @@ def _full_local(config: UnifiedConfig, *, shared: bool = False) -> nn.Module:
         size,
         std=config.logit_init_std,
         options=config.sinkhorn_options(),
-        identity=config.init == "near_perm",
+        identity=None if config.init == "normal" else config.init_strength,
         shared=shared,
     )
 
@@ -64,7 +64,14 @@ def _basis_local(config: UnifiedConfig) -> nn.Module:
     n, size, bases = config.num_mixed_blocks, config.block, config.num_bases
     if config.local_constraint == "free":
         return FreeBasisLocal(n, size, bases)
-    return BasisLocal(n, size, bases, std=config.logit_init_std, options=config.sinkhorn_options())
+    return BasisLocal(
+        n,
+        size,
+        bases,
+        std=config.logit_init_std,
+        options=config.sinkhorn_options(),
+        init=config.factor_init,
+    )
 
 
 def _basis_local_cost(config: UnifiedConfig) -> BlockCost:
@@ -84,13 +91,21 @@ def _local_sinkhorn(config: UnifiedConfig, count: int) -> int:
 
 
 def _dense_global(config: UnifiedConfig) -> nn.Module:
-    heads = config.token_dim // config.block
-    near_perm = config.starts_near_permutation
     return FullGlobal(
         config.num_mixed_blocks,
         std=config.logit_init_std,
         options=config.sinkhorn_options(),
-        initial_logits=permutation_matrix(config.num_tokens, heads) if near_perm else None,
+        initial_logits=_initial_logits(config),
+    )
+
+
+def _initial_logits(config: UnifiedConfig) -> Tensor | None:
+    return initial_logits(
+        config.init,
+        config.init_strength,
+        num_tokens=config.num_tokens,
+        dim=config.token_dim,
+        block_size=config.block,
     )
 
 
@@ -156,7 +171,11 @@ GLOBAL_PATTERNS: dict[GlobalPattern, Pattern] = {
     "dense": Pattern(make=_dense_global, cost=_dense_global_cost),
     "low_rank": Pattern(
         make=lambda c: LowRankGlobal(
-            c.num_mixed_blocks, c.rank, std=c.logit_init_std, options=c.sinkhorn_options()
+            c.num_mixed_blocks,
+            c.rank,
+            std=c.logit_init_std,
+            options=c.sinkhorn_options(),
+            init=c.factor_init,
         ),
         cost=_low_rank_global_cost,
     ),

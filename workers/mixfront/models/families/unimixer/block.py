@@ -35,5 +35,5 @@ def unimixing_block(
 ) -> UniMixerBlock:
     """A block with UniMixing by these two patterns and a pSwiGLU."""
     ffn = SwiGluFFN(config.num_tokens, config.token_dim, config.hidden, dropout=config.dropout)
-    mixing = UniMixing(local, global_, config.block_size)
+    mixing = UniMixing(local, global_, config.block_size, transpose=config.transpose)
     return UniMixerBlock(mixing, Norm(config.norm, config.token_dim), ffn)

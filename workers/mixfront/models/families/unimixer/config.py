@@ -28,9 +28,16 @@ class SinkhornConfig(RankerConfig):
     tau_end: PaperDefault[float] = Field(
         0.05, gt=0, le=10, description="Sinkhorn temperature at the last step"
     )
-    tau_schedule: PaperDefault[Literal["linear", "two_stage", "off"]] = Field(
+    tau_schedule: PaperDefault[Literal["linear", "two_stage", "constant", "off"]] = Field(
         "linear",
-        description="how tau falls; off = tau stays 1 (the paper's ablation)",
+        description="how tau falls; constant = tau_end at every step, off = tau stays 1 (the "
+        "paper's ablation)",
+    )
+    tau_steps: OurDefault[int] = Field(
+        0,
+        ge=0,
+        description="for linear, steps after which tau stays at tau_end; 0 = all steps of a full "
+        "training run",
     )
     hot_share: OurDefault[float] = Field(
         0.5, gt=0, lt=1, description="for two_stage, share of the steps at tau_start"
@@ -46,6 +53,11 @@ class SinkhornConfig(RankerConfig):
     )
     resymmetrise: PaperDefault[bool] = Field(
         False, description="symmetrise the matrices after Sinkhorn too"
+    )
+    transpose: PaperDefault[bool] = Field(
+        False,
+        description="flatten the transposed tokens (D, T) before mixing, as the authors' code "
+        "does; the result is not transposed back",
     )
 
     @model_validator(mode="after")
@@ -66,6 +78,7 @@ class SinkhornConfig(RankerConfig):
             tau_end=self.tau_end,
             tau_schedule=self.tau_schedule,
             hot_share=self.hot_share,
+            tau_steps=self.tau_steps,
         )
 
     def sinkhorn_options(self) -> SinkhornOptions:
@@ -74,7 +87,7 @@ class SinkhornConfig(RankerConfig):
             num_iters=self.sinkhorn_iters,
             symmetric=self.symmetric,
             resymmetrise=self.resymmetrise,
-            tau=1.0 if self.tau_schedule == "off" else self.tau_start,
+            tau={"off": 1.0, "constant": self.tau_end}.get(self.tau_schedule, self.tau_start),
         )
 
 

@@ -1,15 +1,16 @@
 """UniMixer: full mixing matrices, n^2 + n B^2 parameters per layer (arXiv 2604.00590)."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field, model_validator
+from torch import Tensor
 
 from mixfront.models._base import Block, BlockCost, Family, repeated
 from mixfront.models.families.unimixer.block import unimixing_block
 from mixfront.models.families.unimixer.config import SinkhornMixerConfig
 from mixfront.models.mixing.global_patterns import FullGlobal
 from mixfront.models.mixing.local_patterns import FullLocal
-from mixfront.models.mixing.permutation import permutation_matrix
+from mixfront.models.mixing.permutation import Init, initial_logits
 from mixfront.models.origins import Origins, OurDefault
 
 
@@ -23,9 +24,16 @@ class UniMixerConfig(SinkhornMixerConfig):
         "ffn_hidden": "ours",  # the authors' file has GELU FFNs
     }
 
-    init: OurDefault[Literal["normal", "near_perm"]] = Field(
+    init: OurDefault[Init] = Field(
         "normal",
-        description="initial mixing logits: random, or RankMixer's permutation",
+        description="initial mixing logits: random, RankMixer's permutation (of T x T blocks, a "
+        "transposition) with identities as local matrices, or identities only",
+    )
+    init_strength: OurDefault[float] = Field(
+        1.0,
+        gt=0,
+        le=10,
+        description="for near_perm and identity, the initial logit of their cells; others are 0",
     )
 
     @model_validator(mode="after")
@@ -41,19 +49,29 @@ class UniMixerConfig(SinkhornMixerConfig):
 def unimixer_block(config: UniMixerConfig) -> Block:
     """A block with full local and global matrices."""
     n, options = config.num_mixed_blocks, config.sinkhorn_options()
-    near_perm = config.init == "near_perm"
-    heads = config.token_dim // config.block_size
+    strength = None if config.init == "normal" else config.init_strength
     local = FullLocal(
         n,
         config.block_size,
         std=config.logit_init_std,
         options=options,
-        identity=near_perm,
+        identity=strength,
         shared=config.shared_local,
     )
-    initial = permutation_matrix(config.num_tokens, heads) if near_perm else None
-    global_ = FullGlobal(n, std=config.logit_init_std, options=options, initial_logits=initial)
+    global_ = FullGlobal(
+        n, std=config.logit_init_std, options=options, initial_logits=_initial_logits(config)
+    )
     return unimixing_block(config, local, global_)
+
+
+def _initial_logits(config: UniMixerConfig) -> Tensor | None:
+    return initial_logits(
+        config.init,
+        config.init_strength,
+        num_tokens=config.num_tokens,
+        dim=config.token_dim,
+        block_size=config.block_size,
+    )
 
 
 def unimixer_cost(config: UniMixerConfig) -> BlockCost:

@@ -10,6 +10,7 @@ from mixfront.models.families.unimixer.block import unimixing_block
 from mixfront.models.families.unimixer.config import SinkhornMixerConfig
 from mixfront.models.mixing.global_patterns import LowRankGlobal
 from mixfront.models.mixing.local_patterns import BasisLocal
+from mixfront.models.mixing.sinkhorn_pattern import FactorInit
 from mixfront.models.origins import OurDefault, PaperDefault
 
 
@@ -21,6 +22,11 @@ class UniMixerLiteConfig(SinkhornMixerConfig):
     )
     rank: OurDefault[int] = Field(
         16, ge=1, le=65536, description="rank r of the global logits before Sinkhorn"
+    )
+    factor_init: OurDefault[FactorInit] = Field(
+        "product",
+        description="what logit_init_std is the deviation of: the logits, or as in the authors' "
+        "code, each global factor (local ones are then Glorot-uniform)",
     )
 
 
@@ -34,8 +40,10 @@ def unimixer_lite_block(config: UniMixerLiteConfig) -> Block:
         std=std,
         options=options,
         shared=config.shared_local,
+        init=config.factor_init,
     )
-    return unimixing_block(config, local, LowRankGlobal(n, config.rank, std=std, options=options))
+    global_ = LowRankGlobal(n, config.rank, std=std, options=options, init=config.factor_init)
+    return unimixing_block(config, local, global_)
 
 
 def unimixer_lite_cost(config: UniMixerLiteConfig) -> BlockCost:
