@@ -107,7 +107,7 @@ class Proposals:
         """
         if spec.search.sampler == "mixfront":
             # Here, because it loads scikit-learn: 1 s and 60 MB for a search without need of it.
-            from mixfront.search.exact_costs import exact_cost_sampler
+            from mixfront.search.sampler.exact_costs import exact_cost_sampler
 
             study.sampler = exact_cost_sampler(spec, space, costs)
         proposals = cls(study, space, spec.objectives, spec.constraints, costs, fence)

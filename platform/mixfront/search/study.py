@@ -4,7 +4,6 @@ import warnings
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import numpy as np
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.study import StudyDirection
@@ -13,6 +12,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from mixfront.exceptions import MixfrontError, SpecError
 from mixfront.installation.extras import missing_extra
 from mixfront.records.scrub import scrub_text
+from mixfront.search.sampler.optuna_samplers import make_sampler
 from mixfront.search.stored_study.storage import StudyStorage
 from mixfront.spec.search_spec import SearchSpec
 
@@ -59,24 +59,6 @@ def storage_error(storage_url: str, error: Exception) -> MixfrontError:
     reason = f"{type(error).__name__}: {first_line}"
     message = f"the study's database {storage_url!r} cannot be used ({reason})"
     return SpecError(scrub_text(f"{message}; check `optuna_storage:` or OPTUNA_STORAGE"))
-
-
-def make_sampler(spec: SearchSpec, num_trials: int) -> optuna.samplers.BaseSampler:
-    """The sampler of a study that already has `num_trials` trials.
-
-    The seed depends on `num_trials`, so that a resumed search does not repeat its first samples.
-    """
-    config = spec.search
-    seed = int(np.random.SeedSequence([config.seed, num_trials]).generate_state(1)[0])
-    if config.sampler != "tpe":  # `Proposals` makes that of "mixfront", which needs the space
-        return optuna.samplers.RandomSampler(seed=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", ExperimentalWarning
-        )  # for `group`, which suits conditional spaces
-        return optuna.samplers.TPESampler(
-            n_startup_trials=config.startup_trials, multivariate=True, group=True, seed=seed
-        )
 
 
 def one_transaction(study: optuna.Study) -> AbstractContextManager[None]:

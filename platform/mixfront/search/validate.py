@@ -9,7 +9,7 @@ from mixfront.exceptions import SpecError
 from mixfront.records.store import TrialState
 from mixfront.search.cost_check import Costs, ModelCosts
 from mixfront.search.proposals import Proposals
-from mixfront.search.study import make_sampler
+from mixfront.search.sampler.optuna_samplers import make_sampler
 from mixfront.spaces import Space
 from mixfront.spec.search_spec import SearchSpec
 

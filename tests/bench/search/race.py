@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
 from tests.bench.search.problem import Floats, Outcome, Problem, Yardstick
 
 from mixfront.samplers.exact_cost_sampler import ExactCostSampler
 
-DIRECTIONS = ("maximize", "minimize")
+DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
 
 MakeSampler = Callable[[Problem, int], BaseSampler]  # of a problem and a seed
 

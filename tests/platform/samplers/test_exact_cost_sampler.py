@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from mixfront.samplers.candidates import Known
@@ -12,7 +13,7 @@ from mixfront.samplers.exact_cost_sampler import ExactCostSampler
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-DIRECTIONS = ("maximize", "minimize")
+DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
 
 
 def describe(trial: Any) -> Known | None:
@@ -78,7 +79,7 @@ def test_nothing_is_proposed_twice_while_it_runs() -> None:
 
 def test_failed_trials_and_a_minimised_value_do_not_matter() -> None:
     sampler = ExactCostSampler(describe, seed=0)
-    study = optuna.create_study(directions=["minimize", "minimize"], sampler=sampler)
+    study = optuna.create_study(directions=[StudyDirection.MINIMIZE] * 2, sampler=sampler)
     for _ in range(25):
         trial = study.ask()
         known = describe(trial)

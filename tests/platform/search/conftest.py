@@ -24,9 +24,10 @@ from mixfront.search.limits.lane_supply import LaneSupply
 from mixfront.search.proposals import Proposals
 from mixfront.search.reconcile import Reconciliation, reconcile
 from mixfront.search.request import make_request
+from mixfront.search.sampler.optuna_samplers import make_sampler
 from mixfront.search.scheduler import SearchScheduler
 from mixfront.search.searcher import LaneSearcher
-from mixfront.search.study import elapsed_seconds, make_sampler
+from mixfront.search.study import elapsed_seconds
 from mixfront.spaces import Space
 from mixfront.spaces.parameters import Choice, Float, Int
 from mixfront.spec.search_spec import SearchSpec

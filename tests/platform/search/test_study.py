@@ -11,7 +11,6 @@ from mixfront.exceptions import MissingExtraError, SpecError
 from mixfront.search.study import (
     elapsed_seconds,
     enqueue,
-    make_sampler,
     num_enqueued,
     open_study,
     running_trial,
@@ -57,20 +56,6 @@ def test_an_error_does_not_show_the_password(make_spec: Any) -> None:
     with pytest.raises(SpecError, match=r"nosuchdb://\*\*\*@host/db") as caught:
         open_study(make_spec(), "nosuchdb://me:secret@host/db", "s-1")
     assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("sampler", ["random", "tpe"])
-def test_a_seed_is_reproducible_and_a_resumed_study_samples_differently(
-    make_spec: Any, sampler: str
-) -> None:
-    spec = make_spec(search={"sampler": sampler, "seed": 3})
-
-    def draws(num_trials: int) -> list[float]:
-        study = optuna.create_study(sampler=make_sampler(spec, num_trials))
-        return [study.ask().suggest_float("x", 0, 1) for _ in range(3)]
-
-    assert draws(0) == draws(0)
-    assert draws(0) != draws(5)
 
 
 def test_a_missing_driver_names_the_extra_that_brings_it(

@@ -10,7 +10,7 @@ from tests.platform.search.conftest import SPACE
 from mixfront.records.store import TrialState
 from mixfront.samplers.exact_cost_sampler import ExactCostSampler
 from mixfront.samplers.suggestions import Suggestions
-from mixfront.search.exact_costs import describe_for
+from mixfront.search.sampler.exact_costs import describe_for
 
 SAMPLER = {"sampler": "mixfront", "trials": 14, "startup_trials": 4}
 

@@ -1,0 +1,1 @@
+"""The sampler of a search, by the name in its spec."""
