@@ -17,14 +17,10 @@ from tests.bench.scaling.training import train
 
 from mixfront.models import count_cost, make_config
 
-SMALL = {"block_size": 4, "sinkhorn_iters": 2, "num_bases": 2, "rank": 4}
 TINY = Plan(
     data=DatasetConfig(train_rows=400, validation_rows=200, evaluation_rows=300),
     families={
         "rankmixer": {f"D{dim}": mixer("rankmixer", dim, 1) for dim in (8, 16, 24)},
-        "unimixer_lite": {
-            f"D{dim}": mixer("unimixer_lite", dim, 1, **SMALL) for dim in (4, 8, 12)
-        },
     },
     baselines=BASELINES,
     learning_rates=(1e-3,),
@@ -51,7 +47,7 @@ def test_a_study_prints_its_tables_and_resumes(
     text = study.main(TINY, folder, 0)
     results = folder / "results.jsonl"
 
-    assert len(ResultFile(results).read()) == len(BASELINES) + 6
+    assert len(ResultFile(results).read()) == len(BASELINES) + 3
     assert "| rankmixer | D24 | 0.001 |" in text
     assert "X in GFLOPs per batch:" in text
     assert (folder / "table.md").read_text() == text + "\n"

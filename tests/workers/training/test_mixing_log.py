@@ -9,8 +9,8 @@ from PIL import Image
 
 from mixfront.data.batch import FeatureLayout, FieldLayout
 from mixfront.models import Ranker, build_ranker, make_config
+from mixfront.training.diagnostics.movement import InitialMixing
 from mixfront.training.mixing_log import MAX_LAYERS, MixingLog
-from mixfront.training.movement import InitialMixing
 
 FIELDS = tuple(FieldLayout(name=f"f{i}", domain="any", kind="categorical") for i in range(4))
 LAYOUT = FeatureLayout(fields=FIELDS, num_rows=4, pad_rows=())

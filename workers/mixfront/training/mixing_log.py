@@ -15,10 +15,10 @@ from torch import nn
 
 from mixfront.models.mixing.view import MixingView, Place, mixing_views
 from mixfront.training.artifact_folder import ArtifactFolder
-from mixfront.training.movement import InitialMixing
+from mixfront.training.diagnostics.movement import InitialMixing
+from mixfront.training.diagnostics.sparsity import sparsity
 from mixfront.training.pictures.mixing_picture import is_drawable, layer_picture
 from mixfront.training.pictures.sparsity_picture import Curve, sparsity_picture
-from mixfront.training.sparsity import sparsity
 
 FOLDER, HISTORY = "mixing", "history.json"
 MAX_LAYERS = 4  # drawn, including the first and the last

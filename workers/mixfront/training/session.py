@@ -15,9 +15,9 @@ from mixfront.models import Ranker, make_config, serving_weights
 from mixfront.training.checkpoints.checkpoint import Checkpoints
 from mixfront.training.checkpoints.intact import intact_checkpoint
 from mixfront.training.checkpoints.manifest import Identity, TrainingProgress
+from mixfront.training.diagnostics.expert_load import ExpertLoads
 from mixfront.training.evaluate import evaluate
 from mixfront.training.evaluation import Evaluation
-from mixfront.training.expert_load import ExpertLoads
 from mixfront.training.export import SAMPLE_ROWS, export_model
 from mixfront.training.latency import LATENCIES, RAW_ROWS, measure_latency
 from mixfront.training.mixing_log import MixingLog

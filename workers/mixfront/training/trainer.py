@@ -12,8 +12,8 @@ from mixfront.models import RankerConfig, build_ranker
 from mixfront.models.mixing.view import Place, mixing_patterns
 from mixfront.training.config import TrainingConfig
 from mixfront.training.deepspeed.engine import DenseEngine
+from mixfront.training.diagnostics.movement import InitialMixing
 from mixfront.training.loss import extra_loss, task_loss
-from mixfront.training.movement import InitialMixing
 from mixfront.training.optimizer import build_optimizer, warmup_factor
 from mixfront.training.quiet_start import quiet_factor
 from mixfront.training.ranks import Ranks

@@ -19,7 +19,7 @@ from mixfront.records.trial_notes import STILL
 from mixfront.spaces import load_space
 from mixfront.spaces.parameters import Choice, Fixed
 from mixfront.training.config import DenseOptimizerConfig
-from mixfront.training.movement import InitialMixing
+from mixfront.training.diagnostics.movement import InitialMixing
 from mixfront.training.optimizer import build_optimizer
 from mixfront.training.quiet_start import QUIET
 from mixfront.training.schedules import tau_at

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mixfront.models.mixing.view import MixingView
+from mixfront.training.diagnostics.sparsity import sparsity
 from mixfront.training.pictures.canvas import TITLE, Canvas
-from mixfront.training.sparsity import sparsity
 
 SIDE = 512  # pixels of a matrix; larger ones are max-pooled to keep large entries visible
 MAX_LOCAL = 16  # local matrices shown

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from mixfront.models.mixing import view as view_module
 from mixfront.models.mixing.view import MixingView
-from mixfront.training.sparsity import sparsity
+from mixfront.training.diagnostics.sparsity import sparsity
 
 
 def view_of(matrices: Tensor) -> MixingView:

@@ -9,7 +9,7 @@ from mixfront.data.batch import FeatureLayout, FieldLayout
 from mixfront.models import Ranker, build_ranker, make_config
 from mixfront.models.mixing import view as view_module
 from mixfront.models.mixing.view import mixing_patterns, mixing_views
-from mixfront.training.movement import InitialMixing
+from mixfront.training.diagnostics.movement import InitialMixing
 
 FIELDS = tuple(FieldLayout(name=f"f{i}", domain="any", kind="categorical") for i in range(4))
 LAYOUT = FeatureLayout(fields=FIELDS, num_rows=4, pad_rows=())

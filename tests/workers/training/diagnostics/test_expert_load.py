@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mixfront.models.families.tokenmixer_large.sparse_ffn import SparseSwiGluFFN
-from mixfront.training.expert_load import MAX_SHARES, ExpertLoads, load_metrics
+from mixfront.training.diagnostics.expert_load import MAX_SHARES, ExpertLoads, load_metrics
 from mixfront.training.ranks import Ranks
 
 ALONE = Ranks(rank=0, world_size=1, device="cpu")
