@@ -20,6 +20,8 @@ EXTRAS = {
     "PIL": "all",
     "pyarrow": "all",
     "safetensors": "all",
+    "scipy": "all",
+    "sklearn": "all",
     "tenacity": "all",
     "torch": "all",
     "s3fs": "s3",

@@ -27,7 +27,7 @@ class Number:
     log: bool
 
     def value(self, features: Mapping[str, Any]) -> float:
-        """Where the feature lies in its range, from 0 to 1."""
+        """The feature's position in its range, from 0 to 1."""
         feature = features.get(self.name)
         if feature is None:
             return ABSENT
@@ -117,7 +117,7 @@ def _columns(name: str, values: Sequence[Any]) -> list[Number | Category]:
 
 
 def _place(value: float, low: float, high: float, *, log: bool) -> float:
-    """Where a value lies between low and high, from 0 to 1."""
+    """A value's position between low and high, from 0 to 1."""
     value = min(max(value, low), high)
     if log:
         return math.log(value / low) / math.log(high / low)

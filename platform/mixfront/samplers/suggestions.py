@@ -23,7 +23,7 @@ class Suggestions:
 
     Args:
         rng: Random numbers.
-        user_attrs: Those of the trial that it stands in for.
+        user_attrs: User attributes of the trial that it replaces.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Repeated(Suggestions):
     Args:
         parent: The other configuration's parameters.
         rng: Random numbers.
-        user_attrs: Those of the trial that it stands in for.
+        user_attrs: User attributes of the trial that it replaces.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Neighbour(Repeated):
 
 
 def to_unit(distribution: Range, value: float) -> float:
-    """Where a value lies in its range, from 0 to 1."""
+    """A value's position in its range, from 0 to 1."""
     low, high = _bounds(distribution)
     if high == low:
         return 0.5
@@ -123,7 +123,7 @@ def to_unit(distribution: Range, value: float) -> float:
 
 
 def from_unit(distribution: Range, unit: float) -> float | int:
-    """The value at a place in its range; a place outside it is clipped."""
+    """The value at a position in its range; a position outside it is clipped."""
     low, high = _bounds(distribution)
     value = low + min(max(unit, 0.0), 1.0) * (high - low)
     value = math.exp(value) if distribution.log else value

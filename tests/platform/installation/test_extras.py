@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[3]
 MODULES = {
     "pillow": "PIL",
     "psycopg2-binary": "psycopg2",
+    "scikit-learn": "sklearn",
 }  # package -> module, if the names differ
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 

@@ -1,4 +1,4 @@
-"""The sampler `mixfront` of a search: what it is told of a configuration before training."""
+"""The sampler `mixfront` of a search: what is known about a configuration before training."""
 
 from collections.abc import Mapping
 from typing import Any
