@@ -78,7 +78,7 @@ class ExactCostSampler(BaseSampler):
 
     def sample_relative(
         self,
-        study: optuna.Study,  # noqa: ARG002
+        study: optuna.Study,  # noqa: ARG002 - Optuna's signature
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
     ) -> dict[str, Any]:

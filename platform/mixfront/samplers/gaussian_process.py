@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_factor, cho_solve, cholesky
+from scipy.linalg import cho_solve, cholesky
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
@@ -58,8 +58,9 @@ class Posterior:
         prior = self._kernel(self._rows)
         jitter = JITTER * float(np.diag(prior).mean())
         noise = np.where(np.arange(len(prior)) < n, hyperparameters.noise + jitter, jitter)
-        self._noisy = prior + np.diag(noise)
-        gain = cho_solve(cho_factor(self._noisy[:n, :n]), prior[:n, n:]).T
+        # Its leading block is the factor of the observations alone.
+        self._factor = cholesky(prior + np.diag(noise), lower=True)
+        gain = cho_solve((self._factor[:n, :n], True), prior[:n, n:]).T
         self.mean: Array = gain @ targets
         covariance = prior[n:, n:] - gain @ prior[:n, n:]
         self._root = cholesky(covariance + 2 * jitter * np.eye(len(points)), lower=True)
@@ -77,7 +78,7 @@ class Posterior:
             candidates: Rows (m, columns).
         """
         cross = self._kernel(self._rows, candidates)
-        weights = cho_solve(cho_factor(self._noisy), cross)
+        weights = cho_solve((self._factor, True), cross)
         variance = self._kernel.diag(candidates) - (cross * weights).sum(axis=0)
         n = len(self._targets)
         means = self._targets @ weights[:n] + latents @ weights[n:]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import moocore
 import numpy as np
 import numpy.typing as npt
 
@@ -103,7 +104,8 @@ class ExpectedGain:
     @property
     def front(self) -> list[int]:
         """The trials that are not dominated, by the model's means."""
-        return non_dominated(self._costs, self._posterior.mean)
+        points = np.column_stack([self._costs, -self._posterior.mean])
+        return [int(i) for i in np.flatnonzero(moocore.is_nondominated(points, keep_weakly=True))]
 
     def best(self, candidates: Sequence[Candidate], rng: np.random.Generator) -> Candidate:
         """The candidate of the largest gain."""
@@ -128,10 +130,3 @@ class ExpectedGain:
         return FrontLevels.of_points(
             self._costs, latent, self._columns.reference_costs, self._level
         )
-
-
-def non_dominated(costs: Array, values: Array) -> list[int]:
-    """Indices of the points that no other point dominates: (n, d) costs, (n,) values."""
-    at_least = (costs[:, None] <= costs).all(axis=2) & (values[:, None] >= values)
-    better = (costs[:, None] < costs).any(axis=2) | (values[:, None] > values)
-    return [int(i) for i in np.flatnonzero(~(at_least & better).any(axis=0))]
